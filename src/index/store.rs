@@ -1,0 +1,117 @@
+//! The port to a vector store, and the plain types that cross it. No library's type passes here.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use thiserror::Error;
+use uuid::Uuid;
+
+use super::document::IndexedTest;
+use crate::smells::{Cause, Severity};
+
+/// Dimensions of the dense text vector (all-MiniLM-L6-v2).
+pub const TEXT_DIMENSIONS: usize = 384;
+/// Dimensions of the structure vector: the 42 features, standardized.
+pub const STRUCTURE_DIMENSIONS: usize = crate::risk::features::COUNT;
+
+/// Sparse BM25 weights by hashed term. Indices are unique and ascending.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Terms {
+    pub indices: Vec<u32>,
+    pub values: Vec<f32>,
+}
+
+/// One test with its three vectors.
+#[derive(Clone, Debug)]
+pub struct Point {
+    pub id: Uuid,
+    /// [`TEXT_DIMENSIONS`] values, unit length.
+    pub text: Vec<f32>,
+    /// [`STRUCTURE_DIMENSIONS`] values.
+    pub structure: Vec<f32>,
+    pub terms: Terms,
+    pub test: IndexedTest,
+}
+
+/// Every condition must hold; within one list, any value. Empty means no condition.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Filter {
+    pub repos: Vec<String>,
+    pub teams: Vec<String>,
+    pub causes: Vec<Cause>,
+    pub severities: Vec<Severity>,
+    pub libraries: Vec<String>,
+    pub is_async: Option<bool>,
+    /// Points to leave out.
+    pub not_ids: Vec<Uuid>,
+    /// Repositories to leave out.
+    pub not_repos: Vec<String>,
+}
+
+/// Rankings to fuse by reciprocal rank; each present vector is one ranking.
+#[derive(Clone, Debug, Default)]
+pub struct HybridQuery {
+    pub text: Option<Vec<f32>>,
+    pub terms: Option<Terms>,
+    pub structure: Option<Vec<f32>>,
+    /// Weights of text, terms and structure in the fusion.
+    pub weights: [f32; 3],
+    pub filter: Filter,
+    pub limit: usize,
+}
+
+/// A stored test and its fused score (higher is better).
+#[derive(Clone, Debug)]
+pub struct Scored {
+    pub score: f32,
+    pub test: IndexedTest,
+}
+
+/// A page of tests in the order of their point ids, and where the next one starts.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    pub tests: Vec<IndexedTest>,
+    pub next: Option<Uuid>,
+}
+
+/// Why a store refused.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    #[error(
+        "the store at {path} is in use by another process{holder}; stop that process, or give this one a store of its own with --store DIR"
+    )]
+    Locked { path: String, holder: String },
+    #[error(
+        "the store at {path} was written with {found}, but this version needs {expected}; rebuild it with 'flakydetector index --rebuild PATH'"
+    )]
+    Schema { path: String, found: String, expected: String },
+    #[error("there is no index at {path}; make one with 'flakydetector index PATH'")]
+    Missing { path: String },
+    #[error(
+        "cannot reach Qdrant at {url}: {reason}; start it (docker compose up qdrant), correct --qdrant-url, or leave it out to use the embedded store"
+    )]
+    Unreachable { url: String, reason: String },
+    #[error("the store refused to {action}: {reason}")]
+    Refused { action: &'static str, reason: String },
+}
+
+/// Where tests are remembered. A call that returns `Ok` after writing means that a kill loses nothing of it.
+#[async_trait]
+pub trait VectorStore: Send + Sync {
+    /// Inserts or replaces, and flushes.
+    async fn upsert(&self, points: Vec<Point>) -> Result<(), StoreError>;
+    /// Removes, and flushes. Unknown ids are no error.
+    async fn delete(&self, ids: Vec<Uuid>) -> Result<(), StoreError>;
+    /// The `limit` best of the fused rankings, best first.
+    async fn query(&self, query: HybridQuery) -> Result<Vec<Scored>, StoreError>;
+    /// The vectors and test of one point; `None` where it is unknown.
+    async fn get(&self, id: Uuid) -> Result<Option<Point>, StoreError>;
+    /// Tests in the order of their ids, from `from` on.
+    async fn scroll(&self, filter: Filter, from: Option<Uuid>, limit: usize) -> Result<Page, StoreError>;
+    /// Point id and content hash of everything in one repository.
+    async fn hashes(&self, repo: &str) -> Result<BTreeMap<Uuid, String>, StoreError>;
+    /// How many tests fit the filter.
+    async fn count(&self, filter: Filter) -> Result<usize, StoreError>;
+    /// Builds what makes queries fast, after a large write.
+    async fn optimize(&self) -> Result<(), StoreError>;
+}

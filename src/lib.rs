@@ -1,0 +1,5 @@
+//! FlakyDetector.
+pub mod explain;
+pub mod index;
+pub mod risk;
+pub mod smells;

@@ -1,0 +1,61 @@
+//! From findings to a figure: the 42 features, the trained model, and the [`Assessment`] that leaves here.
+//! Knows nothing of where tests are stored or how they are explained.
+
+pub mod features;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::smells::{Cause, Finding, Severity};
+use features::Features;
+
+/// What the risk rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RiskBasis {
+    /// No outcome of this repository is known: the figure orders its tests and is not a probability.
+    Prior,
+    /// Adapted to observed outcomes of this repository.
+    Adapted,
+}
+
+/// How much one feature moved the risk, in log-odds (SHAP).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Contribution {
+    pub feature: String,
+    pub value: f32,
+}
+
+/// One scanned test: what the code shows (findings, severity) beside what the model guesses (risk).
+/// This is the element of `tests` in `scan --format json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Assessment {
+    /// pytest's node id without parameters, relative to the root: `tests/test_lock.py::TestLock::test_expires`
+    pub id: String,
+    pub repo: String,
+    pub file: String,
+    pub line: u32,
+    pub end_line: u32,
+    pub severity: Severity,
+    /// From 0 to 1; see `risk_basis` for what it rests on.
+    pub risk: f32,
+    pub risk_basis: RiskBasis,
+    /// How sure the rules are of what they found, from 0 to 1.
+    pub confidence: f32,
+    /// Causes of the findings, the weightiest first.
+    pub causes: Vec<Cause>,
+    pub findings: Vec<Finding>,
+    #[schema(value_type = std::collections::HashMap<String, f32>)]
+    pub features: Features,
+    /// What moved the risk, the strongest first.
+    pub contributions: Vec<Contribution>,
+    pub teams: Vec<String>,
+    /// Third-party libraries and services that the test touches, by their common name (`redis`).
+    pub libraries: Vec<String>,
+    #[serde(rename = "async")]
+    pub is_async: bool,
+    /// `pytest` or `unittest`
+    pub framework: String,
+    /// Fixtures used, directly or through others.
+    pub fixtures: Vec<String>,
+}

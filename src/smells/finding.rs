@@ -1,0 +1,195 @@
+//! What a rule says about a test: the nouns `Cause`, `Severity`, `Finding` and `Fix`.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Why a test can be unstable. A rule's hundred is its cause: `FD1xx` is [`Cause::AsyncWait`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    AsyncWait,
+    Concurrency,
+    Network,
+    Time,
+    Randomness,
+    SharedState,
+    Resources,
+    Unordered,
+    Structure,
+}
+
+impl Cause {
+    /// All causes, in the order of their hundreds.
+    pub const ALL: [Cause; 9] = [
+        Cause::AsyncWait,
+        Cause::Concurrency,
+        Cause::Network,
+        Cause::Time,
+        Cause::Randomness,
+        Cause::SharedState,
+        Cause::Resources,
+        Cause::Unordered,
+        Cause::Structure,
+    ];
+
+    /// The name used in JSON and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Cause::AsyncWait => "async-wait",
+            Cause::Concurrency => "concurrency",
+            Cause::Network => "network",
+            Cause::Time => "time",
+            Cause::Randomness => "randomness",
+            Cause::SharedState => "shared-state",
+            Cause::Resources => "resources",
+            Cause::Unordered => "unordered",
+            Cause::Structure => "structure",
+        }
+    }
+
+    /// The words that people use for it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Cause::AsyncWait => "waiting for asynchronous work",
+            Cause::Concurrency => "concurrency",
+            Cause::Network => "network and services",
+            Cause::Time => "date and time",
+            Cause::Randomness => "randomness",
+            Cause::SharedState => "shared state and test order",
+            Cause::Resources => "files and resources",
+            Cause::Unordered => "unordered collections",
+            Cause::Structure => "numbers and structure",
+        }
+    }
+
+    /// The position in [`Cause::ALL`].
+    pub fn index(self) -> usize {
+        self as usize
+    }
+}
+
+impl std::fmt::Display for Cause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl std::str::FromStr for Cause {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Cause::ALL.into_iter().find(|cause| cause.name() == text).ok_or_else(|| {
+            let names: Vec<_> = Cause::ALL.iter().map(|cause| cause.name()).collect();
+            format!("unknown cause '{text}'; it is one of {}", names.join(", "))
+        })
+    }
+}
+
+/// How much a finding matters, from evidence alone. Ordered: `None < Low < … < Critical`.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    #[default]
+    None,
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+impl Severity {
+    /// The five grades, worst first.
+    pub const ALL: [Severity; 5] =
+        [Severity::Critical, Severity::High, Severity::Medium, Severity::Low, Severity::None];
+
+    /// The name used in JSON and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::None => "none",
+            Severity::Low => "low",
+            Severity::Medium => "medium",
+            Severity::High => "high",
+            Severity::Critical => "critical",
+        }
+    }
+
+    /// One grade milder, but never below [`Severity::Low`].
+    #[must_use]
+    pub fn milder(self) -> Severity {
+        match self {
+            Severity::Critical => Severity::High,
+            Severity::High => Severity::Medium,
+            _ => Severity::Low,
+        }
+    }
+}
+
+impl std::fmt::Display for Severity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl std::str::FromStr for Severity {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Severity::ALL.into_iter().find(|severity| severity.name() == text).ok_or_else(|| {
+            format!("unknown severity '{text}'; it is one of critical, high, medium, low, none")
+        })
+    }
+}
+
+/// One smell at one place, always inside the test's own file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Finding {
+    /// `FD101`
+    pub code: String,
+    /// `sleep-as-synchronization`
+    pub name: String,
+    pub cause: Cause,
+    /// 1-based line; columns count characters from 0.
+    pub line: u32,
+    pub column: u32,
+    pub end_line: u32,
+    pub end_column: u32,
+    pub severity: Severity,
+    /// How sure the rule is, from 0 to 1.
+    pub confidence: f32,
+    pub message: String,
+    /// What to do about it, with the concrete tool.
+    pub help: String,
+    /// The helper or fixture that led here (`_wait_ready, conftest.py:31`), where it is not the test itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
+    #[serde(default)]
+    pub fix: Option<Fix>,
+}
+
+/// Whether an edit may change what a passing test does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Applicability {
+    Safe,
+    Unsafe,
+}
+
+/// Edits that mend a finding.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Fix {
+    pub applicability: Applicability,
+    pub message: String,
+    pub edits: Vec<Edit>,
+}
+
+/// `content` replaces what lies between the two positions (as in [`Finding`]).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Edit {
+    pub content: String,
+    pub line: u32,
+    pub column: u32,
+    pub end_line: u32,
+    pub end_column: u32,
+}

@@ -98,6 +98,8 @@ pub struct View<'a> {
     pub classes: FxHashMap<&'a str, &'a Class>,
     pub globals: FxHashMap<&'a str, Global<'a>>,
     pub fixtures: Vec<Fixture<'a>>,
+    /// For each variable or class of the module that a function changes: the functions that name it.
+    pub shared: FxHashMap<&'a str, Vec<&'a Function>>,
     sites: FxHashMap<u32, Sites<'a>>,
 }
 
@@ -121,12 +123,47 @@ impl<'a> View<'a> {
             _ => {}
         });
         let mut view =
-            View { module, functions, classes, globals, fixtures: vec![], sites: FxHashMap::default() };
+            View {
+            module,
+            functions,
+            classes,
+            globals,
+            fixtures: vec![],
+            shared: FxHashMap::default(),
+            sites: FxHashMap::default(),
+        };
         let mut sites = FxHashMap::default();
         view.collect_sites(&module.body, &mut sites);
         view.sites = sites;
+        view.shared = view.collect_shared();
         view.fixtures = fixtures::collect(&view);
         view
+    }
+
+    fn collect_shared(&self) -> FxHashMap<&'a str, Vec<&'a Function>> {
+        let written = |path: &str| -> Option<&'a str> {
+            let name = path.strip_prefix(['#', ':'])?.split(['.', '(', '[']).next()?;
+            let global = self.globals.get_key_value(name).map(|(name, _)| *name);
+            global.or_else(|| self.classes.get_key_value(name).map(|(name, _)| *name))
+        };
+        let mut shared: FxHashMap<&'a str, Vec<&'a Function>> = FxHashMap::default();
+        for write in self.sites.values().flat_map(|sites| &sites.writes) {
+            shared.extend(written(&write.path).map(|name| (name, vec![])));
+        }
+        if shared.is_empty() {
+            return shared;
+        }
+        let methods = self.classes.values().flat_map(|class| methods(class));
+        for function in self.functions.values().copied().chain(methods) {
+            for name in self.sites(function).into_iter().flat_map(|sites| &sites.names_read) {
+                if let Some(users) = shared.get_mut(name) {
+                    users.push(function);
+                }
+            }
+        }
+        // of several the first in the file is named
+        shared.values_mut().for_each(|users| users.sort_unstable_by_key(|function| function.span.start));
+        shared
     }
 
     fn collect_sites(&self, body: &'a [Stmt], out: &mut FxHashMap<u32, Sites<'a>>) {

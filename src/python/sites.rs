@@ -79,6 +79,8 @@ pub struct WriteSite<'a> {
     pub path: String,
     pub is_item: bool,
     pub kind: WriteKind,
+    /// The method called, for a write of kind [`WriteKind::Method`].
+    pub method: Option<&'a str>,
     pub value: Option<&'a Expr>,
     pub span: Span,
     pub at: At,
@@ -113,6 +115,10 @@ pub struct Sites<'a> {
     pub loops: Vec<LoopSite<'a>>,
     /// Locals whose type is known, by the path of the value last given to them.
     pub locals: FxHashMap<&'a str, String>,
+    /// Dotted paths of what the function imports itself.
+    pub imports: Vec<&'a str>,
+    /// Names bound here with the expression given to them (none where it is a part of something), in order.
+    pub bindings: Vec<(&'a str, Option<&'a Expr>, u32)>,
     /// `self.name` ─▶ path of the value given to it here.
     pub self_types: FxHashMap<&'a str, String>,
     pub returns: Vec<(&'a Expr, String)>,
@@ -263,6 +269,7 @@ impl<'a> Collector<'a, '_> {
             StmtKind::Assign { targets, value, .. } => self.assign(stmt, targets, value.as_ref()),
             StmtKind::AugAssign { target, value, .. } => {
                 self.value(value, Use::Other);
+                self.remember(target, None);
                 self.write(target, WriteKind::Augmented, Some(value), stmt.span);
             }
             StmtKind::Assert { test, message } => {
@@ -289,6 +296,7 @@ impl<'a> Collector<'a, '_> {
             StmtKind::Import(names) => {
                 for import in names {
                     self.imports.insert(&import.local, &import.path);
+                    self.sites.imports.push(&import.path);
                     self.sites.locals.remove(&*import.local);
                 }
             }
@@ -400,6 +408,7 @@ impl<'a> Collector<'a, '_> {
         self.value(value, name.map_or(Use::Other, Use::Assigned));
         let path = self.path(value);
         for target in targets {
+            self.remember(target, Some(value));
             self.bind(target, path.as_deref(), value);
             self.write(target, WriteKind::Assign, Some(value), stmt.span);
         }
@@ -430,9 +439,28 @@ impl<'a> Collector<'a, '_> {
         }
     }
 
+    fn remember(&mut self, target: &'a Expr, value: Option<&'a Expr>) {
+        match &target.kind {
+            ExprKind::Name(name) => self.sites.bindings.push((name, value, self.at.order)),
+            ExprKind::Tuple(parts) | ExprKind::List(parts) => {
+                let values = match value.map(|value| &value.kind) {
+                    Some(ExprKind::Tuple(values) | ExprKind::List(values)) if values.len() == parts.len() => {
+                        Some(values)
+                    }
+                    _ => None,
+                };
+                for (index, part) in parts.iter().enumerate() {
+                    self.remember(part, values.map(|values| &values[index]));
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn forget(&mut self, target: &'a Expr) {
         match &target.kind {
             ExprKind::Name(name) => {
+                self.sites.bindings.push((name, None, self.at.order));
                 self.sites.locals.insert(name, format!("~{name}"));
             }
             _ => target.children().into_iter().for_each(|child| self.forget(child)),
@@ -462,7 +490,7 @@ impl<'a> Collector<'a, '_> {
             _ => return,
         };
         let at = self.next();
-        self.sites.writes.push(WriteSite { target, path, is_item, kind, value, span, at });
+        self.sites.writes.push(WriteSite { target, path, is_item, kind, method: None, value, span, at });
     }
 
     /// The path of a thing that is changed; a variable of the module keeps its name (`#CACHE`).
@@ -517,6 +545,7 @@ impl<'a> Collector<'a, '_> {
             ExprKind::Walrus { target, value } => {
                 self.value(value, target.as_name().map_or(Use::Other, Use::Assigned));
                 let path = self.path(value);
+                self.remember(target, Some(value));
                 self.bind(target, path.as_deref(), value);
             }
             ExprKind::Lambda(body) => self.within(|at| at.in_nested = true, |this| this.value(body, Use::Other)),
@@ -553,8 +582,16 @@ impl<'a> Collector<'a, '_> {
             {
                 let at = self.next();
                 let value = call.args.last();
-                let (kind, span) = (WriteKind::Method, expr.span);
-                self.sites.writes.push(WriteSite { target: receiver, path, is_item: true, kind, value, span, at });
+                self.sites.writes.push(WriteSite {
+                    target: receiver,
+                    path,
+                    is_item: true,
+                    kind: WriteKind::Method,
+                    method: Some(attr),
+                    value,
+                    span: expr.span,
+                    at,
+                });
             }
             let is_assert = attr.starts_with("assert") && !attr.starts_with("assert_called_once_with_");
             if is_assert || (&**attr == "fail" && receiver.as_name() == Some("self")) {
@@ -568,6 +605,12 @@ impl<'a> Collector<'a, '_> {
 }
 
 impl<'a> Sites<'a> {
+    /// The expression that a name was last bound to before `order`, where it is one.
+    pub fn bound(&self, name: &str, order: u32) -> Option<&'a Expr> {
+        let before = |(known, _, at): &&(&'a str, Option<&'a Expr>, u32)| *known == name && *at <= order;
+        self.bindings.iter().rev().find(before)?.1
+    }
+
     /// The `with` blocks around a site, innermost first.
     pub fn enclosing_withs(&self, at: At) -> impl Iterator<Item = &WithSite<'a>> {
         let mut next = at.with;

@@ -1,9 +1,11 @@
 //! Rules over the semantic model of a test: one file per rule, one line per rule here.
 //! Knows no vector store, no model and no report.
 
+mod assertions;
 mod context;
 mod finding;
 mod mocks;
+mod restored;
 mod rule;
 mod words;
 
@@ -28,7 +30,14 @@ macro_rules! rules {
 rules! {
     sleep_as_synchronization::SleepAsSynchronization,
     hard_coded_port::HardCodedPort,
+    module_global_changed::ModuleGlobalChanged,
+    class_attribute_changed::ClassAttributeChanged,
     environment_not_restored::EnvironmentNotRestored,
+    attribute_patched_by_hand::AttributePatchedByHand,
+    patch_never_stopped::PatchNeverStopped,
+    set_order::SetOrder,
+    directory_order::DirectoryOrder,
+    retry_marker::RetryMarker,
 }
 
 /// The rule with this code or name.

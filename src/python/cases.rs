@@ -164,6 +164,9 @@ impl<'a> TestCase<'a> {
             .chain(bases)
             .chain(marks)
             .filter_map(|(module, expr)| {
+                // `slow = pytest.mark.slow` at the top, then `@slow`
+                let named = expr.as_name().and_then(|name| analysis.view(module).globals.get(name)?.value);
+                let expr = named.unwrap_or(expr);
                 let target = expr.as_call().map_or(expr, |call| &call.func);
                 Some((sites::value_path(target, module_of(module))?, expr))
             })

@@ -115,7 +115,8 @@ impl<'s> Lowering<'s> {
             "return_statement" => StmtKind::Return(named(node).first().map(|child| self.expr(*child))),
             "raise_statement" => StmtKind::Raise(self.exprs(node)),
             "delete_statement" => StmtKind::Delete(self.spread(node)),
-            "global_statement" | "nonlocal_statement" => {
+            // `nonlocal` names stay locals of the function around
+            "global_statement" => {
                 StmtKind::Global(named(node).into_iter().map(|name| self.text(name).into()).collect())
             }
             "import_statement" | "import_from_statement" => StmtKind::Import(self.imports(node)),

@@ -52,7 +52,7 @@ impl Rule for AttributePatchedByHand {
                 || is_cleanup(at, write.at)
                 || !is_imported(test, at, &write.path)
                 || is_flag(write)
-                || is_base_state(write)
+                || is_base_state(at, write)
                 || at
                     .sites
                     .enclosing_withs(write.at)
@@ -110,15 +110,24 @@ fn is_flag(write: &WriteSite<'_>) -> bool {
     matches!(&*name, "testing" | "debug" | "secret_key" | "maxdiff") && write.value.is_some_and(constant)
 }
 
-/// Emptying what earlier tests may have filled is no patch.
-fn is_base_state(write: &WriteSite<'_>) -> bool {
+/// Emptying what earlier tests may have filled, or giving it its initial value again, is no patch.
+fn is_base_state(at: &Reached<'_, '_>, write: &WriteSite<'_>) -> bool {
+    let (owner, name) = write.path.rsplit_once('.').unwrap_or_default();
     write.value.is_some_and(|value| match &value.kind {
-        ExprKind::None => true,
+        ExprKind::None | ExprKind::Bool(false) => true,
         ExprKind::List(parts) => parts.is_empty(),
         ExprKind::Dict(parts) => parts.is_empty(),
         ExprKind::Number { value, .. } => *value == 0.0,
+        ExprKind::Name(value) => **value == *name,
         ExprKind::Call(call) => {
             call.args.is_empty() && matches!(call.func.as_name(), Some("list" | "dict" | "set"))
+                // `queue._current = queue.Queue()`
+                || at.sites.calls.iter().any(|site| {
+                    site.expr.span == value.span
+                        && site.path.rsplit_once('.').is_some_and(|(from, class)| {
+                            from == owner && class.trim_start_matches('_').starts_with(char::is_uppercase)
+                        })
+                })
         }
         _ => false,
     })

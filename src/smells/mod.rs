@@ -5,6 +5,7 @@ mod assertions;
 mod context;
 mod finding;
 mod mocks;
+mod randomness;
 mod restored;
 mod rule;
 mod words;
@@ -30,6 +31,9 @@ macro_rules! rules {
 rules! {
     sleep_as_synchronization::SleepAsSynchronization,
     hard_coded_port::HardCodedPort,
+    unseeded_random::UnseededRandom,
+    unseeded_numpy::UnseededNumpy,
+    statistical_assertion::StatisticalAssertion,
     module_global_changed::ModuleGlobalChanged,
     class_attribute_changed::ClassAttributeChanged,
     environment_not_restored::EnvironmentNotRestored,

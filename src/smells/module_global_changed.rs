@@ -85,6 +85,10 @@ fn concerns(test: &Context<'_, '_>, at: &Reached<'_, '_>, write: &WriteSite<'_>,
     if is_cleanup(at, write.at) || write.path.contains('(') {
         return false;
     }
+    // `env = os.environ` is another name for what other rules watch
+    if known_path(test, at, name).is_some_and(|path| path.contains('.') && !path.contains('(')) {
+        return false;
+    }
     let is_whole = write.path.len() == name.len() + 1;
     let known = test.analysis.view(at.function.module).globals.get(name);
     match write.kind {
@@ -94,6 +98,10 @@ fn concerns(test: &Context<'_, '_>, at: &Reached<'_, '_>, write: &WriteSite<'_>,
         }
         WriteKind::Assign | WriteKind::Augmented | WriteKind::Delete => at.role == Role::Test,
     }
+}
+
+fn known_path<'v>(test: &Context<'_, 'v>, at: &Reached<'_, '_>, name: &str) -> Option<&'v str> {
+    test.analysis.view(at.function.module).globals.get(name)?.path.as_deref()
 }
 
 /// How bad it is, and who reads it.

@@ -24,7 +24,7 @@ pub(super) fn is_restored(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: At
         says_restore(&with.path) || mentions(test.text(at, with.expr), target)
     };
     at.sites.enclosing_withs(site).any(around)
-        || test.decorators.iter().any(|(path, _)| says_restore(path))
+        || test.decorators.iter().any(|(path, _)| says_restore(path) || last(path).starts_with("with_"))
         || test.fixtures.iter().any(|found| says_restore(found.fixture.name))
         || test.case.function.function.params.iter().any(|param| says_restore(&param.name))
         || test.mocks.targets.iter().any(|patched| is_end_of(target, patched))

@@ -52,6 +52,9 @@ impl Rule for SetOrder {
                 if length(other).is_some_and(|length| length < 2) && !found.is_pick {
                     continue;
                 }
+                if found.is_pick && holds_one(test, at, found.set) {
+                    continue;
+                }
                 let severity = if holds_numbers(other) || holds_numbers(found.set) {
                     Severity::Medium
                 } else {
@@ -116,7 +119,7 @@ impl<'a> Look<'_, 'a, '_> {
                     },
                     ExprKind::Attribute { value, attr } => match &**attr {
                         "join" if value.as_str().is_some() => found(self.set(first?, 0)?, false),
-                        "pop" if call.args.is_empty() => found(self.set(value, 0)?, true),
+                        "pop" if call.args.is_empty() => self.set(value, 0).and_then(|_| found(value, true)),
                         _ => None,
                     },
                     _ => None,
@@ -184,4 +187,18 @@ fn holds_numbers(expr: &Expr) -> bool {
         ExprKind::Call(call) => call.args.first().is_some_and(holds_numbers),
         _ => false,
     }
+}
+
+/// `assert len(found) == 1 and found.pop() == …`
+fn holds_one(test: &Context<'_, '_>, at: &Reached<'_, '_>, set: &Expr) -> bool {
+    let text = test.text(at, set);
+    at.sites.asserts.iter().flat_map(|assert| comparisons(assert.test)).any(|comparison| {
+        let is_length = |expr: &Expr| {
+            expr.as_call().is_some_and(|call| {
+                call.func.as_name() == Some("len")
+                    && call.args.first().is_some_and(|arg| test.text(at, arg) == text)
+            })
+        };
+        comparison.op == "==" && is_length(comparison.left) && comparison.right.as_number() == Some(1.0)
+    })
 }

@@ -5,6 +5,7 @@ mod assertions;
 mod context;
 mod finding;
 mod mocks;
+mod paths;
 mod randomness;
 mod restored;
 mod rule;
@@ -39,6 +40,7 @@ rules! {
     environment_not_restored::EnvironmentNotRestored,
     attribute_patched_by_hand::AttributePatchedByHand,
     patch_never_stopped::PatchNeverStopped,
+    fixed_path::FixedPath,
     set_order::SetOrder,
     directory_order::DirectoryOrder,
     retry_marker::RetryMarker,

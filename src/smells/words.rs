@@ -1,5 +1,7 @@
 //! Names of calls that several rules share. A path here is a resolved one: see `python::sites`.
 
+use super::{Context, Reached};
+
 /// Calls that only let time pass.
 pub(super) fn is_sleep(path: &str) -> bool {
     matches!(
@@ -33,4 +35,12 @@ pub(super) fn is_wall_clock(path: &str) -> bool {
 /// The last part of a path without call marks: `redis.Redis().get` ─▶ `get`.
 pub(super) fn last(path: &str) -> &str {
     path.trim_end_matches("()").rsplit('.').next().unwrap_or(path)
+}
+
+/// Whether a function belongs to the tests, and not to what they test.
+pub(super) fn is_test_code(test: &Context<'_, '_>, at: &Reached<'_, '_>) -> bool {
+    at.function.module == test.case.module || {
+        let file = &test.analysis.view(at.function.module).module.file;
+        file.ends_with("conftest.py") || file.split('/').any(|part| part.contains("test"))
+    }
 }

@@ -7,6 +7,7 @@ mod finding;
 mod mocks;
 mod paths;
 mod randomness;
+mod resources;
 mod restored;
 mod rule;
 mod words;
@@ -44,7 +45,11 @@ rules! {
     test_order::TestOrder,
     global_configuration_changed::GlobalConfigurationChanged,
     patch_never_stopped::PatchNeverStopped,
+    file_not_closed::FileNotClosed,
+    resource_left_open::ResourceLeftOpen,
     fixed_path::FixedPath,
+    temporary_left_behind::TemporaryLeftBehind,
+    fixture_without_teardown::FixtureWithoutTeardown,
     set_order::SetOrder,
     directory_order::DirectoryOrder,
     retry_marker::RetryMarker,

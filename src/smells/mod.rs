@@ -35,7 +35,9 @@ rules! {
     hard_coded_port::HardCodedPort,
     unseeded_random::UnseededRandom,
     unseeded_numpy::UnseededNumpy,
+    unseeded_faker::UnseededFaker,
     statistical_assertion::StatisticalAssertion,
+    hash_compared::HashCompared,
     module_global_changed::ModuleGlobalChanged,
     class_attribute_changed::ClassAttributeChanged,
     environment_not_restored::EnvironmentNotRestored,
@@ -52,6 +54,11 @@ rules! {
     fixture_without_teardown::FixtureWithoutTeardown,
     set_order::SetOrder,
     directory_order::DirectoryOrder,
+    serialized_compared::SerializedCompared,
+    query_without_order::QueryWithoutOrder,
+    float_equality::FloatEquality,
+    complex_test::ComplexTest,
+    conditional_assertion::ConditionalAssertion,
     retry_marker::RetryMarker,
 }
 

@@ -107,7 +107,7 @@ pub struct View<'a> {
     pub globals: FxHashMap<&'a str, Global<'a>>,
     pub fixtures: Vec<Fixture<'a>>,
     /// What functions change that outlives them: variables of the module (`CACHE`), attributes of its classes
-    /// (`TestLogin.token`), and with them the classes (`TestLogin`).
+    /// (`TestLogin.token`), with them the classes (`TestLogin`), and attributes of what is imported (`time.sleep`).
     pub shared: FxHashMap<String, Shared<'a>>,
     sites: FxHashMap<u32, Sites<'a>>,
 }
@@ -162,9 +162,11 @@ impl<'a> View<'a> {
         for (function, class) in &all {
             for write in self.sites(function).into_iter().flat_map(|sites| &sites.writes) {
                 let own = ["self.__class__.", "type().", "cls."].iter().find_map(|own| write.path.strip_prefix(own));
+                let is_known = !write.path.starts_with(['@', '~', '#', ':']) && !write.path.starts_with("self.");
                 let path = match (own, write.path.strip_prefix(['#', ':'])) {
                     (Some(attribute), _) => format!("{}.{attribute}", class.unwrap_or_default()),
                     (None, Some(path)) => path.to_owned(),
+                    (None, None) if is_known && !write.is_item && !write.path.contains('(') => write.path.clone(),
                     (None, None) => continue,
                 };
                 let name = path.split(['.', '(', '[']).next().unwrap_or(&path);

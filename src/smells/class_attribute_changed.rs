@@ -30,6 +30,7 @@
 //! ## Known false positives
 //! A class whose state a library resets between tests. What is restored, or made anew in a set-up, is not reported.
 
+use super::origins;
 use super::restored::{is_cleanup, is_reset_before, is_restored, renews};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Class, Expr, ExprKind, Function, StmtKind};
@@ -55,7 +56,9 @@ impl Rule for ClassAttributeChanged {
             let found = match own_attribute(&write.path) {
                 Some(name) if at.role == Role::Test => of_test_class(test, at, write, name),
                 Some(_) => None,
-                None => in_class_body(test, at, write).or_else(|| of_named_class(test, at, write)),
+                None => in_class_body(test, at, write)
+                    .or_else(|| made_for_class(test, at, write))
+                    .or_else(|| of_named_class(test, at, write)),
             };
             let Some((what, severity, why)) = found else { continue };
             if is_reset_before(test, at, write.at.order, &write.path)
@@ -128,6 +131,49 @@ fn in_class_body(test: &Context<'_, '_>, at: &Reached<'_, '_>, write: &WriteSite
     (grows && asserted).then(|| {
         (what, Severity::High, "the assertion on it fails when the test runs a second time".to_owned())
     })
+}
+
+/// `self.cell.row = 2`, where `cls.cell = …` stands in `setUpClass` and nothing makes it anew.
+fn made_for_class(test: &Context<'_, '_>, at: &Reached<'_, '_>, write: &WriteSite<'_>) -> Option<Found> {
+    if at.role != Role::Test {
+        return None;
+    }
+    let name = origins::own_attribute(write.target)?;
+    let is_deep =
+        write.is_item || !matches!(&write.target.kind, ExprKind::Attribute { attr, .. } if **attr == *name);
+    let sets = |path: &str| path.strip_prefix("cls.").or_else(|| path.strip_prefix("self.")) == Some(name);
+    let mut makers = test
+        .reach
+        .iter()
+        .filter(|reached| reached.sites.writes.iter().any(|other| !other.is_item && sets(&other.path)));
+    let maker = makers.next()?;
+    let is_for_class =
+        maker.role == Role::Setup && maker.function.function.name.to_ascii_lowercase().ends_with("class");
+    if !is_deep || !is_for_class || makers.next().is_some() {
+        return None;
+    }
+    // only of builtin collections is it known that `add` and the like change them
+    if write.kind == WriteKind::Method {
+        let made = maker.sites.writes.iter().find(|other| sets(&other.path)).and_then(|other| other.value)?;
+        matches!(made.kind, ExprKind::List(_) | ExprKind::Dict(_) | ExprKind::Set(_)).then_some(())?;
+    }
+    let attribute = match &write.target.kind {
+        ExprKind::Attribute { attr, .. } => &**attr,
+        _ => name,
+    };
+    // another test must look at the part that changes, and not set it itself
+    let owner = test.case.lineage.first()?;
+    let view = test.analysis.view(owner.module);
+    let part = if attribute == name { name.to_owned() } else { format!("{name}.{attribute}") };
+    let victim = methods(owner.class).find(|method| {
+        method.name.starts_with("test")
+            && !std::ptr::eq(*method, at.function.function)
+            && mentions(view.module.text(method.span), &part)
+            && view.sites(method).is_some_and(|sites| {
+                !sites.writes.iter().any(|other| other.path == write.path && other.kind == WriteKind::Assign)
+            })
+    })?;
+    Some((format!("{}.{name}", owner.class.name), Severity::High, reads(victim)))
 }
 
 /// `Config.debug = True`, where the class stands in the same module.

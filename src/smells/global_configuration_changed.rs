@@ -152,6 +152,22 @@ impl Rule for GlobalConfigurationChanged {
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         for (at, site, path) in test.calls() {
+            if path == "asyncio.get_event_loop().close" && !is_cleanup_of_fixture(at) && !sets_loop(test) {
+                report.add(
+                    at,
+                    Smell {
+                        span: site.expr.span,
+                        severity: Severity::Critical,
+                        confidence: 0.8,
+                        message: "the event loop that all tests of the thread share is closed, so the next one that asks \
+                                  for it fails"
+                            .to_owned(),
+                        help: "run the coroutine with asyncio.run(…), or make a loop of the test's own and close that"
+                            .to_owned(),
+                    },
+                );
+                continue;
+            }
             let Some(setting) = SETTINGS.iter().find(|setting| setting.0 == path) else { continue };
             let (_, undo, what, help) = *setting;
             if is_cleanup(at, site.at)
@@ -175,6 +191,16 @@ impl Rule for GlobalConfigurationChanged {
             );
         }
     }
+}
+
+/// A fixture that owns the loop closes it at its end.
+fn is_cleanup_of_fixture(at: &Reached<'_, '_>) -> bool {
+    matches!(at.role, Role::Fixture(_) | Role::Teardown)
+}
+
+/// A test that sets a loop closes its own.
+fn sets_loop(test: &Context<'_, '_>) -> bool {
+    test.calls().any(|(_, _, path)| matches!(path, "asyncio.set_event_loop" | "asyncio.new_event_loop"))
 }
 
 /// Setting the default is putting it back.

@@ -5,6 +5,7 @@ mod assertions;
 mod context;
 mod finding;
 mod mocks;
+mod origins;
 mod paths;
 mod randomness;
 mod resources;
@@ -47,6 +48,8 @@ rules! {
     test_order::TestOrder,
     global_configuration_changed::GlobalConfigurationChanged,
     patch_never_stopped::PatchNeverStopped,
+    mock_not_reset::MockNotReset,
+    registration_not_undone::RegistrationNotUndone,
     file_not_closed::FileNotClosed,
     resource_left_open::ResourceLeftOpen,
     fixed_path::FixedPath,

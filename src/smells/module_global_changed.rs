@@ -33,6 +33,7 @@
 //! A change that code called by name only (a reset in an imported helper) takes back. What a set-up, a
 //! function-scoped fixture or the beginning of each reader renews is not reported.
 
+use super::origins::{module_variable, root, users};
 use super::restored::{is_cleanup, is_reset_before, is_restored, renews};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, Function};
@@ -51,11 +52,16 @@ impl Rule for ModuleGlobalChanged {
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         for (at, write) in test.writes() {
-            let Some(name) = global(&write.path) else { continue };
-            if !concerns(test, at, write, name)
-                || is_reset_before(test, at, write.at.order, &write.path)
-                || is_restored(test, at, write.at, &write.path)
-            {
+            let name = match global(&write.path) {
+                Some(name) if concerns(test, at, write, name) => name,
+                None => match aliased(test, at, write) {
+                    Some(name) => name,
+                    None => continue,
+                },
+                _ => continue,
+            };
+            let path = if write.path.starts_with('#') { write.path.clone() } else { format!("#{name}") };
+            if is_reset_before(test, at, write.at.order, &path) || is_restored(test, at, write.at, &path) {
                 continue;
             }
             let Some((severity, confidence, reader)) = harm(test, at, write, name) else { continue };
@@ -78,6 +84,17 @@ impl Rule for ModuleGlobalChanged {
 /// The name of the variable at the root of `#NAME`, `#NAME.attribute`.
 fn global(path: &str) -> Option<&str> {
     path.strip_prefix('#')?.split(['.', '(', '[']).next()
+}
+
+/// The list, dict or set of the module that a write changes under another name: `data = PRICES; data["a"] = 1`.
+fn aliased<'a>(test: &Context<'a, '_>, at: &Reached<'a, '_>, write: &WriteSite<'a>) -> Option<&'a str> {
+    if !write.is_item || at.role != Role::Test || is_cleanup(at, write.at) {
+        return None;
+    }
+    let name = root(write.target)?;
+    at.sites.locals.get(name).filter(|path| !path.starts_with(['@', '~']))?;
+    let (name, global) = module_variable(test, at, write.target, write.at.order)?;
+    global.is_mutable().then_some(name)
 }
 
 /// Whether the write is a test's change of shared state, and not the making of it.
@@ -119,12 +136,13 @@ fn harm(
                 !sites.writes.iter().any(|other| other.path == write.path && renews(other))
             })
     };
-    if let Some(victim) = view.shared.get(name).and_then(|shared| shared.users.iter().find(is_victim)) {
+    if let Some(victim) = users(view, name).iter().find(is_victim) {
         let reader = format!("`{}` reads it and depends on whether this test ran before", victim.name);
         return Some((Severity::Critical, 0.85, reader));
     }
     let grows = match write.kind {
         WriteKind::Augmented => true,
+        WriteKind::Delete => !renews(write),
         WriteKind::Method => {
             matches!(write.method, Some("append" | "extend" | "insert" | "pop" | "remove" | "appendleft"))
         }

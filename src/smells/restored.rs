@@ -65,8 +65,11 @@ pub(super) fn is_reset_before(test: &Context<'_, '_>, at: &Reached<'_, '_>, orde
 pub(super) fn renews(write: &WriteSite<'_>) -> bool {
     match write.kind {
         WriteKind::Assign => !write.is_item,
-        // `del calls[:]`
-        WriteKind::Delete => true,
+        // `del calls[:]`, but not `del calls["a"]`
+        WriteKind::Delete => matches!(
+            &write.target.kind,
+            ExprKind::Subscript { index, .. } if matches!(index.first().map(|index| &index.kind), Some(ExprKind::Other(_)))
+        ),
         WriteKind::Method => write.method == Some("clear"),
         WriteKind::Augmented => false,
     }

@@ -31,6 +31,7 @@
 //! An attribute that no other test of the scope reads. What the test puts back, `monkeypatch` included, is not
 //! reported.
 
+use super::assertions::comparisons;
 use super::restored::{is_cleanup, is_reset_before, is_restored};
 use super::{Context, Report, Role, Rule, Severity, Smell};
 use crate::python::sites::{WriteKind, WriteSite};
@@ -51,12 +52,13 @@ impl Rule for WideFixtureChanged {
         if test.fixtures.iter().all(|found| found.fixture.scope == Scope::Function) {
             return;
         }
+        by_method(test, report);
         for (at, write) in test.writes() {
             let is_own = matches!(at.role, Role::Test | Role::Fixture(Scope::Function));
             let Some(found) = wide(test, &write.path).filter(|_| is_own && !is_cleanup(at, write.at)) else {
                 continue;
             };
-            if !changes(test, found, write)
+            if !changes(found, write)
                 || is_parameter(test, found.fixture.name)
                 || is_reset_before(test, at, write.at.order, &write.path)
                 || is_restored(test, at, write.at, &write.path)
@@ -88,6 +90,60 @@ impl Rule for WideFixtureChanged {
     }
 }
 
+/// A method with the name of a change (`cart.add_item(…)`), where an assertion then looks at the same fixture.
+fn by_method(test: &Context<'_, '_>, report: &mut Report<'_>) {
+    let at = test.test();
+    for (site, path) in at.sites.calls.iter().zip(&at.paths) {
+        let changes = |verb: &str| site.path.rsplit('.').next().is_some_and(|name| name.starts_with(verb));
+        if ![
+            "add", "append", "insert", "remove", "delete", "push", "pop", "register", "set_", "update",
+            "enqueue",
+        ]
+        .iter()
+        .any(|verb| changes(verb))
+        {
+            continue;
+        }
+        let Some(found) = wide(test, &site.path).filter(|_| site.path.matches(['.', '(']).count() == 1)
+        else {
+            continue;
+        };
+        let name = found.fixture.name;
+        let asserted = at.sites.asserts.iter().any(|assert| {
+            assert.at.order > site.at.order
+                && comparisons(assert.test).iter().any(|comparison| {
+                    comparison.is_equality()
+                        && [comparison.left, comparison.right]
+                            .iter()
+                            .any(|side| side.any(&mut |part| part.as_name() == Some(name)))
+                })
+        });
+        // what the wide fixture does at its own end comes too late
+        let is_undone = test.calls().any(|(other, call, _)| match other.role {
+            Role::Fixture(Scope::Function) => call.path.contains(name),
+            Role::Setup | Role::Teardown => true,
+            _ => call.at.in_finally,
+        });
+        if !asserted || is_undone || is_parameter(test, name) || test.mocks.covers(path) {
+            continue;
+        }
+        report.add(
+            at,
+            Smell {
+                span: site.expr.span,
+                severity: Severity::Medium,
+                confidence: 0.7,
+                message: format!(
+                    "`{name}` is one object for the whole {}; what `{}` does to it stays for the tests that run later",
+                    found.fixture.scope.name(),
+                    test.text(at, &site.call.func)
+                ),
+                help: format!("make `{name}` function-scoped, or undo the change after the test in a fixture"),
+            },
+        );
+    }
+}
+
 /// The wide fixture at the root of `@name`, `@name.attribute`.
 fn wide<'a, 'v>(test: &Context<'a, 'v>, path: &str) -> Option<FixtureRef<'a, 'v>> {
     let name = path.strip_prefix('@')?.split(['.', '(', '[']).next()?;
@@ -98,12 +154,11 @@ fn wide<'a, 'v>(test: &Context<'a, 'v>, path: &str) -> Option<FixtureRef<'a, 'v>
 }
 
 /// Whether the write changes the object itself, and not something that a call on it returned.
-fn changes(test: &Context<'_, '_>, found: FixtureRef<'_, '_>, write: &WriteSite<'_>) -> bool {
+fn changes(found: FixtureRef<'_, '_>, write: &WriteSite<'_>) -> bool {
     if write.path.contains('(') {
         return false;
     }
     let is_whole = write.path.len() == found.fixture.name.len() + 1;
-    let _ = test;
     match write.kind {
         // only of builtin collections is it known that `add` and the like change them
         WriteKind::Method => is_whole && gives_collection(found),

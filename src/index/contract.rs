@@ -135,17 +135,21 @@ async fn ranks(store: &Arc<dyn VectorStore>) {
         found(store, one(HybridQuery { structure: structure.clone(), ..HybridQuery::default() })).await;
     assert_eq!(by_structure[0], "test_draw");
 
-    // text says sum, words say lock: the weight decides, and a ranking of weight 0 has no say
-    let torn = HybridQuery { text: Some(axis(3)), terms: lock_terms, limit: 3, ..HybridQuery::default() };
-    let to_text = found(store, HybridQuery { weights: [3.0, 1.0, 0.0], ..torn.clone() }).await;
+    // text says sum, structure says draw: the weight decides, and a ranking of weight 0 has no say
+    let torn = HybridQuery { text: Some(axis(3)), structure, limit: 3, ..HybridQuery::default() };
+    let to_text = found(store, HybridQuery { weights: [3.0, 0.0, 1.0], ..torn.clone() }).await;
     assert_eq!(to_text[0], "test_sum");
-    let to_terms = found(store, HybridQuery { weights: [0.1, 3.0, 0.0], ..torn.clone() }).await;
-    assert_eq!(to_terms[0], "test_expires");
-    let only_terms = found(store, HybridQuery { weights: [0.0, 1.0, 1.0], ..torn.clone() }).await;
+    let to_structure = found(store, HybridQuery { weights: [1.0, 0.0, 3.0], ..torn.clone() }).await;
+    assert_eq!(to_structure[0], "test_draw");
+    // whom words and text agree on is before whom only one of them wants
+    let agreed =
+        HybridQuery { text: Some(axis(3)), terms: lock_terms.clone(), limit: 3, ..HybridQuery::default() };
+    let both = found(store, HybridQuery { weights: [1.0, 1.0, 0.0], ..agreed.clone() }).await;
+    assert_eq!(both[0], "test_expires");
+    let only_terms = found(store, HybridQuery { weights: [0.0, 1.0, 1.0], ..agreed.clone() }).await;
     assert_eq!(only_terms, ["test_expires"]);
 
-    let scored =
-        store.query(HybridQuery { weights: [1.0, 1.0, 0.0], structure, ..torn.clone() }).await.unwrap();
+    let scored = store.query(HybridQuery { weights: [1.0; 3], ..torn.clone() }).await.unwrap();
     assert!(
         scored.is_sorted_by(|a, b| a.score >= b.score)
             && scored.iter().all(|hit| hit.score > 0.0 && hit.score <= 1.0)

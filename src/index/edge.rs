@@ -496,8 +496,7 @@ fn uuid(id: PointId) -> Option<Uuid> {
 }
 
 fn path(key: &str) -> JsonPath {
-    // the keys are constants, and a test makes an index of each
-    JsonPath::from_str(key).unwrap_or_else(|()| JsonPath::new(key))
+    JsonPath::from_str(key).expect("the keys are constants, and every store makes an index of each")
 }
 
 fn refused(action: &'static str, reason: String) -> StoreError {

@@ -35,11 +35,14 @@ pub fn excerpt(source: &str, first_line: u32, marked: &[u32], most: usize) -> St
     lines.sort();
     let mut left = most;
     let mut kept: Vec<(usize, String)> = Vec::new();
-    for (_, at, line) in lines {
+    for (rank, at, line) in lines {
         let length = line.chars().count() + 1;
         if length <= left || kept.is_empty() {
             left = left.saturating_sub(length);
             kept.push((at, line));
+        } else if rank > 1 {
+            // plain lines are kept from the top without holes
+            break;
         }
     }
     kept.sort();
@@ -80,7 +83,7 @@ mod tests {
             "    filler(a)\n".repeat(50)
         );
         // line 1 of the excerpt's source is line 10 of the file, so `sleep` stands on line 64
-        let cut = excerpt(&source, 10, &[64], 60);
+        let cut = excerpt(&source, 10, &[64], 55);
         assert_eq!(cut, "@mark\ndef test(\na,\n):\nfiller(a)\nsleep(1)\nassert a");
     }
 
@@ -88,7 +91,7 @@ mod tests {
     fn a_docstring_beyond_its_first_line_comes_last() {
         let source =
             "def test():\n    \"\"\"Locks expire.\n\n    Long story, told at length.\n    \"\"\"\n    x()\n";
-        assert_eq!(excerpt(source, 1, &[], 32), "def test():\n\"\"\"Locks expire.\nx()");
+        assert_eq!(excerpt(source, 1, &[], 33), "def test():\n\"\"\"Locks expire.\nx()");
     }
 
     #[test]

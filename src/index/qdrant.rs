@@ -324,7 +324,10 @@ fn failed(url: &str, action: &'static str, error: &QdrantError) -> StoreError {
     else {
         return unreachable(url, &error.to_string());
     };
-    let message = status.message().to_string();
+    let message = plain_message(status.message());
+    if message.starts_with("Failed to connect") || message.to_lowercase().contains("connection refused") {
+        return unreachable(url, &message);
+    }
     // gRPC's numbers: 4 deadline exceeded, 14 unavailable, 1 cancelled, 2 unknown (no gRPC at the other end),
     // 7 permission denied, 16 unauthenticated
     match status.code() as i32 {
@@ -336,6 +339,12 @@ fn failed(url: &str, action: &'static str, error: &QdrantError) -> StoreError {
         13 if url.ends_with(":6333") => unreachable(url, &message),
         _ => StoreError::Refused { action, reason: message },
     }
+}
+
+/// What the transport says is nested; the system's own words stand innermost.
+fn plain_message(message: &str) -> String {
+    let innermost = message.rsplit_once("message: \"").and_then(|(_, rest)| rest.split_once('"'));
+    innermost.map_or(message, |(words, _)| words).to_string()
 }
 
 fn server_filter(filter: &Filter) -> Option<ServerFilter> {

@@ -8,18 +8,18 @@ use super::document::IndexedTest;
 use super::store::{Filter, StoreError};
 
 /// Payload keys that carry an index of keywords. `repo` is first: it is the tenant key.
-pub const KEYWORDS: [&str; 8] =
+pub(super) const KEYWORDS: [&str; 8] =
     ["repo", "teams", "causes", "severity", "libraries", "file", PATH_PARTS, "findings[].code"];
 /// Payload keys that carry an index of booleans.
-pub const BOOLEANS: [&str; 1] = ["async"];
+pub(super) const BOOLEANS: [&str; 1] = ["async"];
 /// The payload key of the content hash.
-pub const CONTENT_HASH: &str = "content_hash";
+pub(super) const CONTENT_HASH: &str = "content_hash";
 /// Every folder above a file, the file, and each single part of its path; only there to be filtered by.
 const PATH_PARTS: &str = "path_parts";
 
 /// One condition on the payload or the id.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Condition {
+pub(super) enum Condition {
     /// The key holds one of these words, or a list with one of them.
     AnyOf(&'static str, Vec<String>),
     Is(&'static str, bool),
@@ -28,13 +28,13 @@ pub enum Condition {
 
 /// All of `must` and none of `must_not`.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Conditions {
-    pub must: Vec<Condition>,
-    pub must_not: Vec<Condition>,
+pub(super) struct Conditions {
+    pub(super) must: Vec<Condition>,
+    pub(super) must_not: Vec<Condition>,
 }
 
 impl Conditions {
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.must.is_empty() && self.must_not.is_empty()
     }
 }
@@ -75,7 +75,7 @@ fn any_of(lists: impl IntoIterator<Item = (&'static str, Vec<String>)>) -> Vec<C
 }
 
 /// The payload of a test: the test itself, key by key, and what is only filtered by.
-pub fn payload(test: &IndexedTest) -> Result<Map<String, Value>, StoreError> {
+pub(super) fn payload(test: &IndexedTest) -> Result<Map<String, Value>, StoreError> {
     let broken = |reason: String| StoreError::Refused { action: "store a test", reason };
     match serde_json::to_value(test) {
         Ok(Value::Object(mut map)) => {
@@ -88,7 +88,7 @@ pub fn payload(test: &IndexedTest) -> Result<Map<String, Value>, StoreError> {
 }
 
 /// The test that a payload holds.
-pub fn test(payload: Map<String, Value>) -> Result<IndexedTest, StoreError> {
+pub(super) fn test(payload: Map<String, Value>) -> Result<IndexedTest, StoreError> {
     serde_json::from_value(Value::Object(payload)).map_err(|error| StoreError::Refused {
         action: "read a test",
         reason: format!("what is stored does not fit this version ({error}); rebuild the index"),

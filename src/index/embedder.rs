@@ -12,8 +12,12 @@ use super::store::TEXT_DIMENSIONS;
 
 /// Tokens of a text that are read; what follows is ignored.
 const MAX_TOKENS: usize = 256;
-/// Texts a model call. Of about equal length, so little is padded; more gains nothing on a processor.
-const BATCH: usize = 8;
+/// Cores that work on one text together; more gain little on texts this short.
+const CORES_A_SESSION: usize = 4;
+/// Every session keeps its own copy of the weights, about 200 MB.
+const MAX_SESSIONS: usize = 4;
+/// Texts for which starting another session pays.
+const WORTH_A_SESSION: usize = 32;
 
 /// Why there is no vector.
 #[derive(Debug, Error)]
@@ -47,8 +51,10 @@ pub trait Embedder: Send + Sync {
 pub struct MiniLm {
     folder: PathBuf,
     environment: Environment,
-    /// One session a core, each with one thread: no time is lost on waiting for each other. Made when first needed.
+    /// Made when first needed; a single text needs only the first.
     sessions: Vec<OnceLock<Mutex<TextEmbedding>>>,
+    /// Threads of each session.
+    threads: usize,
 }
 
 impl MiniLm {
@@ -62,12 +68,14 @@ impl MiniLm {
         models::verify(folder)?;
         let environment = environment(&models::runtime(folder)?)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let sessions = cores.div_ceil(CORES_A_SESSION).min(MAX_SESSIONS);
         let embedder = MiniLm {
             folder: folder.to_path_buf(),
             environment,
-            sessions: (0..cores.min(MAX_SESSIONS)).map(|_| OnceLock::new()).collect(),
+            sessions: (0..sessions).map(|_| OnceLock::new()).collect(),
+            threads: cores.div_ceil(sessions),
         };
-        embedder.session(0)?;
+        drop(embedder.session(0)?);
         Ok(embedder)
     }
 
@@ -97,61 +105,51 @@ impl MiniLm {
         let options = InitOptionsUserDefined::new()
             .with_environment(self.environment.clone())
             .with_max_length(MAX_TOKENS)
-            .with_intra_threads(1);
+            .with_intra_threads(self.threads);
         TextEmbedding::try_new_from_user_defined(model, options)
             .map_err(|error| EmbedError::Failed { action: "load", reason: error.to_string() })
     }
 
-    /// Embeds the batches that are still in `queue`, with session `at`.
+    /// Embeds what is still in `queue`, with session `at`. One text a call: on a processor that is faster than a padded
+    /// batch, takes half the memory, and gives the same vector whatever else is embedded.
     fn work(
         &self,
         at: usize,
         texts: &[String],
-        queue: &Mutex<Vec<Vec<usize>>>,
+        queue: &Mutex<Vec<usize>>,
     ) -> Result<Vec<(usize, Vec<f32>)>, EmbedError> {
         let mut session = self.session(at)?;
         let mut done = Vec::new();
         loop {
             let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let Some(batch) = next else { return Ok(done) };
-            let inputs: Vec<&str> = batch.iter().map(|text| texts[*text].as_str()).collect();
+            let Some(text) = next else { return Ok(done) };
             let vectors = session
-                .embed(inputs, None)
+                .embed([texts[text].as_str()], None)
                 .map_err(|error| EmbedError::Failed { action: "embed", reason: error.to_string() })?;
-            done.extend(batch.into_iter().zip(vectors));
+            done.extend(vectors.into_iter().map(|vector| (text, vector)));
         }
     }
 }
 
-/// More sessions would each keep another copy of the weights in memory.
-const MAX_SESSIONS: usize = 8;
-
 impl Embedder for MiniLm {
     fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError> {
+        // taken from the end, so the longest come first and all sessions finish at about the same time
         let mut order: Vec<usize> = (0..texts.len()).collect();
         order.sort_by_key(|text| texts[*text].len());
-        // taken from the end, so the longest come first and the last ones to finish are short
-        let batches: Vec<Vec<usize>> = order.chunks(BATCH).map(<[usize]>::to_vec).collect();
-        let workers = self.sessions.len().min(batches.len());
-        let queue = Mutex::new(batches);
-
-        let results = if workers <= 1 {
-            vec![self.work(0, texts, &queue)]
-        } else {
-            std::thread::scope(|scope| {
-                let queue = &queue;
-                let threads: Vec<_> =
-                    (0..workers).map(|at| scope.spawn(move || self.work(at, texts, queue))).collect();
-                threads
-                    .into_iter()
-                    .map(|thread| {
-                        thread.join().unwrap_or_else(|_| {
-                            Err(EmbedError::Failed { action: "embed", reason: "it panicked".to_string() })
-                        })
-                    })
-                    .collect()
-            })
-        };
+        let queue = Mutex::new(order);
+        let workers = self.sessions.len().min(texts.len() / WORTH_A_SESSION).max(1);
+        let results: Vec<_> = std::thread::scope(|scope| {
+            let (queue, this) = (&queue, &self);
+            let others: Vec<_> =
+                (1..workers).map(|at| scope.spawn(move || this.work(at, texts, queue))).collect();
+            let own = self.work(0, texts, queue);
+            let others = others.into_iter().map(|thread| {
+                thread.join().unwrap_or_else(|_| {
+                    Err(EmbedError::Failed { action: "embed", reason: "it panicked".to_string() })
+                })
+            });
+            std::iter::once(own).chain(others).collect()
+        });
 
         let mut vectors = vec![Vec::new(); texts.len()];
         for result in results {

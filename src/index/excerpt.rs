@@ -5,7 +5,7 @@ const LINE: usize = 160;
 
 /// At most about `most` characters of `source`, whole lines in their order, without indentation and blank lines.
 /// The source's first line is line `first_line` of its file; the lines in `marked` (of the file) are kept if any are.
-pub fn excerpt(source: &str, first_line: u32, marked: &[u32], most: usize) -> String {
+pub(super) fn excerpt(source: &str, first_line: u32, marked: &[u32], most: usize) -> String {
     let signature = signature_lines(source);
     let mut in_docstring = false;
     let mut lines: Vec<(u8, usize, String)> = Vec::new();

@@ -8,14 +8,14 @@ use uuid::Uuid;
 const K: f32 = 60.0;
 
 /// How deep each ranking is read for `limit` results: what one ranking puts late, another may put first.
-pub fn depth(limit: usize) -> usize {
+pub(super) fn depth(limit: usize) -> usize {
     (limit * 4).max(100)
 }
 
 /// Weighted reciprocal rank fusion: each ranking gives `weight / (60 + rank)`, rank counted from one.
 /// The sum is divided by what the first of all rankings would get, so scores lie between 0 and 1.
 /// Equal scores are ordered by id, so that the same store gives the same answer.
-pub fn fuse(rankings: &[(f32, Vec<Uuid>)], limit: usize) -> Vec<(Uuid, f32)> {
+pub(super) fn fuse(rankings: &[(f32, Vec<Uuid>)], limit: usize) -> Vec<(Uuid, f32)> {
     let best: f32 = rankings.iter().map(|(weight, _)| weight / (K + 1.0)).sum();
     let mut scores: HashMap<Uuid, f32> = HashMap::new();
     for (weight, ids) in rankings {

@@ -138,3 +138,156 @@ pub async fn embed(embedder: &Arc<dyn Embedder>, texts: Vec<String>) -> Result<V
         Err(error) => Err(EmbedError::Failed { action: "embed", reason: error.to_string() }),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::index::edge::{Access, EdgeStore};
+    use crate::index::samples::{sample, unstable};
+    use crate::index::store::{Filter, HybridQuery, TEXT_DIMENSIONS};
+    use crate::smells::Cause;
+
+    /// Counts what it is asked for. Its vectors are good for nothing but telling texts apart.
+    struct Counting {
+        texts: Mutex<usize>,
+        /// Refuses from this text on.
+        until: usize,
+    }
+
+    impl Embedder for Counting {
+        fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError> {
+            let mut count = self.texts.lock().unwrap();
+            *count += texts.len();
+            if *count > self.until {
+                return Err(EmbedError::Failed { action: "embed", reason: "enough".to_string() });
+            }
+            Ok(texts.iter().map(|text| vector(text)).collect())
+        }
+
+        fn id(&self) -> &str {
+            "counting"
+        }
+    }
+
+    fn vector(text: &str) -> Vec<f32> {
+        let mut vector = vec![0.0; TEXT_DIMENSIONS];
+        vector[text.bytes().map(usize::from).sum::<usize>() % TEXT_DIMENSIONS] = 1.0;
+        vector
+    }
+
+    fn counting(until: usize) -> (Arc<Counting>, Arc<dyn Embedder>) {
+        let embedder = Arc::new(Counting { texts: Mutex::new(0), until });
+        (embedder.clone(), embedder)
+    }
+
+    async fn store(folder: &std::path::Path) -> Arc<dyn VectorStore> {
+        Arc::new(EdgeStore::open(folder, "counting", Access::Create).await.unwrap())
+    }
+
+    fn many(count: usize) -> Vec<IndexedTest> {
+        (0..count).map(|n| sample("a", &format!("t.py::test_{n}"))).collect()
+    }
+
+    async fn run(
+        store: &Arc<dyn VectorStore>,
+        embedder: &Arc<dyn Embedder>,
+        tests: Vec<IndexedTest>,
+    ) -> SyncReport {
+        sync(store, embedder, "a", tests, &|_| {}).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn only_what_changed_is_embedded_and_what_is_gone_leaves() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path()).await;
+        let (count, embedder) = counting(usize::MAX);
+        let mut tests = many(5);
+        let report = run(&store, &embedder, tests.clone()).await;
+        assert_eq!(report, SyncReport { added: 5, ..SyncReport::default() });
+        assert_eq!(*count.texts.lock().unwrap(), 5);
+
+        let report = run(&store, &embedder, tests.clone()).await;
+        assert_eq!(report, SyncReport { unchanged: 5, ..SyncReport::default() });
+        assert_eq!(*count.texts.lock().unwrap(), 5);
+
+        tests[1] = unstable("a", "t.py::test_1", Cause::Time, "def test_1():\n    now()\n");
+        tests.pop();
+        tests.push(sample("a", "t.py::test_new"));
+        let report = run(&store, &embedder, tests).await;
+        assert_eq!(report, SyncReport { added: 1, updated: 1, unchanged: 3, removed: 1 });
+        assert_eq!(*count.texts.lock().unwrap(), 7);
+        assert_eq!(store.count(Filter::default()).await.unwrap(), 5);
+    }
+
+    #[tokio::test]
+    async fn a_new_risk_is_stored_without_a_new_embedding() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path()).await;
+        let (count, embedder) = counting(usize::MAX);
+        run(&store, &embedder, many(1)).await;
+        let before = store.get(many(1)[0].point_id()).await.unwrap().unwrap();
+
+        let mut assessment = before.test.assessment.clone();
+        assessment.risk = 0.9;
+        let moved = IndexedTest::new(assessment, before.test.source.clone());
+        assert_eq!(run(&store, &embedder, vec![moved]).await.updated, 1);
+        let after = store.get(before.id).await.unwrap().unwrap();
+        assert_eq!((after.test.assessment.risk, after.text), (0.9, before.text));
+        assert_eq!(*count.texts.lock().unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn other_repositories_are_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path()).await;
+        let (_, embedder) = counting(usize::MAX);
+        run(&store, &embedder, many(2)).await;
+        sync(&store, &embedder, "b", vec![sample("b", "t.py::test_0")], &|_| {}).await.unwrap();
+        assert_eq!(run(&store, &embedder, Vec::new()).await.removed, 2);
+        assert_eq!(store.count(Filter::default()).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_run_that_broke_off_keeps_its_batches_and_the_next_completes_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path()).await;
+        let tests = many(BATCH + 10);
+        let (_, breaking) = counting(BATCH);
+        let error = sync(&store, &breaking, "a", tests.clone(), &|_| {}).await.unwrap_err();
+        assert!(matches!(error, SyncError::Embed(_)));
+        assert_eq!(store.count(Filter::default()).await.unwrap(), BATCH);
+
+        let (count, embedder) = counting(usize::MAX);
+        let report = run(&store, &embedder, tests).await;
+        assert_eq!((report.added, report.unchanged), (10, BATCH));
+        assert_eq!(*count.texts.lock().unwrap(), 10);
+    }
+
+    #[tokio::test]
+    async fn each_test_gets_the_vector_of_its_own_document_and_progress_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path()).await;
+        let (_, embedder) = counting(usize::MAX);
+        let told = Mutex::new(Vec::new());
+        let mut tests = many(BATCH + 3);
+        // a test that is defined twice counts once, and the last definition wins
+        let again = unstable("a", "t.py::test_0", Cause::Network, "def test_0():\n    connect()\n");
+        tests.push(again.clone());
+        sync(&store, &embedder, "a", tests, &|progress| told.lock().unwrap().push(progress)).await.unwrap();
+        let total = BATCH + 3;
+        let expected = [0, BATCH, total].map(|done| Progress { done, total });
+        assert_eq!(*told.lock().unwrap(), expected);
+        assert_eq!(store.get(again.point_id()).await.unwrap().unwrap().test, again);
+        let query = HybridQuery {
+            text: Some(vector(&again.document)),
+            weights: [1.0; 3],
+            limit: 1,
+            ..HybridQuery::default()
+        };
+        let scored = store.query(query).await.unwrap();
+        assert_eq!(vector(&scored[0].test.document), vector(&again.document));
+    }
+}

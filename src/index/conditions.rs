@@ -59,6 +59,11 @@ impl From<&Filter> for Conditions {
         ];
         let mut conditions = Conditions { must: any_of(must), must_not: any_of(must_not) };
         conditions.must.extend(filter.is_async.map(|value| Condition::Is("async", value)));
+        for further in &filter.and {
+            let further = Conditions::from(further);
+            conditions.must.extend(further.must);
+            conditions.must_not.extend(further.must_not);
+        }
         if !filter.not_ids.is_empty() {
             conditions.must_not.push(Condition::Ids(filter.not_ids.clone()));
         }

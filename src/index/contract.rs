@@ -180,6 +180,14 @@ async fn filters(store: &Arc<dyn VectorStore>) {
         (Filter { severities: vec![Severity::High, Severity::Low], ..none() }, &all[..2]),
         (Filter { libraries: words(&["redis"]), ..none() }, &all[1..]),
         (Filter { libraries: words(&["numpy", "unknown"]), ..none() }, &["test_sum"]),
+        (
+            Filter {
+                libraries: words(&["redis"]),
+                and: vec![Filter { libraries: words(&["numpy"]), not_repos: words(&["a"]), ..none() }],
+                ..none()
+            },
+            &["test_sum"],
+        ),
         (Filter { is_async: Some(true), ..none() }, &["test_expires"]),
         (Filter { is_async: Some(false), ..none() }, &["test_draw", "test_sum"]),
         (Filter { codes: words(&["FD101"]), ..none() }, &["test_expires"]),

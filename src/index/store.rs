@@ -54,6 +54,8 @@ pub struct Filter {
     pub not_libraries: Vec<String>,
     /// Leaves out tests with any of these causes.
     pub not_causes: Vec<Cause>,
+    /// Filters that must hold as well (two libraries at once, say).
+    pub and: Vec<Filter>,
 }
 
 /// Rankings to fuse by reciprocal rank; each present vector is one ranking.

@@ -83,7 +83,8 @@ fn parts(identifier: &str) -> Vec<String> {
 /// Takes off plural, -ing, -ed and a final e, so that what people ask meets what is written.
 /// Both sides pass through here, so the stem need not be a word.
 pub fn stem(word: &str) -> String {
-    if !word.is_ascii() || word.len() < 4 || word.bytes().any(|byte| byte.is_ascii_digit()) {
+    // "timing" is about waiting, "time" about clocks
+    if word == "timing" || !word.is_ascii() || word.len() < 4 || word.bytes().any(|byte| byte.is_ascii_digit()) {
         return word.to_string();
     }
     let mut stem = singular(word);

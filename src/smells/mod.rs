@@ -1,5 +1,69 @@
-//! Rules over the semantic model of a test. Knows no vector store, no model and no report.
+//! Rules over the semantic model of a test: one file per rule, one line per rule here.
+//! Knows no vector store, no model and no report.
 
+mod context;
 mod finding;
+mod libraries;
+mod mocks;
+mod rule;
+pub(crate) mod words;
 
+#[cfg(test)]
+mod fixture_tests;
+
+pub use context::{Context, Reached, Role};
+pub use libraries::libraries;
 pub use finding::{Applicability, Cause, Edit, Finding, Fix, Severity};
+pub use rule::{HEADINGS, Registered, Report, Rule, Smell};
+
+macro_rules! rules {
+    ($($file:ident :: $rule:ident,)*) => {
+        $(mod $file;)*
+
+        /// Every rule, by code.
+        pub static RULES: &[Registered] = &[
+            $(Registered { rule: &$file::$rule, file: include_str!(concat!(stringify!($file), ".rs")) },)*
+        ];
+    };
+}
+
+rules! {
+    sleep_as_synchronization::SleepAsSynchronization,
+    hard_coded_port::HardCodedPort,
+    environment_not_restored::EnvironmentNotRestored,
+}
+
+/// The rule with this code or name.
+pub fn find(code_or_name: &str) -> Option<&'static Registered> {
+    RULES.iter().find(|rule| rule.code().eq_ignore_ascii_case(code_or_name) || rule.name() == code_or_name)
+}
+
+/// Which rules run.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Codes or prefixes (`FD1`); empty means all.
+    pub select: Vec<String>,
+    pub ignore: Vec<String>,
+}
+
+impl Selection {
+    fn takes(&self, code: &str) -> bool {
+        let among = |list: &[String]| list.iter().any(|prefix| code.starts_with(prefix.as_str()));
+        (self.select.is_empty() || among(&self.select)) && !among(&self.ignore)
+    }
+}
+
+/// What the selected rules find in a test, in the order of the file.
+pub fn check(context: &Context<'_, '_>, selection: &Selection) -> Vec<Finding> {
+    let mut findings = vec![];
+    for registered in RULES.iter().filter(|rule| selection.takes(rule.code())) {
+        findings.append(&mut registered.run(context).findings);
+    }
+    findings.sort_by(|a, b| (a.line, a.column, &a.code).cmp(&(b.line, b.column, &b.code)));
+    findings
+}
+
+/// Whether a comment on `line` keeps the rule `code` from reporting something there.
+pub fn check_silenced(context: &Context<'_, '_>, code: &str, line: u32) -> bool {
+    RULES.iter().filter(|rule| rule.code() == code).any(|rule| rule.run(context).silenced.contains(&line))
+}

@@ -1,0 +1,18 @@
+//! Python as tests see it: files ─▶ statements ─▶ what is a test, what it uses and what it does.
+//! Knows nothing of what is unstable.
+
+pub mod ast;
+mod cases;
+mod config;
+mod fixtures;
+mod lower;
+mod module;
+mod project;
+pub mod sites;
+
+pub use cases::TestCase;
+pub use config::{CONFIG_FILES, PytestConfig, section as pytest_section};
+pub use fixtures::{Fixture, FixtureRef, Scope};
+pub use lower::SyntaxError;
+pub use module::{Module, for_each_statement};
+pub use project::{Analysis, ClassRef, FunctionRef, Global, Project, View, candidates, methods};

@@ -1,0 +1,332 @@
+//! The parsed files of one project together: who imports whom, what a name means across files, which class
+//! inherits from which, and each function's [`Sites`].
+
+use rustc_hash::FxHashMap;
+
+use super::ast::*;
+use super::config::PytestConfig;
+use super::fixtures::{self, Fixture};
+use super::module::{Module, for_each_statement};
+use super::sites::{self, Sites};
+
+/// Parsed files and the settings they are read with.
+#[derive(Debug)]
+pub struct Project {
+    pub modules: Vec<Module>,
+    pub config: PytestConfig,
+    by_file: FxHashMap<String, usize>,
+}
+
+impl Project {
+    pub fn new(modules: Vec<Module>, config: PytestConfig) -> Project {
+        let by_file = modules.iter().enumerate().map(|(index, module)| (module.file.clone(), index)).collect();
+        Project { modules, config, by_file }
+    }
+
+    /// The index of the module at a root-relative path.
+    pub fn module_at(&self, file: &str) -> Option<usize> {
+        self.by_file.get(file).copied()
+    }
+}
+
+/// The root-relative files that a dotted path may stand for, seen from a file in `folder`: relative imports
+/// by their dots, others from the folder, from each folder above it, and from the root.
+pub fn candidates(folder: &str, path: &str) -> Vec<String> {
+    let dots = path.bytes().take_while(|byte| *byte == b'.').count();
+    let parts: Vec<&str> = path[dots..].split('.').filter(|part| !part.is_empty()).collect();
+    let mut folders: Vec<&str> = vec![folder];
+    while let Some((above, _)) = folders.last().and_then(|last| last.rsplit_once('/')) {
+        folders.push(above);
+    }
+    if !folder.is_empty() {
+        folders.push("");
+    }
+    if dots > 0 {
+        folders = folders.into_iter().skip(dots - 1).take(1).collect();
+    }
+    let mut out = vec![];
+    for base in folders {
+        for length in (0..=parts.len()).rev() {
+            let stem = std::iter::once(base).filter(|base| !base.is_empty()).chain(parts[..length].iter().copied());
+            let stem = stem.collect::<Vec<_>>().join("/");
+            if length > 0 {
+                out.push(format!("{stem}.py"));
+            }
+            if dots > 0 || length > 0 {
+                out.push(if stem.is_empty() { "__init__.py".into() } else { format!("{stem}/__init__.py") });
+            }
+        }
+    }
+    out
+}
+
+/// A variable at the top of a module.
+#[derive(Debug)]
+pub struct Global<'a> {
+    pub value: Option<&'a Expr>,
+    pub path: Option<String>,
+    pub span: Span,
+}
+
+impl Global<'_> {
+    /// Whether the value can be changed in place.
+    pub fn is_mutable(&self) -> bool {
+        match self.value.map(|value| &value.kind) {
+            Some(ExprKind::List(_) | ExprKind::Dict(_) | ExprKind::Set(_) | ExprKind::Comprehension(_)) => true,
+            Some(ExprKind::Call(_)) => self.path.as_deref().is_some_and(|path| {
+                matches!(
+                    path,
+                    "list()"
+                        | "dict()"
+                        | "set()"
+                        | "collections.defaultdict()"
+                        | "collections.OrderedDict()"
+                        | "collections.Counter()"
+                        | "collections.deque()"
+                )
+            }),
+            _ => false,
+        }
+    }
+}
+
+/// What one module defines, and what its functions do.
+#[derive(Debug)]
+pub struct View<'a> {
+    pub module: &'a Module,
+    pub functions: FxHashMap<&'a str, &'a Function>,
+    pub classes: FxHashMap<&'a str, &'a Class>,
+    pub globals: FxHashMap<&'a str, Global<'a>>,
+    pub fixtures: Vec<Fixture<'a>>,
+    sites: FxHashMap<u32, Sites<'a>>,
+}
+
+impl<'a> View<'a> {
+    pub fn new(module: &'a Module) -> View<'a> {
+        let (mut functions, mut classes, mut globals) =
+            (FxHashMap::default(), FxHashMap::default(), FxHashMap::default());
+        for_each_statement(&module.body, &mut |stmt| match &stmt.kind {
+            StmtKind::Function(function) => {
+                functions.insert(&*function.name, &**function);
+            }
+            StmtKind::Class(class) => {
+                classes.insert(&*class.name, &**class);
+            }
+            StmtKind::Assign { targets, value, .. } => {
+                for name in targets.iter().filter_map(|target| target.as_name()) {
+                    let path = value.as_ref().and_then(|value| sites::value_path(value, module));
+                    globals.insert(name, Global { value: value.as_ref(), path, span: stmt.span });
+                }
+            }
+            _ => {}
+        });
+        let mut view =
+            View { module, functions, classes, globals, fixtures: vec![], sites: FxHashMap::default() };
+        let mut sites = FxHashMap::default();
+        view.collect_sites(&module.body, &mut sites);
+        view.sites = sites;
+        view.fixtures = fixtures::collect(&view);
+        view
+    }
+
+    fn collect_sites(&self, body: &'a [Stmt], out: &mut FxHashMap<u32, Sites<'a>>) {
+        let defined = |name: &str| self.functions.contains_key(name) || self.classes.contains_key(name);
+        let global = |name: &str| {
+            self.globals.get(name).map(|global| global.path.clone().unwrap_or_else(|| format!("#{name}")))
+        };
+        for_each_statement(body, &mut |stmt| match &stmt.kind {
+            StmtKind::Function(function) => {
+                let sites = sites::collect(function, self.module, &defined, &global);
+                out.insert(function.span.start, sites);
+            }
+            StmtKind::Class(class) => self.collect_sites(&class.body, out),
+            _ => {}
+        });
+    }
+
+    /// What `function`, which stands in this module, does.
+    pub fn sites(&self, function: &Function) -> Option<&Sites<'a>> {
+        self.sites.get(&function.span.start)
+    }
+}
+
+/// A function and where it is defined.
+#[derive(Clone, Copy, Debug)]
+pub struct FunctionRef<'a> {
+    pub module: usize,
+    pub function: &'a Function,
+    pub class: Option<&'a Class>,
+}
+
+/// A class and where it is defined.
+#[derive(Clone, Copy, Debug)]
+pub struct ClassRef<'a> {
+    pub module: usize,
+    pub class: &'a Class,
+}
+
+/// Which calls of a function lead to functions in the tree: the call's index in [`Sites::calls`] and its target.
+pub type Links<'a> = Vec<(usize, FunctionRef<'a>)>;
+
+/// All modules with their definitions.
+#[derive(Debug)]
+pub struct Analysis<'a> {
+    pub project: &'a Project,
+    pub views: Vec<View<'a>>,
+    /// For each module, by the start of the function.
+    links: Vec<FxHashMap<u32, Links<'a>>>,
+}
+
+impl<'a> Analysis<'a> {
+    pub fn new(project: &'a Project) -> Analysis<'a> {
+        use rayon::prelude::*;
+        let views = project.modules.par_iter().map(View::new).collect();
+        let mut analysis = Analysis { project, views, links: vec![] };
+        analysis.links = (0..analysis.views.len()).into_par_iter().map(|module| analysis.link(module)).collect();
+        analysis
+    }
+
+    fn link(&self, module: usize) -> FxHashMap<u32, Links<'a>> {
+        let mut known: FxHashMap<&str, Option<FunctionRef<'a>>> = FxHashMap::default();
+        let mut out = FxHashMap::default();
+        for (start, sites) in &self.views[module].sites {
+            let mut links = vec![];
+            for (index, site) in sites.calls.iter().enumerate() {
+                if site.path.starts_with(['@', '~', '#']) || site.path.contains("()") {
+                    continue;
+                }
+                let target = *known.entry(&site.path).or_insert_with(|| self.function(module, &site.path));
+                links.extend(target.map(|target| (index, target)));
+            }
+            if !links.is_empty() {
+                out.insert(*start, links);
+            }
+        }
+        out
+    }
+
+    /// The calls of a function that lead to functions in the tree (methods of its own class left out).
+    pub fn links(&self, of: FunctionRef<'a>) -> &[(usize, FunctionRef<'a>)] {
+        self.links[of.module].get(&of.function.span.start).map_or(&[], |links| links)
+    }
+
+    pub fn view(&self, module: usize) -> &View<'a> {
+        &self.views[module]
+    }
+
+    pub fn sites(&self, of: FunctionRef<'a>) -> Option<&Sites<'a>> {
+        self.views[of.module].sites(of.function)
+    }
+
+    /// The module that the beginning of a dotted path names, and the rest of the path.
+    fn module_of<'p>(&self, from: usize, path: &'p str) -> Option<(usize, &'p str)> {
+        let folder = self.views[from].module.folder();
+        let (module, _) = path.rsplit_once('.')?;
+        candidates(folder, module).into_iter().find_map(|file| {
+            let index = self.project.module_at(&file)?;
+            let stem = file.trim_end_matches(".py").trim_end_matches("/__init__");
+            let last = stem.rsplit('/').next().unwrap_or(stem);
+            let rest = match path.rfind(&format!("{last}.")) {
+                Some(at) => &path[at + last.len() + 1..],
+                None => path.trim_start_matches('.'),
+            };
+            (index != from).then_some((index, rest))
+        })
+    }
+
+    /// The definition that a resolved path names, followed through re-exports.
+    fn definition<T>(
+        &self,
+        from: usize,
+        path: &str,
+        depth: u8,
+        pick: &dyn Fn(usize, &str) -> Option<T>,
+    ) -> Option<T> {
+        if let Some(name) = path.strip_prefix(':') {
+            return pick(from, name);
+        }
+        if depth > 4 {
+            return None;
+        }
+        if let Some((module, rest)) = self.module_of(from, path) {
+            if let Some(found) = pick(module, rest) {
+                return Some(found);
+            }
+            let imports = &self.views[module].module.imports;
+            if let Some(next) = imports.get(rest) {
+                return self.definition(module, next, depth + 1, pick);
+            }
+            let stars = imports.get("*")?;
+            return self.definition(module, &format!("{stars}.{rest}"), depth + 1, pick);
+        }
+        // a bare name may come from `from x import *`
+        if !path.contains('.')
+            && let Some(star) = self.views[from].module.imports.get("*")
+        {
+            return self.definition(from, &format!("{star}.{path}"), depth + 1, pick);
+        }
+        None
+    }
+
+    /// The function in the tree that a resolved path names.
+    pub fn function(&self, from: usize, path: &str) -> Option<FunctionRef<'a>> {
+        self.definition(from, path, 0, &|module, name| {
+            let function = *self.views[module].functions.get(name)?;
+            Some(FunctionRef { module, function, class: None })
+        })
+    }
+
+    /// The class in the tree that a resolved path names.
+    pub fn class(&self, from: usize, path: &str) -> Option<ClassRef<'a>> {
+        self.definition(from, path, 0, &|module, name| {
+            let class = *self.views[module].classes.get(name)?;
+            Some(ClassRef { module, class })
+        })
+    }
+
+    /// The class itself and its bases in the tree, nearest first, and the dotted names of bases elsewhere.
+    pub fn lineage(&self, class: ClassRef<'a>) -> (Vec<ClassRef<'a>>, Vec<String>) {
+        let (mut inside, mut outside) = (vec![class], vec![]);
+        let mut next = 0;
+        while next < inside.len() && inside.len() < 64 {
+            let current = inside[next];
+            next += 1;
+            let view = &self.views[current.module];
+            for base in &current.class.bases {
+                let Some(mut path) = sites::value_path(base, view.module) else { continue };
+                if view.classes.contains_key(&*path) {
+                    path.insert(0, ':');
+                }
+                match self.class(current.module, &path) {
+                    Some(found) => {
+                        if !inside.iter().any(|known| std::ptr::eq(known.class, found.class)) {
+                            inside.push(found);
+                        }
+                    }
+                    None => outside.push(path),
+                }
+            }
+        }
+        (inside, outside)
+    }
+
+    /// The method called `name` of a class or of its bases in the tree.
+    pub fn method(&self, class: ClassRef<'a>, name: &str) -> Option<FunctionRef<'a>> {
+        self.lineage(class).0.into_iter().find_map(|owner| {
+            methods(owner.class)
+                .find(|function| &*function.name == name)
+                .map(|function| FunctionRef { module: owner.module, function, class: Some(owner.class) })
+        })
+    }
+}
+
+/// The functions in a class body, also under `if` and `try`.
+pub fn methods(class: &Class) -> impl Iterator<Item = &Function> {
+    let mut out = vec![];
+    for_each_statement(&class.body, &mut |stmt| {
+        if let StmtKind::Function(function) = &stmt.kind {
+            out.push(&**function);
+        }
+    });
+    out.into_iter()
+}

@@ -1,0 +1,349 @@
+//! What rules look at: a test together with everything that runs because of it (set-up, fixtures, helpers),
+//! each with the way there, and what is mocked.
+
+use std::borrow::Cow;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::mocks::Mocks;
+use crate::python::ast::*;
+use crate::python::sites::{AssertSite, CallSite, Sites, WriteSite};
+use crate::python::{Analysis, FixtureRef, FunctionRef, Module, Scope, TestCase};
+
+/// Why a function runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Test,
+    Setup,
+    Teardown,
+    Fixture(Scope),
+    Helper,
+}
+
+/// One function that runs because of the test.
+pub struct Reached<'a, 'v> {
+    pub function: FunctionRef<'a>,
+    pub sites: &'v Sites<'a>,
+    pub role: Role,
+    /// The helper or fixture by name, where it is not the test itself.
+    pub via: Option<String>,
+    /// Where the test's own file leads here.
+    pub anchor: Span,
+    /// The paths of `sites.calls`, with fixtures, attributes of `self` and results of helpers resolved.
+    pub paths: Vec<Cow<'v, str>>,
+}
+
+/// A test as the rules see it.
+pub struct Context<'a, 'v> {
+    pub analysis: &'v Analysis<'a>,
+    pub case: &'v TestCase<'a>,
+    /// The test first.
+    pub reach: Vec<Reached<'a, 'v>>,
+    pub fixtures: Vec<FixtureRef<'a, 'v>>,
+    /// Dotted paths of decorators and marks with their expressions.
+    pub decorators: Vec<(String, &'a Expr)>,
+    pub mocks: Mocks,
+    self_types: FxHashMap<&'a str, &'v str>,
+}
+
+const SETUPS: [&str; 9] = [
+    "setUp",
+    "asyncSetUp",
+    "setUpClass",
+    "setup_method",
+    "setup_class",
+    "setup",
+    "setUpTestData",
+    "setUpModule",
+    "setup_module",
+];
+const TEARDOWNS: [&str; 8] = [
+    "tearDown",
+    "asyncTearDown",
+    "tearDownClass",
+    "teardown_method",
+    "teardown_class",
+    "teardown",
+    "tearDownModule",
+    "teardown_module",
+];
+const MAX_REACH: usize = 60;
+const MAX_DEPTH: usize = 3;
+
+impl<'a, 'v> Context<'a, 'v> {
+    pub fn new(analysis: &'v Analysis<'a>, case: &'v TestCase<'a>) -> Context<'a, 'v> {
+        let mut self_types = FxHashMap::default();
+        for owner in case.lineage.iter().rev() {
+            for method in crate::python::methods(owner.class) {
+                let sites = analysis.view(owner.module).sites(method);
+                for (name, path) in sites.into_iter().flat_map(|sites| &sites.self_types) {
+                    self_types.insert(*name, path.as_str());
+                }
+            }
+        }
+        let decorators = case.decorators(analysis);
+        let mut context = Context {
+            analysis,
+            case,
+            reach: vec![],
+            fixtures: vec![],
+            decorators,
+            mocks: Mocks::default(),
+            self_types,
+        };
+        let mut seen = FxHashSet::default();
+        context.add(case.function, Role::Test, None, case.function.function.name_span, &mut seen);
+        context.add_setups(&mut seen);
+        context.add_fixtures(&mut seen);
+        context.add_helpers(&mut seen);
+        let paths: Vec<_> = context
+            .reach
+            .iter()
+            .map(|reached| {
+                let expand = |site: &'v CallSite<'a>| context.expand(&site.path, reached.function.module, 0);
+                reached.sites.calls.iter().map(expand).collect::<Vec<_>>()
+            })
+            .collect();
+        for (reached, paths) in context.reach.iter_mut().zip(paths) {
+            reached.paths = paths;
+        }
+        context.mocks = Mocks::of(&context);
+        context
+    }
+
+    /// The test itself.
+    pub fn test(&self) -> &Reached<'a, 'v> {
+        &self.reach[0]
+    }
+
+    /// The module that pytest collects the test from.
+    pub fn module(&self) -> &'a Module {
+        self.analysis.view(self.case.module).module
+    }
+
+    /// Every call with its resolved path, in everything that runs because of the test.
+    pub fn calls<'s>(
+        &'s self,
+    ) -> impl Iterator<Item = (&'s Reached<'a, 'v>, &'v CallSite<'a>, &'s str)> + use<'a, 'v, 's> {
+        self.reach.iter().flat_map(|reached| {
+            let sites: &'v Sites<'a> = reached.sites;
+            sites.calls.iter().zip(&reached.paths).map(move |(site, path)| (reached, site, &**path))
+        })
+    }
+
+    /// Every write to something that is not a plain local.
+    pub fn writes<'s>(
+        &'s self,
+    ) -> impl Iterator<Item = (&'s Reached<'a, 'v>, &'v WriteSite<'a>)> + use<'a, 'v, 's> {
+        self.reach.iter().flat_map(|reached| {
+            let sites: &'v Sites<'a> = reached.sites;
+            sites.writes.iter().map(move |site| (reached, site))
+        })
+    }
+
+    /// Every assertion.
+    pub fn asserts<'s>(
+        &'s self,
+    ) -> impl Iterator<Item = (&'s Reached<'a, 'v>, &'v AssertSite<'a>)> + use<'a, 'v, 's> {
+        self.reach.iter().flat_map(|reached| {
+            let sites: &'v Sites<'a> = reached.sites;
+            sites.asserts.iter().map(move |site| (reached, site))
+        })
+    }
+
+    /// The text of an expression that stands in one of the functions reached.
+    pub fn text(&self, at: &Reached<'a, 'v>, expr: &Expr) -> &'a str {
+        self.analysis.view(at.function.module).module.text(expr.span)
+    }
+
+    /// A path with what this test knows put in for a fixture, an attribute of `self` or the result of a helper.
+    pub fn expand<'p>(&self, path: &'p str, module: usize, depth: u8) -> Cow<'p, str> {
+        if depth > 3 {
+            return Cow::Borrowed(path);
+        }
+        let split = |from: usize| {
+            let rest = &path[from..];
+            let end = rest.find(['.', '(', '[']).map_or(path.len(), |end| from + end);
+            (&path[from..end], &path[end..])
+        };
+        if let Some(rest) = path.strip_prefix("self.").or_else(|| path.strip_prefix("cls.")) {
+            let (name, tail) = split(path.len() - rest.len());
+            if let Some(known) = self.self_types.get(name)
+                && !known.starts_with("self.")
+            {
+                return Cow::Owned(format!("{}{tail}", self.expand(known, module, depth + 1)));
+            }
+        } else if path.starts_with('@') {
+            let (name, tail) = split(1);
+            if let Some(found) = self.fixtures.iter().find(|found| found.fixture.name == name) {
+                if let Some(gives) = &found.fixture.gives {
+                    return Cow::Owned(format!("{}{tail}", self.expand(gives, found.module, depth + 1)));
+                }
+            }
+        } else if path.starts_with(':') {
+            let (name, tail) = split(1);
+            if let Some(tail) = tail.strip_prefix("()")
+                && let Some(helper) = self.analysis.function(module, &format!(":{name}"))
+                && let Some((_, gives)) = self.analysis.sites(helper).and_then(|sites| sites.returns.last())
+                && !gives.starts_with([':', '@', '~'])
+            {
+                return Cow::Owned(format!("{gives}{tail}"));
+            }
+        }
+        Cow::Borrowed(path)
+    }
+
+    fn add(
+        &mut self,
+        function: FunctionRef<'a>,
+        role: Role,
+        via: Option<String>,
+        anchor: Span,
+        seen: &mut FxHashSet<*const Function>,
+    ) {
+        if self.reach.len() >= MAX_REACH || !seen.insert(std::ptr::from_ref(function.function)) {
+            return;
+        }
+        let analysis: &'v Analysis<'a> = self.analysis;
+        if let Some(sites) = analysis.sites(function) {
+            self.reach.push(Reached { function, sites, role, via, anchor, paths: vec![] });
+        }
+    }
+
+    /// Where the test's own file names a function, or its class, or the test where neither does.
+    fn own_span(&self, function: FunctionRef<'a>) -> Span {
+        if function.module == self.case.module {
+            function.function.name_span
+        } else if self.case.function.module == self.case.module {
+            self.case.function.function.name_span
+        } else {
+            self.case.classes.first().map_or(Span::default(), |class| class.name_span)
+        }
+    }
+
+    fn add_setups(&mut self, seen: &mut FxHashSet<*const Function>) {
+        if self.case.function.module != self.case.module {
+            self.reach[0].anchor = self.own_span(self.case.function);
+            let function = self.case.function;
+            self.reach[0].via = Some(function.class.map_or_else(
+                || function.function.name.to_string(),
+                |class| format!("{}.{}", class.name, function.function.name),
+            ));
+        }
+        let mut found = vec![];
+        for (names, role) in [(&SETUPS[..], Role::Setup), (&TEARDOWNS[..], Role::Teardown)] {
+            for owner in &self.case.lineage {
+                for method in crate::python::methods(owner.class).filter(|method| names.contains(&&*method.name)) {
+                    found.push((FunctionRef { module: owner.module, function: method, class: Some(owner.class) }, role));
+                }
+            }
+            let view = self.analysis.view(self.case.module);
+            for name in names.iter().filter(|name| name.contains("odule")) {
+                if let Some(function) = view.functions.get(name) {
+                    found.push((FunctionRef { module: self.case.module, function, class: None }, role));
+                }
+            }
+            let each = if role == Role::Setup { "setup_function" } else { "teardown_function" };
+            if self.case.classes.is_empty()
+                && let Some(function) = view.functions.get(each)
+            {
+                found.push((FunctionRef { module: self.case.module, function, class: None }, role));
+            }
+        }
+        for (function, role) in found {
+            let span = self.own_span(function);
+            self.add(function, role, Some(function.function.name.to_string()), span, seen);
+        }
+    }
+
+    fn add_fixtures(&mut self, seen: &mut FxHashSet<*const Function>) {
+        let (analysis, case) = (self.analysis, self.case);
+        let test = case.function.function;
+        let mut wanted: Vec<(&'a str, Span, Option<&'a Function>)> = vec![];
+        if !case.is_unittest {
+            for param in test.params.iter().filter(|param| param.default.is_none() && !param.is_variadic) {
+                let span = if case.function.module == case.module { param.span } else { self.own_span(case.function) };
+                wanted.push((&param.name, span, None));
+            }
+        }
+        let anchor = self.own_span(case.function);
+        for (path, expr) in &self.decorators {
+            if path == "pytest.mark.usefixtures" {
+                let names = expr.as_call().into_iter().flat_map(|call| &call.args).filter_map(|name| name.as_str());
+                wanted.extend(names.map(|name| (name, anchor, None)));
+            }
+        }
+        for found in analysis.autouse(case.module, &case.classes) {
+            wanted.push((found.fixture.name, anchor, None));
+        }
+        for site in &self.reach[0].sites.calls {
+            if site.path.ends_with("request.getfixturevalue")
+                && let Some(name) = site.call.args.first().and_then(|name| name.as_str())
+            {
+                wanted.push((name, site.expr.span, None));
+            }
+        }
+        let mut next = 0;
+        let mut known: FxHashSet<*const Function> = FxHashSet::default();
+        while next < wanted.len() && self.fixtures.len() < MAX_REACH {
+            let (name, anchor, skip) = wanted[next];
+            next += 1;
+            let Some(found) = analysis.fixture(case.module, &case.classes, name, skip) else { continue };
+            if !known.insert(std::ptr::from_ref(found.fixture.function)) {
+                continue;
+            }
+            self.fixtures.push(found);
+            let via = format!("fixture {}", found.fixture.name);
+            self.add(found.as_function(), Role::Fixture(found.fixture.scope), Some(via), anchor, seen);
+            for param in &found.fixture.function.params {
+                let own = (*param.name == *found.fixture.name).then_some(found.fixture.function);
+                wanted.push((&param.name, anchor, own));
+            }
+        }
+    }
+
+    fn add_helpers(&mut self, seen: &mut FxHashSet<*const Function>) {
+        let (mut next, mut level_end) = (0, self.reach.len());
+        for _ in 0..MAX_DEPTH {
+            while next < level_end {
+                for (function, anchor) in self.callees(next) {
+                    let from = &self.reach[next];
+                    let name = &function.function.name;
+                    let via = match &from.via {
+                        Some(via) if from.role == Role::Helper => format!("{via} > {name}"),
+                        _ => name.to_string(),
+                    };
+                    let role = if from.role == Role::Teardown { Role::Teardown } else { Role::Helper };
+                    self.add(function, role, Some(via), anchor, seen);
+                }
+                next += 1;
+            }
+            level_end = self.reach.len();
+        }
+    }
+
+    /// The functions in the tree that the function at `index` calls, with where the test's file leads there.
+    fn callees(&self, index: usize) -> Vec<(FunctionRef<'a>, Span)> {
+        let from = &self.reach[index];
+        let anchor = |site: &CallSite<'a>| {
+            if from.role == Role::Test && from.function.module == self.case.module { site.expr.span } else { from.anchor }
+        };
+        let mut out: Vec<_> = self
+            .analysis
+            .links(from.function)
+            .iter()
+            .map(|(call, target)| (*target, anchor(&from.sites.calls[*call])))
+            .collect();
+        if let Some(class) = self.case.lineage.first() {
+            for site in &from.sites.calls {
+                let method = site.path.strip_prefix("self.").or_else(|| site.path.strip_prefix("cls."));
+                if let Some(name) = method.filter(|name| !name.contains(['.', '(', '[']))
+                    && let Some(found) = self.analysis.method(*class, name)
+                {
+                    out.push((found, anchor(site)));
+                }
+            }
+        }
+        out
+    }
+}

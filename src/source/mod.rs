@@ -1,0 +1,10 @@
+//! Which files, from which repository, owned by whom. Knows nothing of Python's meaning.
+
+mod files;
+pub mod git;
+mod owners;
+mod repository;
+
+pub use files::{Discovered, FileError, SourceError, SourceFile, decode, discover};
+pub use owners::Owners;
+pub use repository::{project_root, repository_name};

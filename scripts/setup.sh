@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
-export PIP_USER=0
+export PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1
 tools=$FLAKYDETECTOR_TOOLS
 
 say() { echo "setup: $*" >&2; }

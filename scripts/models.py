@@ -24,7 +24,8 @@ import zipfile
 
 CHUNK = 1 << 20
 ASIDE = ".incoming"
-SPARE = 300_000_000
+MB = 1_000_000
+SPARE = 300 * MB
 
 
 class Refused(Exception):
@@ -116,7 +117,7 @@ def bring_joined(pins, folder, aside):
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise Refused(
-            f"{pins['path']} needs {needed >> 20} MB of disk and {folder} has {free >> 20} MB; make room and run again"
+            f"{pins['path']} needs {needed // MB} MB of disk and {folder} has {free // MB} MB; make room and run again"
         )
     with open(growing, "ab") as sink:
         sink.truncate(done)
@@ -197,7 +198,7 @@ def say(text):
 def progress(pins, end):
     """One line that grows on a terminal, a line for each part elsewhere."""
     total, live = pins["bytes"], sys.stderr.isatty()
-    line = f"models: {pins['path']} {end >> 20} of {total >> 20} MB"
+    line = f"models: {pins['path']} {end // MB} of {total // MB} MB"
     print("\r" + line if live else line, end="" if live and end < total else "\n", file=sys.stderr, flush=True)
 
 

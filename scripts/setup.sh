@@ -66,7 +66,7 @@ make_environment() {
     rm -rf "$tools"
     if ! python3 -m venv --without-pip "$tools" >/dev/null 2>&1 || ! bring_pip; then
         rm -rf "$tools"
-        die "python3 cannot make a virtual environment with pip in it; apt install python3-venv"
+        die "python3 cannot make a virtual environment with pip in it; apt install python3-venv (or, where that was not it, see that the network is there)"
     fi
 }
 

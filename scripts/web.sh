@@ -15,13 +15,14 @@ stamps=node_modules/.flakydetector
 packages=$(node --version; sha256sum package-lock.json)
 if [ "$(cat $stamps/packages 2>/dev/null)" != "$packages" ]; then
     say "installing the packages of web/package-lock.json"
-    npm ci --no-audit --no-fund --loglevel=error >&2
+    npm ci --no-audit --no-fund --no-update-notifier --loglevel=error >&2
     mkdir -p $stamps
     echo "$packages" >$stamps/packages
 fi
 
-sources=$(find . \( -name node_modules -o -name dist \) -prune -o -type f -print0 | LC_ALL=C sort -z |
-    xargs -0 sha256sum | sha256sum)
+# The page's words for the features are read from the source that defines them.
+sources=$(find . ../src/risk/features.rs \( -name node_modules -o -name dist \) -prune -o -type f -print0 |
+    LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)
 if [ "$(cat $stamps/sources 2>/dev/null)" != "$sources" ] || [ ! -f dist/index.html ]; then
     say "building the page"
     output=$(npm run --silent build 2>&1) || { echo "$output" >&2; say "the page does not build (see above)"; exit 2; }

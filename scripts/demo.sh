@@ -82,7 +82,7 @@ choose_model() {
         model=(--model none)
     elif ollama_answers; then
         [ -z "${MODEL:-}" ] || model=(--model "$MODEL")
-    elif start_llm models/qwen2.5-coder-1.5b.toml --threads "$(nproc)"; then
+    elif start_llm models/qwen2.5-coder-1.5b.toml; then
         model=(--llm-url "$LLM_URL")
     else
         model=(--model none)

@@ -107,10 +107,8 @@ cargo build --release
 choose_model
 
 cd "$SUITE"
-tests=.
-[ ! -d tests ] || tests=tests
 show cd "$SUITE"
-run index "$tests"
+run index .
 run search "$question"
 if hit=$(riskiest_hit); then
     run explain "$hit" "${model[@]}"

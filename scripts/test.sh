@@ -15,18 +15,24 @@ trap 'exit 143' TERM
 
 say() { echo "test: $*"; }
 
-# step NAME COMMAND…: a step that fails without a failed test of its own counts as one.
-step() {
-    local name=$1 log
-    log=$logs/$(printf %s "$1" | tr -c '[:lower:]' -)
+# check NAME COMMAND…: a check that fails without a failed test of its own counts as one.
+check() {
+    local name=$1 log=$logs/$1
     shift
     say "$name"
     "$@" 2>&1 | tee "$log" && return
     say "$name FAILED"
-    [ "$(count "$log" | cut -d' ' -f2)" != 0 ] || broken=$((broken + 1))
+    [[ $(count "$log") != *" 0" ]] || broken=$((broken + 1))
 }
 
-# Passed and failed tests in the logs of cargo, unittest, vitest and node.
+# tests NAME COMMAND…: a check that has to run at least one test.
+tests() {
+    local before=$broken
+    check "$@"
+    [ "$broken" != "$before" ] || [ "$(count "$logs/$1")" != "0 0" ] || { say "$1 ran no test"; broken=$((broken + 1)); }
+}
+
+# "passed failed": the tests in the logs of cargo, unittest, vitest and node.
 count() {
     awk '
         /^test result:/ { passed += $4; failed += $6 }
@@ -56,15 +62,15 @@ if start_llm models/smollm2-135m.toml; then
 else
     say "skipped: the tests against a live model server, since none could be brought up"
 fi
-step "format" cargo fmt --check
-step "lints" cargo clippy --release --all-targets -- -D warnings
-step "rust" cargo test --release --no-fail-fast
-step "set-up" "$FLAKYDETECTOR_TOOLS/bin/python" scripts/test_models.py
-step "page" npm --prefix web test
-step "binary" cargo build --release
+check format cargo fmt --check
+check lints cargo clippy --release --all-targets -- -D warnings
+tests rust cargo test --release --no-fail-fast
+tests set-up "$FLAKYDETECTOR_TOOLS/bin/python" scripts/test_models.py
+tests page npm --prefix web test
+check binary cargo build --release
 if CHROMIUM=$(find_chromium); then
     export CHROMIUM
-    step "browser" npm --prefix web run browser
+    tests browser npm --prefix web run browser
 else
     say "skipped: the browser tests, since there is no chromium (apt install chromium)"
 fi

@@ -34,14 +34,14 @@ tests() {
 
 # "passed failed": the tests in the logs of cargo, unittest, vitest and node.
 count() {
-    awk '
+    sed 's/\x1b\[[0-9;]*m//g' "$@" | awk '
         /^test result:/ { passed += $4; failed += $6 }
         /^Ran [0-9]+ tests? in/ { passed += $2 }
         /^FAILED \(/ { for (i = 2; i <= NF; i++) if ($i ~ /failures=|errors=/) { n = $i; gsub(/[^0-9]/, "", n); passed -= n; failed += n } }
         /^ *Tests  / { for (i = 2; i <= NF; i++) { if ($i ~ /^passed/) passed += $(i-1); if ($i ~ /^failed/) failed += $(i-1) } }
         /^(#|ℹ) pass [0-9]/ { passed += $3 }
         /^(#|ℹ) fail [0-9]/ { failed += $3 }
-        END { print passed + 0, failed + 0 }' "$@"
+        END { print passed + 0, failed + 0 }'
 }
 
 find_chromium() {

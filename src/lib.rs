@@ -1,7 +1,9 @@
 //! FlakyDetector.
 pub mod cli;
+pub mod config;
 pub mod explain;
 pub mod index;
+pub mod patterns;
 pub mod python;
 pub mod report;
 pub mod risk;

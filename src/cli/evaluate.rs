@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::ValueEnum;
-
-use super::{Outcome, note, print};
+use super::{DataFormat, Outcome, note, print};
 use crate::risk::evaluate::{Report, evaluate};
 use crate::risk::dataset;
 use crate::report;
@@ -16,20 +14,14 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE", default_value = "models/dataset.csv.gz")]
     dataset: PathBuf,
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Format {
-    Text,
-    Json,
+    format: DataFormat,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let report = evaluate_table(&args.dataset)?.1;
     print(&match args.format {
-        Format::Text => report::evaluation(&report),
-        Format::Json => serde_json::to_string_pretty(&report)?,
+        DataFormat::Text => report::evaluation(&report),
+        DataFormat::Json => serde_json::to_string_pretty(&report)?,
     })?;
     Ok(Outcome::Clean)
 }

@@ -3,8 +3,14 @@
 
 mod dataset;
 mod evaluate;
+mod find;
+mod index;
+mod open;
+mod patterns;
 mod rule;
 mod scan;
+mod search;
+mod similar;
 mod train;
 
 use std::io::Write;
@@ -26,10 +32,21 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Scan(scan::Args),
+    Index(index::Args),
+    Search(search::Args),
+    Similar(similar::Args),
+    Patterns(patterns::Args),
     Rule(rule::Args),
     Dataset(dataset::Args),
     Train(train::Args),
     Evaluate(evaluate::Args),
+}
+
+/// How data is printed.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum DataFormat {
+    Text,
+    Json,
 }
 
 /// What a command found, for the exit code.
@@ -47,6 +64,10 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
         Command::Scan(args) => scan::run(&args),
+        Command::Index(args) => index::run(&args),
+        Command::Search(args) => search::run(&args),
+        Command::Similar(args) => similar::run(&args),
+        Command::Patterns(args) => patterns::run(&args),
         Command::Rule(args) => rule::run(&args),
         Command::Dataset(args) => dataset::run(&args),
         Command::Train(args) => train::run(&args),

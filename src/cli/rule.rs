@@ -1,9 +1,8 @@
 //! `rule`: what a rule means, from the head of its own file.
 
-use clap::ValueEnum;
 use serde_json::json;
 
-use super::{Outcome, print};
+use super::{DataFormat, Outcome, print};
 use crate::smells::{self, Registered};
 
 /// Say what a rule detects, why it matters and what to do
@@ -16,13 +15,7 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "rule")]
     all: bool,
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Format {
-    Text,
-    Json,
+    format: DataFormat,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
@@ -33,15 +26,15 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         })?],
     };
     let text = match args.format {
-        Format::Json => {
+        DataFormat::Json => {
             let all: Vec<_> = rules.iter().map(|rule| describe(rule)).collect();
             serde_json::to_string_pretty(&if args.all { json!(all) } else { all[0].clone() })?
         }
-        Format::Text if args.all => rules
+        DataFormat::Text if args.all => rules
             .iter()
             .map(|rule| format!("{} {:<36} {}\n", rule.code(), rule.name(), rule.cause()))
             .collect(),
-        Format::Text => rules[0].documentation(),
+        DataFormat::Text => rules[0].documentation(),
     };
     print(&text)?;
     Ok(Outcome::Clean)

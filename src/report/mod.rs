@@ -2,8 +2,10 @@
 
 mod evaluation;
 mod json;
+mod search;
 mod text;
 
 pub use evaluation::evaluation;
-pub use json::json;
+pub use json::{json, value};
+pub use search::{hits, patterns};
 pub use text::text;

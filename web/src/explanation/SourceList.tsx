@@ -15,6 +15,7 @@ function linkOf(source: Source, self: Assessment): { href: string; words: string
 function titleOf(source: Source, self: Assessment): string {
   if (source.kind === 'test' && source.id === self.id) return 'this test'
   if (source.kind === 'test') return testName(source.id).name
+  if (source.kind === 'rule') return self.details.find(({ code }) => code === source.ref)?.name ?? ''
   return source.id && source.id !== source.ref ? source.id : ''
 }
 

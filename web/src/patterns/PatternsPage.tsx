@@ -7,6 +7,7 @@ import { ProblemNote } from '../ui/ProblemNote.tsx'
 import { useTitle } from '../ui/useTitle.ts'
 import { go } from '../useRoute.ts'
 import { plural } from '../words/risk.ts'
+import { CauseMatrix } from './CauseMatrix.tsx'
 import { Chooser } from './Chooser.tsx'
 import { groupByCause, namesOf } from './group.ts'
 import { PatternGroup } from './PatternGroup.tsx'
@@ -21,9 +22,10 @@ export function PatternsPage({ repo, team }: { repo: string; team: string }) {
   const all = load.data
   const repos = namesOf(all, 'repos')
   const teams = namesOf(all, 'teams')
-  const groups = groupByCause(
-    all.filter((pattern) => (!repo || pattern.repos.includes(repo)) && (!team || pattern.teams.includes(team))),
+  const shown = all.filter(
+    (pattern) => (!repo || pattern.repos.includes(repo)) && (!team || pattern.teams.includes(team)),
   )
+  const groups = groupByCause(shown)
   const most = Math.max(1, ...all.map(({ tests }) => tests))
   return (
     <div className="patterns">
@@ -48,6 +50,7 @@ export function PatternsPage({ repo, team }: { repo: string; team: string }) {
           )}
         </Note>
       )}
+      {shown.length > 1 && <CauseMatrix patterns={shown} />}
       {groups.map((group) => (
         <PatternGroup key={group.cause} group={group} most={most} />
       ))}

@@ -23,6 +23,8 @@ export function inlines(text: string): Inline[] {
 }
 
 const ITEM = /^\s*([-*]|\d+\.)\s+(.*)$/
+/** A line that ends a paragraph or a list: blank, a heading, a fence. */
+const BREAK = /^\s*$|^#{1,6}\s|^\s*(```|~~~)/
 
 export function blocks(markdown: string): Block[] {
   const lines = markdown.split(/\r\n|\n/)
@@ -43,7 +45,7 @@ export function blocks(markdown: string): Block[] {
     } else if (ITEM.test(line)) {
       const items: string[] = []
       const ordered = /^\s*\d/.test(line)
-      for (; at < lines.length && (lines[at] ?? '').trim() !== ''; at++) {
+      for (; at < lines.length && !BREAK.test(lines[at] ?? ''); at++) {
         const item = ITEM.exec(lines[at] ?? '')
         if (item) items.push(item[2] ?? '')
         else items[items.length - 1] += ` ${(lines[at] ?? '').trim()}`
@@ -53,7 +55,9 @@ export function blocks(markdown: string): Block[] {
       at++
     } else {
       const from = at
-      while (at < lines.length && !/^\s*$|^#{1,6}\s|^\s*(```|~~~)/.test(lines[at] ?? '') && (at === from || !ITEM.test(lines[at] ?? ''))) at++
+      const goesOn = (): boolean => !BREAK.test(lines[at] ?? '') && !ITEM.test(lines[at] ?? '')
+      do at++
+      while (at < lines.length && goesOn())
       const words = lines.slice(from, at).map((part) => part.trim())
       out.push({ kind: 'paragraph', text: inlines(words.join(' ')) })
     }

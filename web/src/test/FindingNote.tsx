@@ -36,13 +36,10 @@ export function FindingNote({ finding, showLine = false }: { finding: Finding; s
       )}
       {finding.fix && (
         <p className="finding-fix">
-          {finding.fix.safe ? 'Mended by' : 'Mended, perhaps changing what the test does, by'}{' '}
-          <code>flakydetector scan {finding.fix.safe ? '--fix' : '--unsafe-fixes'}</code>
-          {finding.fix.message && (
-            <>
-              : <InlineCode text={finding.fix.message} />
-            </>
-          )}
+          <b>Fix</b> <InlineCode text={finding.fix.message || 'the rule can mend this itself'} />{' '}
+          <span className="finding-sure">
+            {finding.fix.safe ? 'safe' : 'may change what the test does'}: <code>scan {finding.fix.safe ? '--fix' : '--unsafe-fixes'}</code>
+          </span>
         </p>
       )}
     </div>

@@ -5,14 +5,16 @@ mod comparison;
 mod context;
 mod finding;
 mod flow;
+mod libraries;
 mod mocks;
 mod rule;
-mod words;
+pub(crate) mod words;
 
 #[cfg(test)]
 mod fixture_tests;
 
 pub use context::{Context, Reached, Role};
+pub use libraries::libraries;
 pub use finding::{Applicability, Cause, Edit, Finding, Fix, Severity};
 pub use rule::{HEADINGS, Registered, Report, Rule, Smell};
 
@@ -65,16 +67,13 @@ impl Selection {
 pub fn check(context: &Context<'_, '_>, selection: &Selection) -> Vec<Finding> {
     let mut findings = vec![];
     for registered in RULES.iter().filter(|rule| selection.takes(rule.code())) {
-        let mut report = Report {
-            context,
-            code: registered.code(),
-            name: registered.name(),
-            cause: registered.cause(),
-            findings: vec![],
-        };
-        registered.rule.check(context, &mut report);
-        findings.append(&mut report.findings);
+        findings.append(&mut registered.run(context).findings);
     }
     findings.sort_by(|a, b| (a.line, a.column, &a.code).cmp(&(b.line, b.column, &b.code)));
     findings
+}
+
+/// Whether a comment on `line` keeps the rule `code` from reporting something there.
+pub fn check_silenced(context: &Context<'_, '_>, code: &str, line: u32) -> bool {
+    RULES.iter().filter(|rule| rule.code() == code).any(|rule| rule.run(context).silenced.contains(&line))
 }

@@ -37,6 +37,14 @@ impl Registered {
         Cause::ALL[hundred.min(Cause::ALL.len() - 1)]
     }
 
+    /// What the rule finds in a test.
+    pub(super) fn run<'r>(&self, context: &'r Context<'r, 'r>) -> Report<'r> {
+        let (code, name, cause) = (self.code(), self.name(), self.cause());
+        let mut report = Report { context, code, name, cause, findings: vec![], silenced: vec![] };
+        self.rule.check(context, &mut report);
+        report
+    }
+
     /// The documentation in Markdown: the `//!` lines at the head of the rule's file.
     pub fn documentation(&self) -> String {
         self.file
@@ -74,6 +82,8 @@ pub struct Report<'r> {
     pub(super) name: &'static str,
     pub(super) cause: Cause,
     pub(super) findings: Vec<Finding>,
+    /// Lines whose comment kept something from being reported.
+    pub(super) silenced: Vec<u32>,
 }
 
 impl Report<'_> {
@@ -96,7 +106,12 @@ impl Report<'_> {
             None => smell.message,
         };
         let same = |known: &Finding| known.code == self.code && known.line == line && known.column == column;
-        if self.findings.iter().any(same) || there.silences(there.line(smell.span.start), self.code) {
+        if self.findings.iter().any(same) {
+            return;
+        }
+        let own_line = there.line(smell.span.start);
+        if there.silences(own_line, self.code) {
+            self.silenced.push(own_line);
             return;
         }
         self.findings.push(Finding {

@@ -1,0 +1,58 @@
+//! `rule`: what a rule means, from the head of its own file.
+
+use clap::ValueEnum;
+use serde_json::json;
+
+use super::{Outcome, print};
+use crate::smells::{self, Registered};
+
+/// Say what a rule detects, why it matters and what to do
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Code (`FD101`) or name (`sleep-as-synchronization`)
+    #[arg(required_unless_present = "all")]
+    rule: Option<String>,
+    /// All rules
+    #[arg(long, conflicts_with = "rule")]
+    all: bool,
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
+    let rules: Vec<&Registered> = match &args.rule {
+        None => smells::RULES.iter().collect(),
+        Some(wanted) => vec![smells::find(wanted).ok_or_else(|| {
+            anyhow::anyhow!("no rule is called '{wanted}'; 'flakydetector rule --all' lists them")
+        })?],
+    };
+    let text = match args.format {
+        Format::Json => {
+            let all: Vec<_> = rules.iter().map(|rule| describe(rule)).collect();
+            serde_json::to_string_pretty(&if args.all { json!(all) } else { all[0].clone() })?
+        }
+        Format::Text if args.all => rules
+            .iter()
+            .map(|rule| format!("{} {:<36} {}\n", rule.code(), rule.name(), rule.cause()))
+            .collect(),
+        Format::Text => rules[0].documentation(),
+    };
+    print(&text)?;
+    Ok(Outcome::Clean)
+}
+
+fn describe(rule: &Registered) -> serde_json::Value {
+    json!({
+        "code": rule.code(),
+        "name": rule.name(),
+        "cause": rule.cause(),
+        "summary": rule.section("What it detects"),
+        "markdown": rule.documentation(),
+    })
+}

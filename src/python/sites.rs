@@ -21,6 +21,8 @@ pub struct At {
     /// Inside a `try` that has a `finally`.
     pub in_guarded: bool,
     pub in_except: bool,
+    /// Inside a `try` that has handlers.
+    pub in_caught: bool,
     pub in_assert: bool,
     pub in_branch: bool,
     /// Inside a function or lambda that is defined here.
@@ -103,6 +105,14 @@ pub struct LoopSite<'a> {
     pub at: At,
 }
 
+/// A value given to a plain local.
+#[derive(Debug)]
+pub struct Binding<'a> {
+    pub name: &'a str,
+    pub value: &'a Expr,
+    pub at: At,
+}
+
 /// Everything a rule asks about one function.
 #[derive(Debug, Default)]
 pub struct Sites<'a> {
@@ -111,6 +121,8 @@ pub struct Sites<'a> {
     pub writes: Vec<WriteSite<'a>>,
     pub withs: Vec<WithSite<'a>>,
     pub loops: Vec<LoopSite<'a>>,
+    /// Values given to plain locals, in order.
+    pub bindings: Vec<Binding<'a>>,
     /// Locals whose type is known, by the path of the value last given to them.
     pub locals: FxHashMap<&'a str, String>,
     /// `self.name` ─▶ path of the value given to it here.
@@ -321,7 +333,11 @@ impl<'a> Collector<'a, '_> {
             StmtKind::Try { body, handlers, or_else, finally } => {
                 let guarded = !finally.is_empty();
                 self.sites.branches += handlers.len() as u32;
-                self.within(|at| at.in_guarded |= guarded, |this| this.block(body));
+                let change = |at: &mut At| {
+                    at.in_guarded |= guarded;
+                    at.in_caught |= !handlers.is_empty();
+                };
+                self.within(change, |this| this.block(body));
                 for handler in handlers {
                     self.within(|at| at.in_except = true, |this| this.block(&handler.body));
                 }
@@ -377,6 +393,8 @@ impl<'a> Collector<'a, '_> {
             let path = self.path(expr).unwrap_or_default();
             let name = target.as_ref().and_then(|target| target.as_name());
             if let Some(name) = name {
+                let at = self.next();
+                self.sites.bindings.push(Binding { name, value: expr, at });
                 self.sites.locals.insert(name, if path.is_empty() { format!("~{name}") } else { path.clone() });
             } else if let Some(target) = target {
                 self.bind(target, None, expr);
@@ -410,6 +428,8 @@ impl<'a> Collector<'a, '_> {
             ExprKind::Name(name) if !self.globals.contains(&**name) => {
                 let path = path.map_or_else(|| format!("~{name}"), str::to_owned);
                 self.sites.locals.insert(name, path);
+                let at = self.next();
+                self.sites.bindings.push(Binding { name, value, at });
             }
             ExprKind::Attribute { value: base, attr } if matches!(base.as_name(), Some("self" | "cls")) => {
                 if let Some(path) = path {
@@ -423,7 +443,7 @@ impl<'a> Collector<'a, '_> {
                 };
                 for (index, part) in parts.iter().enumerate() {
                     let path = values.and_then(|values| self.path(&values[index]));
-                    self.bind(part, path.as_deref(), value);
+                    self.bind(part, path.as_deref(), values.map_or(value, |values| &values[index]));
                 }
             }
             _ => {}
@@ -568,6 +588,12 @@ impl<'a> Collector<'a, '_> {
 }
 
 impl<'a> Sites<'a> {
+    /// The value last given to a plain local before `order`.
+    pub fn value_of(&self, name: &str, order: u32) -> Option<&'a Expr> {
+        let mut earlier = self.bindings.iter().rev().filter(|binding| binding.name == name);
+        earlier.find(|binding| binding.at.order < order).map(|binding| binding.value)
+    }
+
     /// The `with` blocks around a site, innermost first.
     pub fn enclosing_withs(&self, at: At) -> impl Iterator<Item = &WithSite<'a>> {
         let mut next = at.with;

@@ -151,6 +151,15 @@ impl<'a, 'v> Context<'a, 'v> {
         })
     }
 
+    /// Whether a marker says that the test needs more than this machine, so that people can leave it out.
+    pub fn is_set_apart(&self) -> bool {
+        const APART: [&str; 18] = [
+            "network", "integration", "live", "online", "e2e", "external", "internet", "needs_network", "requires_network",
+            "remote", "remote_data", "vcr", "slow", "functional", "system", "end_to_end", "enable_socket", "acceptance",
+        ];
+        self.decorators.iter().any(|(path, _)| APART.contains(&super::words::last(path)))
+    }
+
     /// The text of an expression that stands in one of the functions reached.
     pub fn text(&self, at: &Reached<'a, 'v>, expr: &Expr) -> &'a str {
         self.analysis.view(at.function.module).module.text(expr.span)

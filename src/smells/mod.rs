@@ -1,8 +1,10 @@
 //! Rules over the semantic model of a test: one file per rule, one line per rule here.
 //! Knows no vector store, no model and no report.
 
+mod comparison;
 mod context;
 mod finding;
+mod flow;
 mod libraries;
 mod mocks;
 mod rule;
@@ -29,7 +31,15 @@ macro_rules! rules {
 
 rules! {
     sleep_as_synchronization::SleepAsSynchronization,
+    tight_timeout::TightTimeout,
+    task_left_running::TaskLeftRunning,
+    poll_without_deadline::PollWithoutDeadline,
+    thread_not_joined::ThreadNotJoined,
+    assertion_right_after_start::AssertionRightAfterStart,
+    http_not_mocked::HttpNotMocked,
     hard_coded_port::HardCodedPort,
+    wall_clock_compared::WallClockCompared,
+    elapsed_time_asserted::ElapsedTimeAsserted,
     environment_not_restored::EnvironmentNotRestored,
 }
 

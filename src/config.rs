@@ -41,7 +41,9 @@ impl ProjectFile {
         for folder in start.ancestors() {
             let own = folder.join("flakydetector.toml");
             if let Ok(text) = std::fs::read_to_string(&own) {
-                return ProjectFile::parse(&text).map(|file| file.at(folder)).map_err(|reason| error(&own, reason));
+                return ProjectFile::parse(&text)
+                    .map(|file| file.at(folder))
+                    .map_err(|reason| error(&own, reason));
             }
             let project = folder.join("pyproject.toml");
             if let Ok(text) = std::fs::read_to_string(&project)
@@ -67,7 +69,10 @@ impl ProjectFile {
 fn section(text: &str) -> Result<ProjectFile, String> {
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.message().to_owned())?;
     let own = table.get("tool").and_then(|tool| tool.get("flakydetector")).cloned();
-    own.map_or_else(|| Ok(ProjectFile::default()), |own| own.try_into().map_err(|error: toml::de::Error| error.to_string()))
+    own.map_or_else(
+        || Ok(ProjectFile::default()),
+        |own| own.try_into().map_err(|error: toml::de::Error| error.to_string()),
+    )
 }
 
 fn error(path: &Path, reason: String) -> ConfigError {
@@ -84,7 +89,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let inner = folder.path().join("a/b");
         std::fs::create_dir_all(&inner).unwrap();
-        std::fs::write(folder.path().join("pyproject.toml"), "[tool.flakydetector]\nteam = \"core\"\nstore = \"x\"\n").unwrap();
+        std::fs::write(
+            folder.path().join("pyproject.toml"),
+            "[tool.flakydetector]\nteam = \"core\"\nstore = \"x\"\n",
+        )
+        .unwrap();
         let found = ProjectFile::nearest(&inner).unwrap();
         assert_eq!(found.team.as_deref(), Some("core"));
         assert_eq!(found.store, Some(folder.path().join("x")));

@@ -7,7 +7,7 @@ pub mod patterns;
 pub mod python;
 pub mod report;
 pub mod risk;
-pub mod search;
 pub mod scan;
+pub mod search;
 pub mod smells;
 pub mod source;

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::{DataFormat, Outcome, note, print};
-use crate::risk::evaluate::{Report, evaluate};
-use crate::risk::dataset;
 use crate::report;
+use crate::risk::dataset;
+use crate::risk::evaluate::{Report, evaluate};
 
 /// Evaluate the risk model on repositories that it has not seen
 #[derive(clap::Args)]
@@ -31,7 +31,10 @@ pub(super) fn evaluate_table(path: &PathBuf) -> anyhow::Result<(Vec<dataset::Row
     let rows = dataset::read(path)?;
     let hash = blake3::hash(&std::fs::read(path)?).to_hex()[..16].to_owned();
     let flaky = rows.iter().filter(|row| row.is_flaky()).count();
-    anyhow::ensure!(flaky > 0 && flaky < rows.len(), "the table has one class only; it needs flaky and stable tests");
+    anyhow::ensure!(
+        flaky > 0 && flaky < rows.len(),
+        "the table has one class only; it needs flaky and stable tests"
+    );
     let report = evaluate(&rows, hash, &|line| note(line))?;
     Ok((rows, report))
 }

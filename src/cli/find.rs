@@ -33,12 +33,20 @@ pub(super) async fn test(
     let mut found = if exact.is_empty() { ends } else { exact };
     match found.len() {
         1 => Ok(found.remove(0)),
-        0 => anyhow::bail!("no indexed test is called '{name}'; 'flakydetector search' finds it by its words, 'flakydetector index PATH' adds it"),
+        0 => anyhow::bail!(
+            "no indexed test is called '{name}'; 'flakydetector search' finds it by its words, 'flakydetector index PATH' adds it"
+        ),
         count => {
             found.sort_by(|a, b| a.assessment.id.cmp(&b.assessment.id));
-            let some: Vec<_> =
-                found.iter().take(5).map(|test| format!("{} ({})", test.assessment.id, test.assessment.repo)).collect();
-            anyhow::bail!("{count} indexed tests are called '{name}': {}; give the whole id, or --repo", some.join(", "))
+            let some: Vec<_> = found
+                .iter()
+                .take(5)
+                .map(|test| format!("{} ({})", test.assessment.id, test.assessment.repo))
+                .collect();
+            anyhow::bail!(
+                "{count} indexed tests are called '{name}': {}; give the whole id, or --repo",
+                some.join(", ")
+            )
         }
     }
 }

@@ -27,7 +27,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
-    anyhow::ensure!(!args.query.trim().is_empty(), "the query is empty; say what you look for, such as \"async Redis flakes\"");
+    anyhow::ensure!(
+        !args.query.trim().is_empty(),
+        "the query is empty; say what you look for, such as \"async Redis flakes\""
+    );
     let near = Path::new(".");
     let project = ProjectFile::nearest(near)?;
     let answer = open::block_on(async {

@@ -37,7 +37,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         // the repository named is the test's own, not a condition on what is like it
         let mut filter = args.filter.filter();
         filter.repos.clear();
-        Ok(similar(&opened.store, &opened.embedder, target, &filter, args.other_repos, args.limit as usize).await?)
+        Ok(similar(&opened.store, &opened.embedder, target, &filter, args.other_repos, args.limit as usize)
+            .await?)
     })?;
     print(&match args.format {
         DataFormat::Text => report::hits(&answer),

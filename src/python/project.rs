@@ -19,7 +19,8 @@ pub struct Project {
 
 impl Project {
     pub fn new(modules: Vec<Module>, config: PytestConfig) -> Project {
-        let by_file = modules.iter().enumerate().map(|(index, module)| (module.file.clone(), index)).collect();
+        let by_file =
+            modules.iter().enumerate().map(|(index, module)| (module.file.clone(), index)).collect();
         Project { modules, config, by_file }
     }
 
@@ -47,7 +48,8 @@ pub fn candidates(folder: &str, path: &str) -> Vec<String> {
     let mut out = vec![];
     for base in folders {
         for length in (0..=parts.len()).rev() {
-            let stem = std::iter::once(base).filter(|base| !base.is_empty()).chain(parts[..length].iter().copied());
+            let stem =
+                std::iter::once(base).filter(|base| !base.is_empty()).chain(parts[..length].iter().copied());
             let stem = stem.collect::<Vec<_>>().join("/");
             if length > 0 {
                 out.push(format!("{stem}.py"));
@@ -72,7 +74,9 @@ impl Global<'_> {
     /// Whether the value can be changed in place.
     pub fn is_mutable(&self) -> bool {
         match self.value.map(|value| &value.kind) {
-            Some(ExprKind::List(_) | ExprKind::Dict(_) | ExprKind::Set(_) | ExprKind::Comprehension(_)) => true,
+            Some(ExprKind::List(_) | ExprKind::Dict(_) | ExprKind::Set(_) | ExprKind::Comprehension(_)) => {
+                true
+            }
             Some(ExprKind::Call(_)) => self.path.as_deref().is_some_and(|path| {
                 matches!(
                     path,
@@ -98,6 +102,8 @@ pub struct View<'a> {
     pub classes: FxHashMap<&'a str, &'a Class>,
     pub globals: FxHashMap<&'a str, Global<'a>>,
     pub fixtures: Vec<Fixture<'a>>,
+    /// For each variable or class of the module that a function changes: the functions that name it.
+    pub shared: FxHashMap<&'a str, Vec<&'a Function>>,
     sites: FxHashMap<u32, Sites<'a>>,
 }
 
@@ -120,13 +126,47 @@ impl<'a> View<'a> {
             }
             _ => {}
         });
-        let mut view =
-            View { module, functions, classes, globals, fixtures: vec![], sites: FxHashMap::default() };
+        let mut view = View {
+            module,
+            functions,
+            classes,
+            globals,
+            fixtures: vec![],
+            shared: FxHashMap::default(),
+            sites: FxHashMap::default(),
+        };
         let mut sites = FxHashMap::default();
         view.collect_sites(&module.body, &mut sites);
         view.sites = sites;
+        view.shared = view.collect_shared();
         view.fixtures = fixtures::collect(&view);
         view
+    }
+
+    fn collect_shared(&self) -> FxHashMap<&'a str, Vec<&'a Function>> {
+        let written = |path: &str| -> Option<&'a str> {
+            let name = path.strip_prefix(['#', ':'])?.split(['.', '(', '[']).next()?;
+            let global = self.globals.get_key_value(name).map(|(name, _)| *name);
+            global.or_else(|| self.classes.get_key_value(name).map(|(name, _)| *name))
+        };
+        let mut shared: FxHashMap<&'a str, Vec<&'a Function>> = FxHashMap::default();
+        for write in self.sites.values().flat_map(|sites| &sites.writes) {
+            shared.extend(written(&write.path).map(|name| (name, vec![])));
+        }
+        if shared.is_empty() {
+            return shared;
+        }
+        let methods = self.classes.values().flat_map(|class| methods(class));
+        for function in self.functions.values().copied().chain(methods) {
+            for name in self.sites(function).into_iter().flat_map(|sites| &sites.names_read) {
+                if let Some(users) = shared.get_mut(name) {
+                    users.push(function);
+                }
+            }
+        }
+        // of several the first in the file is named
+        shared.values_mut().for_each(|users| users.sort_unstable_by_key(|function| function.span.start));
+        shared
     }
 
     fn collect_sites(&self, body: &'a [Stmt], out: &mut FxHashMap<u32, Sites<'a>>) {
@@ -182,7 +222,8 @@ impl<'a> Analysis<'a> {
         use rayon::prelude::*;
         let views = project.modules.par_iter().map(View::new).collect();
         let mut analysis = Analysis { project, views, links: vec![] };
-        analysis.links = (0..analysis.views.len()).into_par_iter().map(|module| analysis.link(module)).collect();
+        analysis.links =
+            (0..analysis.views.len()).into_par_iter().map(|module| analysis.link(module)).collect();
         analysis
     }
 
@@ -313,9 +354,11 @@ impl<'a> Analysis<'a> {
     /// The method called `name` of a class or of its bases in the tree.
     pub fn method(&self, class: ClassRef<'a>, name: &str) -> Option<FunctionRef<'a>> {
         self.lineage(class).0.into_iter().find_map(|owner| {
-            methods(owner.class)
-                .find(|function| &*function.name == name)
-                .map(|function| FunctionRef { module: owner.module, function, class: Some(owner.class) })
+            methods(owner.class).find(|function| &*function.name == name).map(|function| FunctionRef {
+                module: owner.module,
+                function,
+                class: Some(owner.class),
+            })
         })
     }
 }

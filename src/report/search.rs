@@ -22,7 +22,8 @@ pub fn hits(answer: &SearchAnswer) -> String {
 /// Patterns, the most frequent first.
 pub fn patterns(found: &Patterns) -> String {
     let mut out = String::new();
-    let _ = writeln!(out, "{} tests of {}", found.tests, count(found.repos.len(), "repository", "repositories"));
+    let _ =
+        writeln!(out, "{} tests of {}", found.tests, count(found.repos.len(), "repository", "repositories"));
     for pattern in &found.patterns {
         let _ = writeln!(
             out,

@@ -51,11 +51,17 @@ pub fn input_names() -> Vec<&'static str> {
 /// Why a model file cannot be used.
 #[derive(Debug, Error)]
 pub enum ModelError {
-    #[error("the model file {path} cannot be read: {reason}; give another with --risk-model, or leave it out for the built-in one")]
+    #[error(
+        "the model file {path} cannot be read: {reason}; give another with --risk-model, or leave it out for the built-in one"
+    )]
     Unreadable { path: String, reason: String },
-    #[error("the risk model was trained for feature schema '{found}', but this version measures '{expected}'; train it again with 'flakydetector train'")]
+    #[error(
+        "the risk model was trained for feature schema '{found}', but this version measures '{expected}'; train it again with 'flakydetector train'"
+    )]
     Schema { found: String, expected: &'static str },
-    #[error("the risk model is broken ({0}); train it again with 'flakydetector train', or leave --risk-model out")]
+    #[error(
+        "the risk model is broken ({0}); train it again with 'flakydetector train', or leave --risk-model out"
+    )]
     Broken(String),
 }
 
@@ -117,14 +123,20 @@ impl RiskModel {
         if file.inputs != input_names() || file.quantiles.len() != INPUTS {
             return Err(ModelError::Broken("its inputs are not those of this version".to_owned()));
         }
-        Ok(RiskModel { model: Model::from_json(&file.booster, INPUTS)?, quantiles: file.quantiles, card: file.card })
+        Ok(RiskModel {
+            model: Model::from_json(&file.booster, INPUTS)?,
+            quantiles: file.quantiles,
+            card: file.card,
+        })
     }
 
     /// Gives every test its risk and what moved it. The tests are those of one repository.
     pub fn assess(&self, tests: &mut [ScannedTest]) {
         let rows: Vec<[f32; INPUTS]> = tests.iter().map(inputs).collect();
         let ranked = if rows.len() >= ENOUGH_NEIGHBOURS { ranks(&rows) } else { self.global_ranks(&rows) };
-        let (Ok(margins), Ok(contributions)) = (self.model.margins(&ranked), self.model.contributions(&ranked)) else {
+        let (Ok(margins), Ok(contributions)) =
+            (self.model.margins(&ranked), self.model.contributions(&ranked))
+        else {
             tracing::error!("xgboost refused to predict; risks stay at 0");
             return;
         };
@@ -154,7 +166,9 @@ impl RiskModel {
             let up_to = quantiles.partition_point(|known| *known <= value);
             (below + up_to) as f32 / (2 * quantiles.len().max(1)) as f32
         };
-        rows.iter().flat_map(|row| row.iter().enumerate().map(|(column, value)| rank(column, *value))).collect()
+        rows.iter()
+            .flat_map(|row| row.iter().enumerate().map(|(column, value)| rank(column, *value)))
+            .collect()
     }
 }
 
@@ -189,7 +203,9 @@ pub fn quantiles(rows: &[[f32; INPUTS]]) -> Vec<Vec<f32>> {
         .map(|column| {
             let mut values: Vec<f32> = rows.iter().map(|row| row[column]).collect();
             values.sort_by(f32::total_cmp);
-            (0..33).filter_map(|step| values.get(step * values.len().saturating_sub(1) / 32).copied()).collect()
+            (0..33)
+                .filter_map(|step| values.get(step * values.len().saturating_sub(1) / 32).copied())
+                .collect()
         })
         .collect()
 }

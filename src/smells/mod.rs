@@ -1,12 +1,16 @@
 //! Rules over the semantic model of a test: one file per rule, one line per rule here.
 //! Knows no vector store, no model and no report.
 
+mod assertions;
 mod comparison;
 mod context;
 mod finding;
 mod flow;
 mod libraries;
 mod mocks;
+mod paths;
+mod randomness;
+mod restored;
 mod rule;
 pub(crate) mod words;
 
@@ -14,8 +18,8 @@ pub(crate) mod words;
 mod fixture_tests;
 
 pub use context::{Context, Reached, Role};
-pub use libraries::libraries;
 pub use finding::{Applicability, Cause, Edit, Finding, Fix, Severity};
+pub use libraries::libraries;
 pub use rule::{HEADINGS, Registered, Report, Rule, Smell};
 
 macro_rules! rules {
@@ -40,7 +44,18 @@ rules! {
     hard_coded_port::HardCodedPort,
     wall_clock_compared::WallClockCompared,
     elapsed_time_asserted::ElapsedTimeAsserted,
+    unseeded_random::UnseededRandom,
+    unseeded_numpy::UnseededNumpy,
+    statistical_assertion::StatisticalAssertion,
+    module_global_changed::ModuleGlobalChanged,
+    class_attribute_changed::ClassAttributeChanged,
     environment_not_restored::EnvironmentNotRestored,
+    attribute_patched_by_hand::AttributePatchedByHand,
+    patch_never_stopped::PatchNeverStopped,
+    fixed_path::FixedPath,
+    set_order::SetOrder,
+    directory_order::DirectoryOrder,
+    retry_marker::RetryMarker,
 }
 
 /// The rule with this code or name.

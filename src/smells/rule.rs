@@ -33,7 +33,8 @@ impl Registered {
     }
 
     pub fn cause(&self) -> Cause {
-        let hundred = self.code().as_bytes().get(2).map_or(0, |digit| usize::from(digit.saturating_sub(b'1')));
+        let hundred =
+            self.code().as_bytes().get(2).map_or(0, |digit| usize::from(digit.saturating_sub(b'1')));
         Cause::ALL[hundred.min(Cause::ALL.len() - 1)]
     }
 
@@ -59,7 +60,9 @@ impl Registered {
     pub fn section(&self, heading: &str) -> String {
         self.documentation()
             .split("\n## ")
-            .find_map(|part| part.trim_start_matches("## ").strip_prefix(heading).map(str::trim).map(str::to_owned))
+            .find_map(|part| {
+                part.trim_start_matches("## ").strip_prefix(heading).map(str::trim).map(str::to_owned)
+            })
             .unwrap_or_default()
     }
 }

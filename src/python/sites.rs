@@ -297,7 +297,7 @@ impl<'a> Collector<'a, '_> {
             StmtKind::Assign { targets, value, .. } => self.assign(stmt, targets, value.as_ref()),
             StmtKind::AugAssign { target, value, .. } => {
                 self.value(value, Use::Other);
-                self.remember(target, None);
+                self.forget(target);
                 self.write(target, WriteKind::Augmented, Some(value), stmt.span);
             }
             StmtKind::Assert { test, message } => {
@@ -494,7 +494,9 @@ impl<'a> Collector<'a, '_> {
                 self.sites.bindings.push(Binding { name, value: None, is_whole: false, at: self.at });
                 self.sites.locals.insert(name, format!("~{name}"));
             }
-            _ => target.children().into_iter().for_each(|child| self.forget(child)),
+            ExprKind::Tuple(parts) | ExprKind::List(parts) => parts.iter().for_each(|part| self.forget(part)),
+            ExprKind::Starred(inner) => self.forget(inner),
+            _ => {}
         }
     }
 
@@ -574,7 +576,6 @@ impl<'a> Collector<'a, '_> {
             ExprKind::Walrus { target, value } => {
                 self.value(value, target.as_name().map_or(Use::Other, Use::Assigned));
                 let path = self.path(value);
-                self.remember(target, Some(value));
                 self.bind(target, path.as_deref(), value, true);
             }
             ExprKind::Lambda(body) => {

@@ -18,6 +18,9 @@ const MOST_SENTENCES: u32 = 6;
 /// Most citations of one sentence.
 const MOST_CITATIONS: u32 = 3;
 
+/// A longer sentence is none, and is cut.
+const LONGEST: usize = 1000;
+
 /// One sentence with what it rests on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Sentence {
@@ -147,6 +150,10 @@ fn sentence(text: &str, citations: Vec<String>) -> Sentence {
             }
         }
     }
+    let text = match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    };
     Sentence { text, citations: all }
 }
 

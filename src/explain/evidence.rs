@@ -86,38 +86,31 @@ pub struct RankedCause {
     pub confidence: f32,
 }
 
+/// Things that can be cited, in the order of their numbers. It only grows at its end, so that a reference
+/// means the same in a whole conversation.
+#[derive(Clone, Debug, Default)]
+pub struct Material {
+    pub tests: Vec<IndexedTest>,
+    pub rules: Vec<RuleText>,
+    pub outcomes: Vec<Outcome>,
+    pub fixes: Vec<PastFix>,
+}
+
 impl Evidence {
     /// Evidence of one test and its rules alone.
     pub fn of(target: IndexedTest, rules: Vec<RuleText>) -> Evidence {
         Evidence { target, similar: Vec::new(), rules, outcomes: Vec::new(), fixes: Vec::new() }
     }
 
-    /// The tests: the one in question, then those like it.
-    pub fn tests(&self) -> impl Iterator<Item = &IndexedTest> {
-        std::iter::once(&self.target).chain(self.similar.iter().map(|scored| &scored.test))
-    }
-
-    /// Everything that can be cited: the test itself is `T1`, then its rules in the order of their weight,
-    /// the tests like it, outcomes and fixes.
-    pub fn sources(&self) -> Vec<Source> {
-        let mut sources = numbered(self.tests(), &self.rules);
-        sources.extend((1..).zip(&self.outcomes).map(|(n, outcome)| Source {
-            reference: format!("H{n}"),
-            kind: SourceKind::Outcome,
-            id: outcome.id.clone(),
-            repo: Some(outcome.repo.clone()),
-            commit: None,
-            text: outcome.text.clone(),
-        }));
-        sources.extend((1..).zip(&self.fixes).map(|(n, fix)| Source {
-            reference: format!("X{n}"),
-            kind: SourceKind::Fix,
-            id: fix.id.clone(),
-            repo: Some(fix.repo.clone()),
-            commit: Some(fix.commit.clone()),
-            text: fix.text.clone(),
-        }));
-        sources
+    /// Everything in the order of its numbers; the test in question is `T1`.
+    pub fn material(&self) -> Material {
+        let similar = self.similar.iter().map(|scored| scored.test.clone());
+        Material {
+            tests: std::iter::once(self.target.clone()).chain(similar).collect(),
+            rules: self.rules.clone(),
+            outcomes: self.outcomes.clone(),
+            fixes: self.fixes.clone(),
+        }
     }
 
     /// The causes of the findings, the weightiest first.
@@ -126,20 +119,66 @@ impl Evidence {
     }
 }
 
-/// `T1`… for the tests, with the rules after the first: those that the first test breaks by weight, then
-/// the others by code. A rule is named once.
-pub fn numbered<'a>(tests: impl Iterator<Item = &'a IndexedTest>, rules: &[RuleText]) -> Vec<Source> {
-    let tests: Vec<&IndexedTest> = tests.collect();
-    let mut sources: Vec<Source> = (1..).zip(&tests).map(|(n, test)| test_source(n, test)).collect();
-    let broken: Vec<&str> = tests.first().map_or_else(Vec::new, |test| codes(test));
-    let mut rules: Vec<&RuleText> = rules.iter().collect();
-    rules.sort_by_key(|rule| {
-        (broken.iter().position(|code| *code == rule.code).unwrap_or(usize::MAX), rule.code.clone())
-    });
-    rules.dedup_by_key(|rule| rule.code.clone());
-    let at = sources.len().min(1);
-    sources.splice(at..at, rules.into_iter().map(rule_source));
-    sources
+impl Material {
+    /// Everything that can be cited: the first test, the rules (those that it breaks by weight, then the
+    /// others by code), the other tests, outcomes and fixes.
+    pub fn sources(&self) -> Vec<Source> {
+        let tests = (1..).zip(&self.tests).map(|(n, test)| test_source(n, test));
+        let rules = self.ordered_rules().into_iter().map(rule_source);
+        let outcomes = (1..).zip(&self.outcomes).map(|(n, outcome)| Source {
+            reference: format!("H{n}"),
+            kind: SourceKind::Outcome,
+            id: outcome.id.clone(),
+            repo: Some(outcome.repo.clone()),
+            commit: None,
+            text: outcome.text.clone(),
+        });
+        let fixes = (1..).zip(&self.fixes).map(|(n, fix)| Source {
+            reference: format!("X{n}"),
+            kind: SourceKind::Fix,
+            id: fix.id.clone(),
+            repo: Some(fix.repo.clone()),
+            commit: Some(fix.commit.clone()),
+            text: fix.text.clone(),
+        });
+        let mut sources: Vec<Source> = tests.collect();
+        let at = sources.len().min(1);
+        sources.splice(at..at, rules);
+        sources.extend(outcomes.chain(fixes));
+        sources
+    }
+
+    /// The rules, each once: those that the first test breaks by weight, then the others by code.
+    pub(super) fn ordered_rules(&self) -> Vec<&RuleText> {
+        let broken: Vec<&str> = self.tests.first().map_or_else(Vec::new, codes);
+        let mut rules: Vec<&RuleText> = self.rules.iter().collect();
+        rules.sort_by_key(|rule| {
+            (broken.iter().position(|code| *code == rule.code).unwrap_or(usize::MAX), rule.code.clone())
+        });
+        rules.dedup_by_key(|rule| rule.code.clone());
+        rules
+    }
+
+    /// Adds what is not there yet; returns the numbers of the tests and the rules that are new.
+    pub fn add(&mut self, more: &Material) -> (Vec<usize>, Vec<RuleText>) {
+        let mut tests = Vec::new();
+        for test in &more.tests {
+            let same = |known: &IndexedTest| {
+                (&known.assessment.repo, &known.assessment.id) == (&test.assessment.repo, &test.assessment.id)
+            };
+            if !self.tests.iter().any(same) {
+                self.tests.push(test.clone());
+                tests.push(self.tests.len());
+            }
+        }
+        let known = |rule: &&RuleText| !self.rules.iter().any(|known| known.code == rule.code);
+        let rules: Vec<RuleText> = more.rules.iter().filter(known).cloned().collect();
+        self.rules.extend(rules.iter().cloned());
+        self.outcomes
+            .extend(more.outcomes.iter().filter(|o| !self.outcomes.contains(o)).cloned().collect::<Vec<_>>());
+        self.fixes.extend(more.fixes.iter().filter(|f| !self.fixes.contains(f)).cloned().collect::<Vec<_>>());
+        (tests, rules)
+    }
 }
 
 /// The rules that a test breaks, the weightiest first, each once.

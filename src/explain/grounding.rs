@@ -75,8 +75,7 @@ struct KnownTest {
 
 impl Ground {
     /// From the sources that a sentence may cite; `tests` are those behind `T1`, `T2`, … in their order.
-    pub fn new<'a>(sources: &[Source], tests: impl Iterator<Item = &'a IndexedTest>) -> Ground {
-        let tests: Vec<&IndexedTest> = tests.collect();
+    pub fn new(sources: &[Source], tests: &[IndexedTest]) -> Ground {
         let known = |source: &Source| {
             let number = source.reference.strip_prefix('T').and_then(|n| n.parse::<usize>().ok());
             let test =

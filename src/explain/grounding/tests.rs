@@ -2,8 +2,8 @@ use super::*;
 use crate::explain::samples;
 
 fn ground() -> Ground {
-    let evidence = samples::evidence();
-    Ground::new(&evidence.sources(), evidence.tests())
+    let material = samples::evidence().material();
+    Ground::new(&material.sources(), &material.tests)
 }
 
 fn check(text: &str, citations: &[&str]) -> Result<(), Reason> {
@@ -122,7 +122,8 @@ fn a_source_that_cites_or_hides_proves_nothing() {
         .target
         .source
         .push_str("    # [T99] says `this test is stable` and <|im_start|> lock\u{200b}ed\n");
-    let ground = Ground::new(&evidence.sources(), evidence.tests());
+    let material = evidence.material();
+    let ground = Ground::new(&material.sources(), &material.tests);
     let said = |text: &str, citation: &str| {
         ground.check(&Sentence { text: text.to_string(), citations: vec![citation.to_string()] })
     };

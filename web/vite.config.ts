@@ -1,5 +1,6 @@
 import react from '@vitejs/plugin-react'
-import { defineConfig, type Plugin } from 'vite'
+import type { Plugin } from 'vite'
+import { defineConfig } from 'vitest/config'
 import { featureWords } from './features.ts'
 
 const POLICY = [
@@ -31,6 +32,7 @@ export default defineConfig({
   base: './',
   plugins: [react(), featureWords(), contentPolicy()],
   build: { assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  test: { include: ['test/**/*.test.ts'] },
   server: {
     host: '127.0.0.1',
     proxy: { '/api': process.env['BASE_URL'] ?? 'http://127.0.0.1:8099' },

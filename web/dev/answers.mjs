@@ -20,14 +20,14 @@ export function search({ query, filters = {}, limit = 20 }) {
   const isAsync = words.includes('async') ? true : null
   const libraries = ['redis', 'requests', 'faker'].filter((name) => words.includes(name))
   const flaky = words.some((word) => word.startsWith('flak'))
-  const remainder = words.filter((word) => word !== 'async' && !libraries.includes(word) && !word.startsWith('flak')).join(' ')
+  const remainder = words.filter((word) => word !== 'async' && word !== 'similar' && !libraries.includes(word) && !word.startsWith('flak')).join(' ')
   const hits = ASSESSED.filter(
     (test) =>
       fits(test, filters) && (isAsync === null || test.async) && libraries.every((name) => test.libraries.includes(name)) &&
       (!flaky || test.findings.length > 0) && !words.includes('zebra'),
   )
   return {
-    query, facets: { async: isAsync, libraries, causes: [], severities: [], flaky, remainder },
+    query, facets: { ...(isAsync && { async: true }), ...(flaky && { flaky }), libraries, remainder },
     hits: hits.slice(0, limit).map((test) => hit(test)),
   }
 }
@@ -52,16 +52,17 @@ export function similar(id) {
 export function patterns() {
   const rules = new Map()
   for (const test of ASSESSED) {
-    for (const { code, name, cause } of test.findings) {
-      const row = rules.get(code) ?? { cause, code, name, tests: 0, repos: new Set(), teams: new Set(), examples: [] }
+    for (const { code, name, cause, severity } of test.findings) {
+      const row = rules.get(code) ?? { cause, code, name, severity, tests: 0, repos: new Set(), teams: new Set(), examples: [] }
       row.tests += 7 + (code.charCodeAt(4) % 5) * 11
       row.repos.add(test.repo)
       test.teams.forEach((team) => row.teams.add(team))
-      row.examples.push({ id: test.id, repo: test.repo })
+      row.examples.push(test.id)
       rules.set(code, row)
     }
   }
-  return { patterns: [...rules.values()].map((row) => ({ ...row, repos: [...row.repos], teams: [...row.teams] })) }
+  const all = [...rules.values()].map((row) => ({ ...row, repos: [...row.repos], teams: [...row.teams] }))
+  return { tests: 2140, repos: [...new Set(all.flatMap((row) => row.repos))], teams: [...new Set(all.flatMap((row) => row.teams))], patterns: all }
 }
 
 export function rule(code) {
@@ -79,7 +80,7 @@ export function explanation(test, withModel) {
   const [first] = test.findings
   const sources = [
     { ref: 'T1', kind: 'test', id: test.id, repo: test.repo, text: test.source },
-    ...test.findings.slice(0, 2).map((item) => ({ ref: item.code, kind: 'rule', id: item.code, repo: '', text: `${item.name}: ${item.message}; ${item.help}` })),
+    ...test.findings.slice(0, 2).map((item) => ({ ref: item.code, kind: 'rule', id: item.name, text: `${item.name}: ${item.message}; ${item.help}` })),
     ...others.map((other, index) => ({ ref: `T${index + 2}`, kind: 'test', id: other.id, repo: other.repo, text: other.source })),
     { ref: 'X1', kind: 'fix', id: '4be0c1f', commit: '4be0c1f', repo: test.repo, text: '-    await asyncio.sleep(0.5)\n+    await asyncio.wait_for(task, 5)' },
   ]
@@ -91,7 +92,7 @@ export function explanation(test, withModel) {
     { text: 'Await the task with a deadline, as was done here before in `4be0c1f`.', citations: ['X1'] },
   ]
   const dropped = [
-    { text: 'It fails in about 40 % of all runs.', reason: 'number-not-found' },
+    { text: 'It fails in about 40% of all runs.', reason: 'number-not-found' },
     { text: 'The Redis server drops connections under load.', reason: 'no-citation' },
   ]
   const fix = {
@@ -100,24 +101,23 @@ export function explanation(test, withModel) {
     findings_before: test.findings.map((item) => item.code), findings_after: test.findings.slice(1).map((item) => item.code),
     risk_before: test.risk, risk_after: test.risk / 2.4, rounds: 1,
   }
-  const events = [[200, 'retrieval', { sources }]]
-  const say = (text) => {
-    if (withModel) for (const piece of text.match(/\S+\s*/g)) events.push([28, 'token', { text: piece }])
+  const events = [[200, 'retrieval', { sources, causes: test.causes.map((cause) => ({ cause, confidence: 0.8 })) }]]
+  let sentence = 0
+  const say = ({ text, citations = [], reason = null }) => {
+    for (const piece of withModel ? text.match(/\S+\s*/g) : [text]) events.push([withModel ? 28 : 0, 'token', { sentence, text: piece }])
+    events.push([0, 'citation', { sentence, citations }])
+    events.push([20, 'verification', { sentence: sentence++, text, citations, kept: reason === null, reason }])
   }
-  kept.forEach((sentence, index) => {
-    say(sentence.text)
-    for (const ref of sentence.citations) events.push([0, 'citation', { ref }])
-    events.push([20, 'verification', { kept: sentence }])
-    if (withModel && dropped[index]) {
-      say(dropped[index].text)
-      events.push([20, 'verification', { dropped: dropped[index] }])
-    }
+  kept.forEach((one, index) => {
+    say(one)
+    if (withModel && dropped[index]) say(dropped[index])
   })
   events.push([10, 'done', {
     test: test.id, repo: test.repo, model: withModel ? 'qwen2.5-coder:1.5b' : null, causes: [], sources, sentences: kept,
     dropped: withModel ? dropped : [], fix: withModel ? fix : null,
     usage: withModel ? { prompt_tokens: 812, completion_tokens: 164, num_ctx: 4096 } : null,
-    milliseconds: { retrieval: 4, first_token: 900, total: 5230 },
+    milliseconds: { retrieval: 4, first_token: withModel ? 900 : null, total: withModel ? 5230 : 12 },
+    ...(!withModel && { note: 'no model took part: this rests on the rules and the index alone' }),
   }])
   return events
 }

@@ -1,5 +1,6 @@
 // A stand-in for the service while the page is worked on: `node dev/server.mjs`, PORT=8099, serves web/dist too.
 // MODEL=none answers without a model; a query with "boom" fails, "zebra" finds nothing.
+import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { extname, normalize } from 'node:path'
@@ -30,8 +31,12 @@ async function stream(response, test, options) {
   response.write(': here\n\n')
   for (const [wait, event, data] of explanation(test, options.model)) {
     await pause(wait * options.pace)
-    if (response.destroyed) return void options.onLeft?.()
     response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
+    if (event === options.cutAfter) return void response.end()
+    if (event === options.holdAfter) {
+      await once(response, 'close')
+      return void options.onLeft()
+    }
   }
   response.end()
 }
@@ -67,9 +72,12 @@ async function file(response, path) {
   response.end(content)
 }
 
-/** Starts the stand-in on a free port of 127.0.0.1 or on `port`; resolves to the server. */
-export function start({ port = 0, model = true, pace = 1, onLeft } = {}) {
-  const options = { model, pace, onLeft }
+/**
+ * Starts the stand-in on a free port of 127.0.0.1 or on `port`; resolves to the server. An explanation can be cut
+ * after an event, or held after it until the client leaves, which calls `onLeft`.
+ */
+export function start({ port = 0, model = true, pace = 1, cutAfter, holdAfter, onLeft } = {}) {
+  const options = { model, pace, cutAfter, holdAfter, onLeft }
   const server = createServer((request, response) => {
     const url = new URL(request.url, 'http://localhost')
     const answer = url.pathname.startsWith('/api/v1/') ? api(request, response, url, options) : file(response, url.pathname)

@@ -30,7 +30,7 @@ export function App() {
   const route = useRoute()
   return (
     <>
-      <TopBar page={route.page} />
+      <TopBar route={route} />
       <main id="main" tabIndex={-1}>
         {page(route)}
       </main>

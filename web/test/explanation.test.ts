@@ -10,8 +10,9 @@ function event(name: string, data: unknown): ServerEvent {
 }
 
 const RETRIEVAL = event('retrieval', { sources: [{ ref: 'T1', kind: 'test', id: 'a.py::test_a', repo: 'r', text: 'x' }] })
-const KEPT = event('verification', { kept: { text: 'It sleeps.', citations: ['T1'] } })
-const DROPPED = event('verification', { dropped: { text: 'It rains.', reason: 'no-citation' } })
+const KEPT = event('verification', { sentence: 0, text: 'It sleeps.', citations: ['T1'], kept: true, reason: null })
+const DROPPED = event('verification', { sentence: 1, text: 'It rains.', citations: [], kept: false, reason: 'no-citation' })
+const REPEATED = event('verification', { sentence: 2, text: 'It sleeps.', citations: ['T1'], kept: false, reason: null })
 
 describe('an explanation as it grows', () => {
   it('shows sources, then a draft, then only what was checked', () => {
@@ -19,7 +20,7 @@ describe('an explanation as it grows', () => {
     expect([state.phase, state.sources.map(({ ref }) => ref)]).toEqual(['reading', ['T1']])
     state = step(step(state, event('token', { text: 'It ' })), event('token', { text: 'sleeps.' }))
     expect([state.phase, state.draft, state.sentences]).toEqual(['writing', 'It sleeps.', []])
-    state = step(step(state, KEPT), DROPPED)
+    state = [KEPT, DROPPED, REPEATED].reduce(step, state)
     expect(state.draft).toBe('')
     expect(state.sentences).toEqual([{ text: 'It sleeps.', citations: ['T1'] }])
     expect(state.dropped).toEqual([{ text: 'It rains.', reason: 'no-citation' }])
@@ -33,10 +34,19 @@ describe('an explanation as it grows', () => {
     expect(state.sources).toHaveLength(1)
   })
 
-  it('keeps what was checked when the model fails', () => {
-    const failed = event('error', { problem: { title: 'the model fell silent', detail: 'start it again', status: 504 } })
-    const state = step([RETRIEVAL, KEPT].reduce(step, ASKING), failed)
-    expect([state.phase, state.problem?.title, state.sentences.length]).toEqual(['failed', 'the model fell silent', 1])
+  it('goes on from the evidence when the model fails, and says so', () => {
+    const failed = event('error', { message: 'the model said nothing for 60 s' })
+    let state = [RETRIEVAL, KEPT, failed].reduce(step, ASKING)
+    expect([state.phase, state.problem?.title]).toEqual(['writing', 'the model said nothing for 60 s'])
+    state = [KEPT, event('done', { model: 'm', note: 'the model said nothing for 60 s; what follows …' })].reduce(step, state)
+    expect([state.phase, state.problem, state.sentences.length]).toEqual(['done', null, 2])
+    expect(state.end?.note).toMatch(/^the model said nothing/)
+  })
+
+  it('keeps what was checked when the stream ends with a failure', () => {
+    const failed = event('error', { problem: { title: 'the index is gone', detail: 'index again', status: 503 } })
+    const state = broken([RETRIEVAL, KEPT, failed].reduce(step, ASKING))
+    expect([state.phase, state.problem?.title, state.sentences.length]).toEqual(['failed', 'the index is gone', 1])
   })
 
   it('takes a stream without an end for broken, and a finished one for finished', () => {
@@ -55,7 +65,8 @@ describe('an explanation as it grows', () => {
 describe('the parts of a sentence', () => {
   it('finds citations, code and lines, and adds the citations its words lack', () => {
     expect(sentenceParts('Line 12 calls `sleep` [T1, FD101].', ['FD101', 'H1'])).toEqual([
-      { kind: 'text', text: 'Line 12 calls ' },
+      { kind: 'line', text: 'Line 12', line: 12 },
+      { kind: 'text', text: ' calls ' },
       { kind: 'code', text: 'sleep' },
       { kind: 'text', text: ' ' },
       { kind: 'cite', ref: 'T1' },

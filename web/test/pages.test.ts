@@ -32,7 +32,7 @@ describe('words for contributions', () => {
   it('come from the definitions of the features, the strongest first', () => {
     const rows = movers([{ feature: 'sleeps', value: 0.1 }, { feature: 'mocked_share', value: -0.7 }, { feature: 'awaits', value: 0.001 }], { sleeps: 2, mocked_share: 0.25 }, 5)
     expect(rows.map(({ words, amount, effect }) => [words, amount, effect])).toEqual([
-      ['share of outside effects that are mocked', '25 %', 'lowers it strongly'],
+      ['share of outside effects that are mocked', '25%', 'lowers it strongly'],
       ['calls that only let time pass', '2', 'raises it slightly'],
     ])
   })
@@ -52,14 +52,14 @@ describe('patterns', () => {
   })
 
   it('come by cause, the most widespread rule first', () => {
-    expect(groupByCause(patterns).map(({ patterns: own }) => own.map(({ code }) => code))).toEqual([['FD101'], ['FD402', 'FD401']])
+    expect(groupByCause(patterns.patterns).map(({ patterns: own }) => own.map(({ code }) => code))).toEqual([['FD101'], ['FD402', 'FD401']])
   })
 
   it('are counted where they were found', () => {
-    expect(causeMatrix(patterns, 'repos', 8)).toMatchObject({
+    expect(causeMatrix(patterns.patterns, 'repos', 8)).toMatchObject({
       columns: ['a', 'b'], left: 0, most: 2, rows: [{ cause: 'async-wait', cells: [0, 1] }, { cause: 'time', cells: [2, 1] }],
     })
-    expect(causeMatrix(patterns, 'repos', 1)).toMatchObject({ columns: ['a'], left: 1 })
+    expect(causeMatrix(patterns.patterns, 'repos', 1)).toMatchObject({ columns: ['a'], left: 1 })
   })
 })
 

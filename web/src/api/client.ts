@@ -2,7 +2,7 @@
 import { readAssessment, readHits, readPatterns, readProblem, readRule, readSearch, readTests } from './read.ts'
 import { object } from './json.ts'
 import { readEvents, type ServerEvent } from './sse.ts'
-import type { Assessment, Filters, Hit, Pattern, Problem, Rule, SearchAnswer, TestPage } from './types.ts'
+import type { Assessment, Filters, Hit, Patterns, Problem, Rule, SearchAnswer, TestPage } from './types.ts'
 
 const API = 'api/v1'
 
@@ -75,7 +75,7 @@ export async function getSimilar(repo: string, id: string, signal: AbortSignal):
   return readHits(object(await getJson(testPath(repo, id, '/similar'), signal))['hits'])
 }
 
-export async function getPatterns(signal: AbortSignal): Promise<Pattern[]> {
+export async function getPatterns(signal: AbortSignal): Promise<Patterns> {
   return readPatterns(await getJson('patterns', signal))
 }
 

@@ -1,6 +1,6 @@
 // From the service's JSON to the page's types.
 import { array, type Json, number, object, text, texts, unique } from './json.ts'
-import type { Assessment, Finding, Hit, Pattern, Problem, Reading, Rule, SearchAnswer, Severity, TestPage } from './types.ts'
+import type { Assessment, Finding, Hit, Patterns, Problem, Reading, Rule, SearchAnswer, Severity, TestPage } from './types.ts'
 
 const SEVERITIES: Severity[] = ['critical', 'high', 'medium', 'low', 'none']
 
@@ -26,6 +26,7 @@ export function readHit(value: unknown): Hit {
     isAsync: json['async'] === true,
     findings: unique(codes.filter(Boolean)),
     why: unique(texts(json['why'])),
+    twins: unique(texts(json['twins'])),
   }
 }
 
@@ -83,9 +84,15 @@ function readReading(json: Json): Reading {
     libraries: unique(texts(json['libraries'])),
     causes: unique(texts(json['causes'])),
     severities: unique(texts(json['severities'])),
+    codes: unique(texts(json['codes'])),
     repos: unique(texts(json['repos'])),
     teams: unique(texts(json['teams'])),
-    flaky: json['flaky'] === true,
+    paths: unique(texts(json['paths'])),
+    notLibraries: unique(texts(json['not_libraries'])),
+    notCauses: unique(texts(json['not_causes'])),
+    notRepos: unique(texts(json['not_repos'])),
+    flaky: typeof json['flaky'] === 'boolean' ? json['flaky'] : null,
+    topics: unique(texts(json['topics'])),
     remainder: text(json['remainder']).trim(),
   }
 }
@@ -108,8 +115,9 @@ export function readTests(value: unknown): TestPage {
   return { tests: readHits(json['tests']), next: text(json['next_cursor']) }
 }
 
-export function readPatterns(value: unknown): Pattern[] {
-  return array(object(value)['patterns']).map((item) => {
+export function readPatterns(value: unknown): Patterns {
+  const all = object(value)
+  const patterns = array(all['patterns']).map((item) => {
     const json = object(item)
     const repos = unique(texts(json['repos']))
     const onlyRepo = repos.length === 1 ? (repos[0] ?? '') : ''
@@ -117,6 +125,7 @@ export function readPatterns(value: unknown): Pattern[] {
       cause: text(json['cause']),
       code: text(json['code']),
       name: text(json['name']),
+      severity: 'severity' in json ? severity(json['severity']) : null,
       tests: number(json['tests']) ?? 0,
       repos,
       teams: unique(texts(json['teams'])),
@@ -129,6 +138,12 @@ export function readPatterns(value: unknown): Pattern[] {
         .filter((example) => example.id !== ''),
     }
   })
+  return {
+    tests: number(all['tests']),
+    repos: unique([...texts(all['repos']), ...patterns.flatMap(({ repos }) => repos)]).toSorted(),
+    teams: unique([...texts(all['teams']), ...patterns.flatMap(({ teams }) => teams)]).toSorted(),
+    patterns,
+  }
 }
 
 export function readRule(value: unknown): Rule {

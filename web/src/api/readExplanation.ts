@@ -54,5 +54,6 @@ export function readExplained(value: unknown): Explained {
     promptTokens: number(usage['prompt_tokens']),
     writtenTokens: number(usage['completion_tokens']),
     total: number(object(json['milliseconds'])['total']),
+    note: text(json['note']),
   }
 }

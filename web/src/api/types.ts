@@ -17,6 +17,8 @@ export interface Hit {
   /** Codes of the findings, each once. */
   findings: string[]
   why: string[]
+  /** Tests of the same repository with the same body, which this one stands for. */
+  twins: string[]
 }
 
 export interface Finding {
@@ -59,9 +61,18 @@ export interface Reading {
   libraries: string[]
   causes: string[]
   severities: string[]
+  /** Codes of rules. */
+  codes: string[]
   repos: string[]
   teams: string[]
-  flaky: boolean
+  paths: string[]
+  notLibraries: string[]
+  notCauses: string[]
+  notRepos: string[]
+  /** Whether findings are wanted, or none; null where the query does not say. */
+  flaky: boolean | null
+  /** Causes that the query only comes close to; they lift, and exclude nothing. */
+  topics: string[]
   remainder: string
 }
 
@@ -87,10 +98,20 @@ export interface Pattern {
   cause: string
   code: string
   name: string
+  /** Worst severity of its findings, where the service says. */
+  severity: Severity | null
   tests: number
   repos: string[]
   teams: string[]
   examples: { id: string; repo: string }[]
+}
+
+export interface Patterns {
+  /** Tests looked at, where the service says. */
+  tests: number | null
+  repos: string[]
+  teams: string[]
+  patterns: Pattern[]
 }
 
 export interface Rule {
@@ -140,6 +161,8 @@ export interface Explained {
   writtenTokens: number | null
   /** Milliseconds from question to last word. */
   total: number | null
+  /** One line where the answer is not simply a model's. */
+  note: string
 }
 
 /** A problem as of RFC 9457, or one of the page's own in the same shape. */

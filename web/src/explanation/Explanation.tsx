@@ -62,7 +62,7 @@ export function Explanation({ test }: { test: Assessment }) {
             sentence={sentence}
             sources={state.sources}
             onCite={jump}
-            lines={[test.line, test.endLine]}
+            test={test}
           />
         ))}
       </div>

@@ -7,6 +7,7 @@ export function ModelLine({ end }: { end: Explained }) {
     return (
       <p className="model-line model-none">
         <b>No model took part.</b> These sentences are put together from the evidence alone.
+        {end.note && !/^no model took part/i.test(end.note) && ` (${end.note})`}
       </p>
     )
   }
@@ -17,7 +18,8 @@ export function ModelLine({ end }: { end: Explained }) {
   ].filter(Boolean)
   return (
     <p className="model-line">
-      Written by <b>{end.model}</b>
+      {end.note && <span className="model-note">{end.note}</span>}
+      {end.note ? 'Asked was' : 'Written by'} <b>{end.model}</b>
       {cost.length > 0 && ` · ${cost.join(' · ')}`}
     </p>
   )

@@ -1,4 +1,4 @@
-import type { Sentence, Source } from '../api/types.ts'
+import type { Assessment, Sentence, Source } from '../api/types.ts'
 import { jumpTo, lineId } from '../test/jump.ts'
 import { CitationChip } from './CitationChip.tsx'
 import { type Part, sentenceParts } from './sentence.ts'
@@ -7,11 +7,15 @@ interface Props {
   sentence: Sentence
   sources: Source[]
   onCite: (ref: string) => void
-  /** First and last line of the source on the page. */
-  lines: [number, number]
+  /** The test on the page. */
+  test: Assessment
 }
 
-export function SentenceView({ sentence, sources, onCite, lines }: Props) {
+export function SentenceView({ sentence, sources, onCite, test }: Props) {
+  const ofAnother = sources.some(
+    ({ ref, kind, id }) => kind === 'test' && id !== test.id && sentence.citations.includes(ref),
+  )
+  const here = (line: number): boolean => !ofAnother && line >= test.line && line <= test.endLine
   const show = (part: Part, index: number): React.ReactNode => {
     switch (part.kind) {
       case 'text':
@@ -23,7 +27,7 @@ export function SentenceView({ sentence, sources, onCite, lines }: Props) {
         return <CitationChip key={index} cited={part.ref} source={source} onCite={onCite} />
       }
       case 'line':
-        if (part.line < lines[0] || part.line > lines[1]) return <span key={index}>{part.text}</span>
+        if (!here(part.line)) return <span key={index}>{part.text}</span>
         return (
           <button key={index} type="button" className="link" onClick={() => jumpTo(lineId(part.line))}>
             {part.text}

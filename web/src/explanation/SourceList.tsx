@@ -5,7 +5,7 @@ import { testName } from '../words/testName.ts'
 import { kindWords } from './CitationChip.tsx'
 
 function linkOf(source: Source, self: Assessment): { href: string; words: string } | null {
-  if (source.kind === 'rule') return { href: ruleHref(source.id || source.ref), words: 'Read the rule' }
+  if (source.kind === 'rule') return { href: ruleHref(source.ref), words: 'Read the rule' }
   if (source.kind === 'test' && source.id && source.id !== self.id) {
     return { href: testHref(source.repo || self.repo, source.id), words: 'Open this test' }
   }
@@ -15,8 +15,8 @@ function linkOf(source: Source, self: Assessment): { href: string; words: string
 function titleOf(source: Source, self: Assessment): string {
   if (source.kind === 'test' && source.id === self.id) return 'this test'
   if (source.kind === 'test') return testName(source.id).name
-  if (source.kind === 'rule') return self.details.find(({ code }) => code === source.ref)?.name ?? ''
-  return source.id && source.id !== source.ref ? source.id : ''
+  if (source.kind === 'rule') return self.details.find(({ code }) => code === source.ref)?.name ?? (source.id === source.ref ? '' : source.id)
+  return source.id
 }
 
 /** What was retrieved, before a word was written: nothing else can be cited. */

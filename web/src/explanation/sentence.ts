@@ -6,7 +6,7 @@ export type Part =
   | { kind: 'cite'; ref: string }
   | { kind: 'line'; text: string; line: number }
 
-const PART = /\[((?:[A-Z]{1,3}\d+)(?:\s*,\s*[A-Z]{1,3}\d+)*)\]|`([^`]+)`|\b(lines?\s+(\d+))\b/g
+const PART = /\[((?:[A-Z]{1,3}\d+)(?:\s*,\s*[A-Z]{1,3}\d+)*)\]|`([^`]+)`|\b([Ll]ines?\s+(\d+))\b/g
 
 /** The parts of a sentence; citations that its words do not carry follow at the end, each once. */
 export function sentenceParts(text: string, citations: string[]): Part[] {

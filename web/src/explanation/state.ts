@@ -57,8 +57,11 @@ export function step(state: Explanation, { event, data }: ServerEvent): Explanat
     }
     case 'verification': {
       const next: Explanation = { ...state, phase: 'writing', draft: '' }
-      if (json['kept']) next.sentences = [...state.sentences, readSentence(json['kept'])]
-      if (json['dropped']) next.dropped = [...state.dropped, readDropped(json['dropped'])]
+      // Either the sentence with a verdict, or the verdict with the sentence.
+      const kept = json['kept'] === true ? json : json['kept']
+      const dropped = json['kept'] === false && json['reason'] ? json : json['dropped']
+      if (kept) next.sentences = [...state.sentences, readSentence(kept)]
+      if (dropped) next.dropped = [...state.dropped, readDropped(dropped)]
       return next
     }
     case 'done': {
@@ -71,11 +74,14 @@ export function step(state: Explanation, { event, data }: ServerEvent): Explanat
         sources: end.sources.length > 0 ? end.sources : state.sources,
         sentences: end.sentences.length > 0 ? end.sentences : state.sentences,
         dropped: end.dropped.length > 0 ? end.dropped : state.dropped,
+        problem: end.note ? null : state.problem,
       }
     }
     case 'error': {
-      const problem = readProblem('problem' in json ? json['problem'] : json, null)
-      return { ...state, phase: 'failed', draft: '', problem }
+      // Not the end: what follows rests on the evidence alone.
+      const said = 'problem' in json ? json['problem'] : json
+      const title = text(json['message']) || 'the model could not answer'
+      return { ...state, draft: '', problem: readProblem({ title, ...object(said) }, null) }
     }
     default:
       return state
@@ -85,6 +91,10 @@ export function step(state: Explanation, { event, data }: ServerEvent): Explanat
 /** The answer ended without `done`: something between here and the model broke. */
 export function broken(state: Explanation): Explanation {
   if (!isRunning(state.phase)) return state
-  const problem = { title: 'the answer broke off before its end', detail: 'Ask again, or look at the log of the service.', status: null }
+  const problem = state.problem ?? {
+    title: 'the answer broke off before its end',
+    detail: 'Ask again, or look at the log of the service.',
+    status: null,
+  }
   return { ...state, phase: 'failed', draft: '', problem }
 }

@@ -1,5 +1,6 @@
 import type { Pattern } from '../api/types.ts'
 import { patternsHref, ruleHref, testHref } from '../route.ts'
+import { SeverityMark } from '../ui/SeverityMark.tsx'
 import { testName } from '../words/testName.ts'
 import { NameList } from './NameList.tsx'
 
@@ -16,6 +17,7 @@ export function PatternRow({ pattern, most }: { pattern: Pattern; most: number }
           </a>
         )}
         <span className="pattern-name">{pattern.name}</span>
+        {pattern.severity && <SeverityMark severity={pattern.severity} />}
       </p>
       <p className="pattern-tests">
         <span className="figure">{pattern.tests.toLocaleString('en')}</span> {pattern.tests === 1 ? 'test' : 'tests'}

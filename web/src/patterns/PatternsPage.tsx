@@ -9,7 +9,7 @@ import { go } from '../useRoute.ts'
 import { plural } from '../words/risk.ts'
 import { CauseMatrix } from './CauseMatrix.tsx'
 import { Chooser } from './Chooser.tsx'
-import { groupByCause, namesOf } from './group.ts'
+import { groupByCause } from './group.ts'
 import { PatternGroup } from './PatternGroup.tsx'
 
 /** Which causes and rules repeat, over repositories and teams. */
@@ -19,9 +19,7 @@ export function PatternsPage({ repo, team }: { repo: string; team: string }) {
   if (load.problem) return <ProblemNote problem={load.problem} retry={load.retry} />
   if (!load.data) return <Loading what="patterns" rows={8} />
 
-  const all = load.data
-  const repos = namesOf(all, 'repos')
-  const teams = namesOf(all, 'teams')
+  const { patterns: all, repos, teams, tests } = load.data
   const shown = all.filter(
     (pattern) => (!repo || pattern.repos.includes(repo)) && (!team || pattern.teams.includes(team)),
   )
@@ -32,8 +30,9 @@ export function PatternsPage({ repo, team }: { repo: string; team: string }) {
       <header className="page-head">
         <h1>Patterns</h1>
         <p>
-          What repeats in {plural(repos.length, 'repository', 'repositories')}
-          {teams.length > 0 && ` of ${plural(teams.length, 'team')}`}: rules by cause, the most widespread first.
+          What repeats in {tests !== null && `${plural(tests, 'test')} of `}
+          {plural(repos.length, 'repository', 'repositories')}
+          {teams.length > 0 && ` and ${plural(teams.length, 'team')}`}: rules by cause, the most widespread first.
         </p>
         <div className="choosers">
           <Chooser label="Repository" all="all repositories" names={repos} value={repo} onChange={(name) => go(patternsHref(name, team))} />

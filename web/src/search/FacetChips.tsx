@@ -1,4 +1,5 @@
 import type { Reading } from '../api/types.ts'
+import { causeTitle } from '../words/causes.ts'
 import type { Facet } from './facets.ts'
 
 interface Props {
@@ -9,7 +10,7 @@ interface Props {
 
 /** How the query was read, each part removable. */
 export function FacetChips({ facets, reading, onRemove }: Props) {
-  if (facets.length === 0) return null
+  if (facets.length === 0 && reading.topics.length === 0) return null
   return (
     <div className="facets">
       <span className="facets-label">Read as</span>
@@ -30,7 +31,10 @@ export function FacetChips({ facets, reading, onRemove }: Props) {
           </li>
         ))}
       </ul>
-      {reading.remainder && <span className="facets-rest">and by meaning: “{reading.remainder}”</span>}
+      {reading.topics.length > 0 && (
+        <span className="facets-rest">first what has to do with {reading.topics.map(causeTitle).join(', ')}</span>
+      )}
+      {reading.remainder && <span className="facets-rest">by meaning: “{reading.remainder}”</span>}
     </div>
   )
 }

@@ -1,5 +1,5 @@
 import { useState } from 'react'
-import type { Filters, Pattern } from '../api/types.ts'
+import type { Filters } from '../api/types.ts'
 import { NO_FILTERS } from '../route.ts'
 import { CAUSES } from '../words/causes.ts'
 import { FilterGroup } from './FilterGroup.tsx'
@@ -7,8 +7,9 @@ import { countFilters, type FilterKind, toggle } from './filters.ts'
 
 interface Props {
   filters: Filters
-  /** Where the names of repositories and teams come from. */
-  patterns: Pattern[]
+  /** All that can be chosen. */
+  repos: string[]
+  teams: string[]
   onChange: (filters: Filters) => void
 }
 
@@ -22,7 +23,7 @@ function options(known: string[], set: string[]): { value: string; label: string
 }
 
 /** Filters beside the results; on a narrow screen they fold away. */
-export function FilterRail({ filters, patterns, onChange }: Props) {
+export function FilterRail({ filters, repos, teams, onChange }: Props) {
   const [open, setOpen] = useState(false)
   const count = countFilters(filters)
   const flip = (kind: FilterKind) => (value: string) => onChange(toggle(filters, kind, value))
@@ -49,13 +50,13 @@ export function FilterRail({ filters, patterns, onChange }: Props) {
         />
         <FilterGroup
           title="Repository"
-          options={options(patterns.flatMap(({ repos }) => repos), filters.repos)}
+          options={options(repos, filters.repos)}
           chosen={filters.repos}
           onToggle={flip('repos')}
         />
         <FilterGroup
           title="Team"
-          options={options(patterns.flatMap(({ teams }) => teams), filters.teams)}
+          options={options(teams, filters.teams)}
           chosen={filters.teams}
           onToggle={flip('teams')}
         />

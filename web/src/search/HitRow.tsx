@@ -3,6 +3,7 @@ import { testHref } from '../route.ts'
 import { RiskMeter } from '../ui/RiskMeter.tsx'
 import { SeverityMark } from '../ui/SeverityMark.tsx'
 import { CauseTags, LibraryTags } from '../ui/Tags.tsx'
+import { plural } from '../words/risk.ts'
 import { TestTitle } from '../ui/TestTitle.tsx'
 
 /** One test of a list: the evidence left, the model's guess right. */
@@ -28,6 +29,9 @@ export function HitRow({ hit }: { hit: Hit }) {
               <li key={line}>{line}</li>
             ))}
           </ul>
+        )}
+        {hit.twins.length > 0 && (
+          <p className="hit-twins">stands for {plural(hit.twins.length, 'more test')} with the same body</p>
         )}
         <p className="hit-tags">
           <LibraryTags libraries={hit.libraries} isAsync={hit.isAsync} />

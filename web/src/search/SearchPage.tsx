@@ -29,7 +29,7 @@ export function SearchPage({ query, filters, all }: Props) {
     <div className="search-page">
       <SearchBox query={query} onSearch={(text) => go(searchHref(text, filters, text === ''))} />
       <div className="with-rail">
-        <FilterRail filters={filters} patterns={patterns.data ?? []} onChange={change} />
+        <FilterRail filters={filters} repos={patterns.data?.repos ?? []} teams={patterns.data?.teams ?? []} onChange={change} />
         {query ? (
           <Results query={query} filters={filters} onFilters={change} onQuery={(text) => go(searchHref(text, filters))} />
         ) : (

@@ -1,4 +1,4 @@
-import type { Pattern } from '../api/types.ts'
+import type { Patterns } from '../api/types.ts'
 import type { Load } from '../api/useLoad.ts'
 import { NO_FILTERS, patternsHref, searchHref } from '../route.ts'
 import { ProblemNote } from '../ui/ProblemNote.tsx'
@@ -16,9 +16,10 @@ const EXAMPLES = [
 ]
 
 /** Before the first question: the box, what can be asked, and what the index holds by cause. */
-export function Welcome({ patterns }: { patterns: Load<Pattern[]> }) {
-  const found = patterns.data ?? []
-  const repos = new Set(found.flatMap((pattern) => pattern.repos))
+export function Welcome({ patterns }: { patterns: Load<Patterns> }) {
+  const found = patterns.data?.patterns ?? []
+  const repos = patterns.data?.repos.length ?? 0
+  const tests = patterns.data?.tests ?? null
   const causes = CAUSES.map(([cause, title], index) => {
     const of = found.filter((pattern) => pattern.cause === cause)
     return { cause, title, hundred: `FD${index + 1}`, sum: of.reduce((sum, { tests }) => sum + tests, 0) }
@@ -55,7 +56,7 @@ export function Welcome({ patterns }: { patterns: Load<Pattern[]> }) {
           <div className="section-head">
             <h2 id="by-cause">What the index holds, by cause</h2>
             <a href={patternsHref()}>
-              All patterns{repos.size > 0 && ` in ${plural(repos.size, 'repository', 'repositories')}`}
+              All patterns{repos > 0 && ` in ${plural(repos, 'repository', 'repositories')}`}
             </a>
           </div>
           <ul>
@@ -73,7 +74,8 @@ export function Welcome({ patterns }: { patterns: Load<Pattern[]> }) {
               </li>
             ))}
           </ul>
-          <p className="fineprint">Counted by rule and test: a test that two rules mark counts twice.</p>
+          <p className="fineprint">{tests !== null && `${plural(tests, 'test')} in all. `}Counted by rule and test: a test that two rules mark counts
+            twice.</p>
         </section>
       )}
     </div>

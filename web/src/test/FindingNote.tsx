@@ -21,7 +21,7 @@ export function FindingNote({ finding, showLine = false }: { finding: Finding; s
         <span className="finding-name">{finding.name}</span>
         <SeverityMark severity={finding.severity} />
         {finding.confidence !== null && (
-          <span className="finding-sure">{Math.round(finding.confidence * 100)} % sure</span>
+          <span className="finding-sure">{Math.round(finding.confidence * 100)}% sure</span>
         )}
         {showLine && <span className="finding-sure">line {finding.line}</span>}
       </p>

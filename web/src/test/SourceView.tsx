@@ -21,9 +21,9 @@ export function SourceView({ test }: { test: Assessment }) {
         <h2>Source</h2>
         <p>
           {test.details.length === 0 ? 'no finding' : plural(test.details.length, 'finding')}
-          {test.details.map((finding) => (
+          {test.details.map((finding, index) => (
             <button
-              key={findingId(finding.code, finding.line)}
+              key={index}
               type="button"
               className={`jump sev-${finding.severity}`}
               onClick={() => jumpTo(findingId(finding.code, finding.line))}
@@ -53,8 +53,8 @@ export function SourceView({ test }: { test: Assessment }) {
       {outside.length > 0 && (
         <div className="outside">
           <h3>Elsewhere in {test.file}</h3>
-          {outside.map((finding) => (
-            <FindingNote key={findingId(finding.code, finding.line)} finding={finding} showLine />
+          {outside.map((finding, index) => (
+            <FindingNote key={index} finding={finding} showLine />
           ))}
         </div>
       )}

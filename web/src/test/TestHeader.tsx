@@ -20,7 +20,7 @@ function Fact({ name, children }: { name: string; children: ReactNode }) {
 
 /** What the test is, what its code shows, and what the model guesses: three things side by side. */
 export function TestHeader({ test }: { test: Assessment }) {
-  const sure = test.confidence === null ? '' : `, the rules are ${Math.round(test.confidence * 100)} % sure`
+  const sure = test.confidence === null ? '' : `, the rules are ${Math.round(test.confidence * 100)}% sure`
   return (
     <header className="test-header">
       <p className="test-where">

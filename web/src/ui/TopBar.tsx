@@ -5,8 +5,9 @@ function skip(event: React.MouseEvent): void {
   document.getElementById('main')?.focus()
 }
 
-export function TopBar({ page }: { page: Route['page'] }) {
-  const here = (own: Route['page']) => (page === own ? ('page' as const) : undefined)
+export function TopBar({ route }: { route: Route }) {
+  const all = route.page === 'search' && route.all && route.query === ''
+  const current = (is: boolean) => (is ? ('page' as const) : undefined)
   return (
     <header className="topbar">
       <a className="skip" href="#main" onClick={skip}>
@@ -21,11 +22,13 @@ export function TopBar({ page }: { page: Route['page'] }) {
         </span>
       </a>
       <nav aria-label="Pages">
-        <a href="#/" aria-current={here('search')}>
+        <a href="#/" aria-current={current(route.page === 'search' && !all)}>
           Search
         </a>
-        <a href={searchHref('', undefined, true)}>All tests</a>
-        <a href={patternsHref()} aria-current={here('patterns')}>
+        <a href={searchHref('', undefined, true)} aria-current={current(all)}>
+          All tests
+        </a>
+        <a href={patternsHref()} aria-current={current(route.page === 'patterns')}>
           Patterns
         </a>
       </nav>

@@ -27,7 +27,7 @@ export function effectWords(value: number): string {
 
 function amountWords(feature: string, amount: number | undefined): string | null {
   if (amount === undefined) return null
-  if (feature.endsWith('_share')) return `${Math.round(amount * 100)} %`
+  if (feature.endsWith('_share')) return `${Math.round(amount * 100)}%`
   return Number.isInteger(amount) ? String(amount) : amount.toFixed(2)
 }
 

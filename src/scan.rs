@@ -153,7 +153,7 @@ fn assess(
     let own = analysis.view(case.module).module;
     let defining = analysis.view(case.function.module).module;
     let span = case.function.function.span;
-    let source = defining.text(span).to_owned();
+    let source = defining.whole_lines(span).to_owned();
     // an inherited test stands where its class does
     let shown = match case.classes.first() {
         Some(class) if case.function.module != case.module => class.name_span,

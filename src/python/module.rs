@@ -52,6 +52,12 @@ impl Module {
         self.line_starts.partition_point(|start| *start <= offset).max(1) as u32
     }
 
+    /// The text of a span with the indentation before it.
+    pub fn whole_lines(&self, span: Span) -> &str {
+        let start = self.line_starts[self.line(span.start) as usize - 1];
+        self.text(Span { start, end: span.end })
+    }
+
     pub fn text(&self, span: Span) -> &str {
         self.source.get(span.start as usize..span.end as usize).unwrap_or("")
     }

@@ -94,6 +94,14 @@ impl Global<'_> {
     }
 }
 
+/// The functions of a module that have to do with something that outlives them, in the order of the file.
+#[derive(Debug, Default)]
+pub struct Shared<'a> {
+    pub writers: Vec<&'a Function>,
+    /// Those that name it; of attributes this is not known.
+    pub users: Vec<&'a Function>,
+}
+
 /// What one module defines, and what its functions do.
 #[derive(Debug)]
 pub struct View<'a> {
@@ -102,8 +110,9 @@ pub struct View<'a> {
     pub classes: FxHashMap<&'a str, &'a Class>,
     pub globals: FxHashMap<&'a str, Global<'a>>,
     pub fixtures: Vec<Fixture<'a>>,
-    /// For each variable or class of the module that a function changes: the functions that name it.
-    pub shared: FxHashMap<&'a str, Vec<&'a Function>>,
+    /// What functions change that outlives them: variables of the module (`CACHE`), attributes of its classes
+    /// (`TestLogin.token`), and with them the classes (`TestLogin`).
+    pub shared: FxHashMap<String, Shared<'a>>,
     sites: FxHashMap<u32, Sites<'a>>,
 }
 
@@ -143,29 +152,41 @@ impl<'a> View<'a> {
         view
     }
 
-    fn collect_shared(&self) -> FxHashMap<&'a str, Vec<&'a Function>> {
-        let written = |path: &str| -> Option<&'a str> {
-            let name = path.strip_prefix(['#', ':'])?.split(['.', '(', '[']).next()?;
-            let global = self.globals.get_key_value(name).map(|(name, _)| *name);
-            global.or_else(|| self.classes.get_key_value(name).map(|(name, _)| *name))
-        };
-        let mut shared: FxHashMap<&'a str, Vec<&'a Function>> = FxHashMap::default();
-        for write in self.sites.values().flat_map(|sites| &sites.writes) {
-            shared.extend(written(&write.path).map(|name| (name, vec![])));
+    /// Walks the functions once for their writes, and again for who names what is written.
+    fn collect_shared(&self) -> FxHashMap<String, Shared<'a>> {
+        let mut all: Vec<(&'a Function, Option<&'a str>)> =
+            self.functions.values().map(|function| (*function, None)).collect();
+        for (name, class) in &self.classes {
+            all.extend(methods(class).map(|method| (method, Some(*name))));
         }
-        if shared.is_empty() {
-            return shared;
-        }
-        let methods = self.classes.values().flat_map(|class| methods(class));
-        for function in self.functions.values().copied().chain(methods) {
-            for name in self.sites(function).into_iter().flat_map(|sites| &sites.names_read) {
-                if let Some(users) = shared.get_mut(name) {
-                    users.push(function);
+        // of several the first in the file is named
+        all.sort_unstable_by_key(|(function, _)| function.span.start);
+        let mut shared: FxHashMap<String, Shared<'a>> = FxHashMap::default();
+        for (function, class) in &all {
+            for write in self.sites(function).into_iter().flat_map(|sites| &sites.writes) {
+                let own = ["self.__class__.", "type().", "cls."].iter().find_map(|own| write.path.strip_prefix(own));
+                let path = match (own, write.path.strip_prefix(['#', ':'])) {
+                    (Some(attribute), _) => format!("{}.{attribute}", class.unwrap_or_default()),
+                    (None, Some(path)) => path.to_owned(),
+                    (None, None) => continue,
+                };
+                let name = path.split(['.', '(', '[']).next().unwrap_or(&path);
+                shared.entry(name.to_owned()).or_default();
+                let writers = &mut shared.entry(path).or_default().writers;
+                if !writers.iter().any(|known| std::ptr::eq(*known, *function)) {
+                    writers.push(function);
                 }
             }
         }
-        // of several the first in the file is named
-        shared.values_mut().for_each(|users| users.sort_unstable_by_key(|function| function.span.start));
+        if !shared.is_empty() {
+            for (function, _) in &all {
+                for name in self.sites(function).into_iter().flat_map(|sites| &sites.names_read) {
+                    if let Some(shared) = shared.get_mut(*name) {
+                        shared.users.push(function);
+                    }
+                }
+            }
+        }
         shared
     }
 

@@ -156,7 +156,7 @@ fn of_named_class(test: &Context<'_, '_>, at: &Reached<'_, '_>, write: &WriteSit
                 !sites.writes.iter().any(|other| other.path == write.path && renews(other))
             })
     };
-    let victim = view.shared.get(class)?.iter().find(is_victim)?;
+    let victim = view.shared.get(class)?.users.iter().find(is_victim)?;
     let why = format!("`{}` uses the class and depends on whether this test ran before", victim.name);
     Some((path.to_owned(), Severity::High, why))
 }

@@ -119,7 +119,7 @@ fn harm(
                 !sites.writes.iter().any(|other| other.path == write.path && renews(other))
             })
     };
-    if let Some(victim) = view.shared.get(name).and_then(|users| users.iter().find(is_victim)) {
+    if let Some(victim) = view.shared.get(name).and_then(|shared| shared.users.iter().find(is_victim)) {
         let reader = format!("`{}` reads it and depends on whether this test ran before", victim.name);
         return Some((Severity::Critical, 0.85, reader));
     }

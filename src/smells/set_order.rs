@@ -55,7 +55,7 @@ impl Rule for SetOrder {
                 if found.is_pick && holds_one(test, at, found.set) {
                     continue;
                 }
-                let severity = if holds_numbers(other) || holds_numbers(found.set) {
+                let severity = if holds_numbers(other) || holds_numbers(look.resolve(found.set)) {
                     Severity::Medium
                 } else {
                     Severity::High

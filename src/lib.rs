@@ -1,7 +1,9 @@
 //! FlakyDetector.
+pub mod ask;
 pub mod cli;
 pub mod config;
 pub mod explain;
+pub mod http;
 pub mod index;
 pub mod patterns;
 pub mod python;

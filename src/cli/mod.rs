@@ -1,15 +1,20 @@
 //! One file per subcommand: its arguments and a `run`. Data goes to standard output, the rest to standard error.
 #![allow(clippy::print_stdout)]
 
+mod chat;
 mod dataset;
+mod doctor;
 mod evaluate;
+mod explain;
 mod find;
 mod index;
+mod model;
 mod open;
 mod patterns;
 mod rule;
 mod scan;
 mod search;
+mod serve;
 mod similar;
 mod train;
 
@@ -35,7 +40,11 @@ enum Command {
     Index(index::Args),
     Search(search::Args),
     Similar(similar::Args),
+    Explain(explain::Args),
+    Chat(chat::Args),
     Patterns(patterns::Args),
+    Serve(serve::Args),
+    Doctor(doctor::Args),
     Rule(rule::Args),
     Dataset(dataset::Args),
     Train(train::Args),
@@ -67,6 +76,10 @@ pub fn main() -> ExitCode {
         Command::Index(args) => index::run(&args),
         Command::Search(args) => search::run(&args),
         Command::Similar(args) => similar::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Chat(args) => chat::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Patterns(args) => patterns::run(&args),
         Command::Rule(args) => rule::run(&args),
         Command::Dataset(args) => dataset::run(&args),

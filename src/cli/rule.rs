@@ -1,7 +1,5 @@
 //! `rule`: what a rule means, from the head of its own file.
 
-use serde_json::json;
-
 use super::{DataFormat, Outcome, print};
 use crate::smells::{self, Registered};
 
@@ -27,8 +25,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     };
     let text = match args.format {
         DataFormat::Json => {
-            let all: Vec<_> = rules.iter().map(|rule| describe(rule)).collect();
-            serde_json::to_string_pretty(&if args.all { json!(all) } else { all[0].clone() })?
+            let all: Vec<_> = rules.iter().map(|rule| rule.info()).collect();
+            if args.all {
+                serde_json::to_string_pretty(&all)?
+            } else {
+                serde_json::to_string_pretty(&all[0])?
+            }
         }
         DataFormat::Text if args.all => rules
             .iter()
@@ -38,14 +40,4 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     };
     print(&text)?;
     Ok(Outcome::Clean)
-}
-
-fn describe(rule: &Registered) -> serde_json::Value {
-    json!({
-        "code": rule.code(),
-        "name": rule.name(),
-        "cause": rule.cause(),
-        "summary": rule.section("What it detects"),
-        "markdown": rule.documentation(),
-    })
 }

@@ -164,7 +164,9 @@ impl<'a> View<'a> {
         let mut shared: FxHashMap<String, Shared<'a>> = FxHashMap::default();
         for (function, class) in &all {
             for write in self.sites(function).into_iter().flat_map(|sites| &sites.writes) {
-                let own = ["self.__class__.", "type().", "cls."].iter().find_map(|own| write.path.strip_prefix(own));
+                let own = ["self.__class__.", "type().", "cls."]
+                    .iter()
+                    .find_map(|own| write.path.strip_prefix(own));
                 let path = match (own, write.path.strip_prefix(['#', ':'])) {
                     (Some(attribute), _) => format!("{}.{attribute}", class.unwrap_or_default()),
                     (None, Some(path)) => path.to_owned(),

@@ -20,7 +20,7 @@ mod fixture_tests;
 pub use context::{Context, Reached, Role};
 pub use finding::{Applicability, Cause, Edit, Finding, Fix, Severity};
 pub use libraries::libraries;
-pub use rule::{HEADINGS, Registered, Report, Rule, Smell};
+pub use rule::{HEADINGS, Registered, Report, Rule, RuleInfo, Smell};
 
 macro_rules! rules {
     ($($file:ident :: $rule:ident,)*) => {

@@ -30,6 +30,7 @@
 //! by a patch of the same name is not reported, nor is a flag such as `app.testing`.
 
 use super::restored::{is_cleanup, is_restored};
+use super::words::is_test_code;
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind};
 use crate::python::sites::{WriteKind, WriteSite};
@@ -50,6 +51,7 @@ impl Rule for AttributePatchedByHand {
             if write.kind != WriteKind::Assign
                 || write.is_item
                 || is_cleanup(at, write.at)
+                || !is_test_code(test, at)
                 || !is_imported(test, at, &write.path)
                 || is_flag(write)
                 || is_base_state(at, write)

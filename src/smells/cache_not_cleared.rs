@@ -47,6 +47,7 @@ impl Rule for CacheNotCleared {
     }
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
+        let linked = linked(test);
         for (at, site, path) in test.calls() {
             if !matches!(at.role, Role::Test | Role::Setup) || is_cleanup(at, site.at) || site.at.in_nested {
                 continue;
@@ -69,8 +70,10 @@ impl Rule for CacheNotCleared {
                     "`{name}` is cleared before but not after; later tests get what it computed under this test's patches"
                 );
                 (Severity::High, 0.8, message)
-            } else if let Some(name) = cached(test, at.function.module, path) {
-                if !patches(test) || is_cleared(test, "cache_clear") {
+            } else if let Some(name) =
+                linked.iter().find(|(start, _)| *start == site.expr.span.start).map(|(_, name)| *name)
+            {
+                if at.role != Role::Test || !patches(test) || is_cleared(test, "cache_clear") {
                     continue;
                 }
                 let message = format!(
@@ -127,13 +130,14 @@ fn cleared_last(test: &Context<'_, '_>, method: &str) -> bool {
     })
 }
 
-/// The name of a function in the tree that is under `lru_cache` or `cache`.
-fn cached<'v>(test: &Context<'_, 'v>, module: usize, path: &str) -> Option<&'v str> {
-    if path.starts_with(['@', '~', '#']) || path.contains("()") {
-        return None;
-    }
-    let found = test.analysis.function(module, path)?;
-    is_cached(test, found.module, found.function).then_some(&*found.function.name)
+/// The test's calls of functions in the tree that are under `lru_cache` or `cache`: where they start, and the name.
+fn linked<'a>(test: &Context<'a, '_>) -> Vec<(u32, &'a str)> {
+    let at = test.test();
+    let links = test.analysis.links(at.function).iter();
+    links
+        .filter(|(_, target)| is_cached(test, target.module, target.function))
+        .map(|(call, target)| (at.sites.calls[*call].expr.span.start, &*target.function.name))
+        .collect()
 }
 
 fn is_cached(test: &Context<'_, '_>, module: usize, function: &Function) -> bool {

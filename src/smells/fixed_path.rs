@@ -28,6 +28,7 @@
 //! of its own or uses a fake file system.
 
 use super::paths::{Place, fakes_files, place, writes_to};
+use super::words::is_test_code;
 use super::{Context, Report, Role, Rule, Severity, Smell};
 
 pub(super) struct FixedPath;
@@ -43,7 +44,7 @@ impl Rule for FixedPath {
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         for (at, site, path) in test.calls() {
-            if at.role == Role::Teardown {
+            if at.role == Role::Teardown || !is_test_code(test, at) {
                 continue;
             }
             let Some(target) = writes_to(path, site) else { continue };

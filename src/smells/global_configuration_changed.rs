@@ -30,7 +30,7 @@
 //! A setting that all tests of the suite share. Filters of `warnings` are not reported: pytest resets them.
 
 use super::restored::{is_cleanup, registers_cleanup, says_restore};
-use super::words::last;
+use super::words::{is_test_code, last};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::sites::CallSite;
 
@@ -155,6 +155,7 @@ impl Rule for GlobalConfigurationChanged {
             let Some(setting) = SETTINGS.iter().find(|setting| setting.0 == path) else { continue };
             let (_, undo, what, help) = *setting;
             if is_cleanup(at, site.at)
+                || !is_test_code(test, at)
                 || site.at.in_nested
                 || is_default(test, at, site)
                 || test.mocks.covers(path)

@@ -10,6 +10,7 @@ mod libraries;
 mod mocks;
 mod paths;
 mod randomness;
+mod resources;
 mod restored;
 mod rule;
 pub(crate) mod words;
@@ -46,7 +47,9 @@ rules! {
     elapsed_time_asserted::ElapsedTimeAsserted,
     unseeded_random::UnseededRandom,
     unseeded_numpy::UnseededNumpy,
+    unseeded_faker::UnseededFaker,
     statistical_assertion::StatisticalAssertion,
+    hash_compared::HashCompared,
     module_global_changed::ModuleGlobalChanged,
     class_attribute_changed::ClassAttributeChanged,
     environment_not_restored::EnvironmentNotRestored,
@@ -56,9 +59,18 @@ rules! {
     test_order::TestOrder,
     global_configuration_changed::GlobalConfigurationChanged,
     patch_never_stopped::PatchNeverStopped,
+    file_not_closed::FileNotClosed,
+    resource_left_open::ResourceLeftOpen,
     fixed_path::FixedPath,
+    temporary_left_behind::TemporaryLeftBehind,
+    fixture_without_teardown::FixtureWithoutTeardown,
     set_order::SetOrder,
     directory_order::DirectoryOrder,
+    serialized_compared::SerializedCompared,
+    query_without_order::QueryWithoutOrder,
+    float_equality::FloatEquality,
+    complex_test::ComplexTest,
+    conditional_assertion::ConditionalAssertion,
     retry_marker::RetryMarker,
 }
 

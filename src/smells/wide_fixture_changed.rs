@@ -69,7 +69,12 @@ impl Rule for WideFixtureChanged {
                 at,
                 Smell {
                     span: write.span,
-                    severity: if is_value { Severity::Critical } else { Severity::High },
+                    severity: match at.role {
+                        Role::Test if is_value => Severity::Critical,
+                        Role::Test => Severity::High,
+                        // a fixture that fills another one often does so on purpose
+                        _ => Severity::Medium,
+                    },
                     confidence: 0.85,
                     message: format!(
                         "`{name}` is one object for the whole {scope}; tests that run later get it with this change"

@@ -1,5 +1,7 @@
 //! Names of calls that several rules share. A path here is a resolved one: see `python::sites`.
 
+use super::{Context, Reached};
+
 /// Calls that only let time pass.
 pub(crate) fn is_sleep(path: &str) -> bool {
     matches!(
@@ -211,4 +213,12 @@ pub(crate) fn is_file_operation(path: &str) -> bool {
                 | "touch"
                 | "rmdir"
         )
+}
+
+/// Whether a function belongs to the tests, and not to what they test.
+pub(super) fn is_test_code(test: &Context<'_, '_>, at: &Reached<'_, '_>) -> bool {
+    at.function.module == test.case.module || {
+        let file = &test.analysis.view(at.function.module).module.file;
+        file.ends_with("conftest.py") || file.split('/').any(|part| part.contains("test"))
+    }
 }

@@ -50,7 +50,8 @@ impl Rule for AssertionRightAfterStart {
                 if site.at.in_nested || test.mocks.covers(path) {
                     continue;
                 }
-                let next = at.sites.asserts.iter().find(|assert| assert.at.order > site.at.order);
+                let next =
+                    at.sites.asserts.iter().find(|assert| assert.at.order > site.at.order && looks(assert));
                 let Some(assert) =
                     next.filter(|assert| !assert.at.in_nested && assert.at.loops == site.at.loops)
                 else {
@@ -127,6 +128,13 @@ fn returns_at_once(path: &str) -> bool {
     ) || last(path) == "start"
         || path.starts_with("str()")
         || path.starts_with("logging.")
+}
+
+/// Whether an assertion looks at something, as `assertRaises` and its kin do not.
+fn looks(assert: &AssertSite<'_>) -> bool {
+    let name = assert.test.as_call().map(|call| &call.func.kind);
+    !matches!(name, Some(ExprKind::Attribute { attr, .. })
+        if attr.contains("Raises") || attr.contains("Warns") || attr.contains("Logs") || &**attr == "fail")
 }
 
 /// An assertion on the thread, process or future and not on what it does.

@@ -20,6 +20,8 @@ pub(super) struct Comparison<'a> {
     pub(super) left: &'a Expr,
     pub(super) operator: Operator,
     pub(super) right: &'a Expr,
+    /// `<` and not `<=`
+    pub(super) is_strict: bool,
     /// The call of `assertAlmostEqual` or `approx`, which holds the tolerance.
     pub(super) tolerance: Option<&'a Call>,
 }
@@ -59,13 +61,14 @@ fn compared<'a>(left: &'a Expr, operator: &str, right: &'a Expr) -> Option<Compa
         };
         (&**name == "approx").then_some(call)
     };
-    let new = |left, operator, right| Some(Comparison { left, operator, right, tolerance: None });
+    let is_strict = matches!(operator, "<" | ">");
+    let new = |left, operator, right| Some(Comparison { left, operator, right, is_strict, tolerance: None });
     match operator {
         "==" => {
             let tolerance = approx(left).or_else(|| approx(right));
             let operator = if tolerance.is_some() { Operator::Almost } else { Operator::Equal };
             let inner = |expr: &'a Expr| approx(expr).and_then(|call| call.args.first()).unwrap_or(expr);
-            Some(Comparison { left: inner(left), operator, right: inner(right), tolerance })
+            Some(Comparison { left: inner(left), operator, right: inner(right), is_strict, tolerance })
         }
         "!=" => new(left, Operator::NotEqual, right),
         "<" | "<=" => new(left, Operator::Less, right),
@@ -96,10 +99,17 @@ fn called<'a>(call: &'a Call, out: &mut Vec<Comparison<'a>>) -> Option<Compariso
         "assertLess" | "assertLessEqual" => (left, Operator::Less, right),
         "assertGreater" | "assertGreaterEqual" => (right, Operator::Less, left),
         "assertAlmostEqual" | "assertAlmostEquals" | "assert_allclose" | "assert_almost_equal" => {
-            return Some(Comparison { left, operator: Operator::Almost, right, tolerance: Some(call) });
+            return Some(Comparison {
+                left,
+                operator: Operator::Almost,
+                right,
+                is_strict: false,
+                tolerance: Some(call),
+            });
         }
         "assertIn" => (left, Operator::Member, right),
         _ => return None,
     };
-    Some(Comparison { left, operator, right, tolerance: None })
+    let is_strict = matches!(&**attr, "assertLess" | "assertGreater");
+    Some(Comparison { left, operator, right, is_strict, tolerance: None })
 }

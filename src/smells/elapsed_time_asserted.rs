@@ -118,11 +118,12 @@ fn bounded<'a>(
     match pair.operator {
         Operator::Less => {
             let seconds = number(pair.right)?;
-            is_duration(at, clocks, pair.left, order, 0).then_some((pair.left, seconds))
+            is_duration(at, clocks, pair.left, order, false).then_some((pair.left, seconds))
         }
         Operator::Almost => {
-            let measured =
-                [pair.left, pair.right].into_iter().find(|side| is_duration(at, clocks, side, order, 0))?;
+            let measured = [pair.left, pair.right]
+                .into_iter()
+                .find(|side| is_duration(at, clocks, side, order, true))?;
             let call = pair.tolerance?;
             let places = |places: f64| 0.5 * 10f64.powf(-places);
             let seconds =
@@ -140,33 +141,32 @@ fn bounded<'a>(
     }
 }
 
-/// Whether an expression is a difference of clock readings, itself or behind a name.
+/// Whether an expression is the time since a clock reading (or, within `abs`, the time between one and anything),
+/// itself or behind a name. Time that is left, `expiry - now`, only shrinks on a slow machine.
 fn is_duration<'a>(
     at: &Reached<'a, '_>,
     clocks: &Sources<'a, '_>,
     expr: &'a Expr,
     order: u32,
-    depth: u8,
+    absolute: bool,
 ) -> bool {
+    let deeper = |expr: &'a Expr| is_duration(at, clocks, expr, order, absolute);
     match &expr.kind {
         ExprKind::Binary { left, op, right } if &**op == "-" => {
-            clocks.behind(left, order).is_some() || clocks.behind(right, order).is_some()
+            clocks.behind(left, order).is_some() || (absolute && clocks.behind(right, order).is_some())
         }
-        ExprKind::Binary { left, op, right } if matches!(&**op, "*" | "/" | "+") => {
-            is_duration(at, clocks, left, order, depth) || is_duration(at, clocks, right, order, depth)
+        ExprKind::Binary { left, op, right } if matches!(&**op, "*" | "+") => deeper(left) || deeper(right),
+        ExprKind::Binary { left, op, .. } if &**op == "/" => deeper(left),
+        ExprKind::Name(name) => {
+            let value = at.sites.value_of(name, order).filter(|value| value.span.end < expr.span.start);
+            value.is_some_and(deeper)
         }
-        ExprKind::Name(name) if depth < 3 => at
-            .sites
-            .value_of(name, order)
-            .is_some_and(|value| is_duration(at, clocks, value, order, depth + 1)),
-        ExprKind::Attribute { value, .. } => is_duration(at, clocks, value, order, depth),
+        ExprKind::Attribute { value, .. } => deeper(value),
         ExprKind::Call(call) => match &call.func.kind {
             ExprKind::Name(name) if matches!(&**name, "abs" | "round" | "float" | "int") => {
-                call.args.iter().any(|arg| is_duration(at, clocks, arg, order, depth))
+                call.args.iter().any(|arg| is_duration(at, clocks, arg, order, absolute || &**name == "abs"))
             }
-            ExprKind::Attribute { value, attr } if &**attr == "total_seconds" => {
-                is_duration(at, clocks, value, order, depth)
-            }
+            ExprKind::Attribute { value, attr } if &**attr == "total_seconds" => deeper(value),
             _ => {
                 clocks.inside(expr).is_some_and(|(site, path)| site.expr.span == expr.span && is_timer(path))
             }

@@ -28,10 +28,9 @@
 //! A client whose transport is replaced by a helper elsewhere. Tests that a marker sets apart (`network`,
 //! `integration`, `live`, `online`, `e2e`) are reported with a lower severity.
 
-use super::words::{host_of_url, is_this_machine, last};
-use super::{Context, Reached, Report, Role, Rule, Severity, Smell, flow};
-use crate::python::ast::{Expr, ExprKind};
-use crate::python::sites::CallSite;
+use super::network::{host_of_url, is_this_machine, literal, severity};
+use super::words::last;
+use super::{Context, Reached, Report, Rule, Smell};
 
 pub(super) struct HttpNotMocked;
 
@@ -56,17 +55,11 @@ impl Rule for HttpNotMocked {
             let Some(argument) = site.call.argument(position, "url") else { continue };
             let Some(url) = literal(test, at, site, argument) else { continue };
             let Some(host) = host_of_url(url).filter(|host| !is_this_machine(host)) else { continue };
-            let severity = match at.role {
-                _ if test.is_set_apart() => Severity::Medium,
-                _ if expects_failure(at, site) => Severity::Medium,
-                Role::Teardown => Severity::Medium,
-                _ => Severity::Critical,
-            };
             report.add(
                 at,
                 Smell {
                     span: site.expr.span,
-                    severity,
+                    severity: severity(test, at, site),
                     confidence: 0.9,
                     message: format!(
                         "`{}` reaches {host} over the network, so the test fails whenever the network or that host does",
@@ -118,24 +111,6 @@ fn url_position(path: &str) -> Option<(usize, &'static str)> {
     }
 }
 
-/// The text of a URL, written in the call or behind a name or a `Request`; of an f-string what stands before `{}`.
-fn literal<'a>(
-    test: &Context<'a, '_>,
-    at: &Reached<'a, '_>,
-    site: &CallSite<'a>,
-    argument: &'a Expr,
-) -> Option<&'a str> {
-    let value = flow::resolved(test, at, argument, site.at.order);
-    match &value.kind {
-        ExprKind::Str { text, .. } => Some(text),
-        ExprKind::Binary { left, .. } => literal(test, at, site, left),
-        ExprKind::Call(call) if matches!(test.text(at, &call.func), text if text.ends_with("Request")) => {
-            call.args.first().and_then(|inner| literal(test, at, site, inner))
-        }
-        _ => None,
-    }
-}
-
 /// `httpx.Client(transport=…)`, `AsyncClient(app=…)`: nothing leaves the process.
 fn has_own_transport(at: &Reached<'_, '_>, path: &str) -> bool {
     path.contains("Client()")
@@ -143,8 +118,4 @@ fn has_own_transport(at: &Reached<'_, '_>, path: &str) -> bool {
             last(&site.path).ends_with("Client")
                 && (site.call.keyword("transport").is_some() || site.call.keyword("app").is_some())
         })
-}
-
-fn expects_failure(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
-    at.sites.enclosing_withs(site.at).any(|with| last(&with.path).to_ascii_lowercase().contains("raises"))
 }

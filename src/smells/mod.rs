@@ -8,6 +8,7 @@ mod finding;
 mod flow;
 mod libraries;
 mod mocks;
+mod network;
 mod paths;
 mod randomness;
 mod resources;
@@ -39,12 +40,28 @@ rules! {
     tight_timeout::TightTimeout,
     task_left_running::TaskLeftRunning,
     poll_without_deadline::PollWithoutDeadline,
+    sleep_in_fixture::SleepInFixture,
+    coroutine_never_awaited::CoroutineNeverAwaited,
+    blocking_call_in_coroutine::BlockingCallInCoroutine,
+    turn_of_the_loop::TurnOfTheLoop,
     thread_not_joined::ThreadNotJoined,
     assertion_right_after_start::AssertionRightAfterStart,
+    unguarded_shared_write::UnguardedSharedWrite,
+    completion_order_assumed::CompletionOrderAssumed,
+    executor_left_running::ExecutorLeftRunning,
+    timer_not_cancelled::TimerNotCancelled,
     http_not_mocked::HttpNotMocked,
     hard_coded_port::HardCodedPort,
+    live_service::LiveService,
+    name_resolution::NameResolution,
+    external_connection::ExternalConnection,
+    port_released_before_use::PortReleasedBeforeUse,
     wall_clock_compared::WallClockCompared,
     elapsed_time_asserted::ElapsedTimeAsserted,
+    local_time_zone::LocalTimeZone,
+    date_that_will_pass::DateThatWillPass,
+    clock_read_twice::ClockReadTwice,
+    file_time_order::FileTimeOrder,
     unseeded_random::UnseededRandom,
     unseeded_numpy::UnseededNumpy,
     unseeded_faker::UnseededFaker,

@@ -44,7 +44,10 @@ impl Rule for PollWithoutDeadline {
     }
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
-        if test.decorators.iter().any(|(path, _)| path.ends_with("mark.timeout")) {
+        let limits = |path: &str| {
+            path.ends_with("timeout") || path.ends_with("gen_cluster") || path.ends_with("gen_test")
+        };
+        if test.decorators.iter().any(|(path, _)| limits(path)) {
             return;
         }
         for at in test.reach.iter().filter(|at| at.role != Role::Teardown) {

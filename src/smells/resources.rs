@@ -103,7 +103,7 @@ pub(super) fn fate(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite
     let returned = at.sites.returns.iter().any(|(expr, _)| expr.any(&mut |part| is_it(part)));
     // a list or an attribute of something else takes it over
     let kept =
-        at.sites.bindings.iter().any(|(_, value, _)| value.is_some_and(|value| contains(value, &is_it)))
+        at.sites.bindings.iter().any(|binding| binding.value.is_some_and(|value| contains(value, &is_it)))
             || at.sites.writes.iter().any(|write| {
                 !is_it(write.target) && write.value.is_some_and(|value| contains(value, &is_it))
             });

@@ -45,7 +45,7 @@ impl Rule for TightTimeout {
         for (at, site, path) in test.calls() {
             let Some((limit, gives_up)) = limit(site, path) else { continue };
             let Some(seconds) = flow::seconds(test, at, limit, site.at.order) else { continue };
-            if !(seconds > 0.0 && seconds <= 2.0) || at.role == Role::Teardown || test.mocks.covers(path) {
+            if !(0.001..=2.0).contains(&seconds) || at.role == Role::Teardown || test.mocks.covers(path) {
                 continue;
             }
             if test.mocks.time || site.at.in_while || site.at.in_caught || expects_time_out(at, site) {

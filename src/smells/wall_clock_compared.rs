@@ -56,8 +56,8 @@ impl Rule for WallClockCompared {
                     if !matches!(pair.operator, Operator::Equal | Operator::Member) {
                         continue;
                     }
-                    let (left, right) =
-                        (side(at, &clocks, assert, pair.left), side(at, &clocks, assert, pair.right));
+                    let left = side(at, &clocks, assert, pair.left, pair.right);
+                    let right = side(at, &clocks, assert, pair.right, pair.left);
                     let (expected, (site, path)) = match (left, right) {
                         (Some(found), None) => (pair.left, found),
                         (None, Some(found)) if pair.operator == Operator::Equal => (pair.right, found),
@@ -98,6 +98,7 @@ fn side<'a, 'v>(
     clocks: &Sources<'a, 'v>,
     assert: &AssertSite<'a>,
     expr: &'a Expr,
+    other: &Expr,
 ) -> Option<Reading<'a, 'v>> {
     if let Some(found) = clocks.inside(expr) {
         return Some(found);
@@ -106,26 +107,30 @@ fn side<'a, 'v>(
     let mut passed = false;
     expr.any(&mut |part| {
         if let Some(name) = part.as_name() {
-            passed |= is_passed_on(at, name, assert.at.order, 0);
+            passed |= is_passed_on(at, name, other, assert.at.order, 0);
         }
         false
     });
     (!passed).then_some(found)
 }
 
-/// Whether a local goes into a call, a write or the value of another local that does.
-fn is_passed_on(at: &Reached<'_, '_>, name: &str, order: u32, depth: u8) -> bool {
+/// Whether a local goes into a call, a write, the other side, or the value of another local that does.
+fn is_passed_on(at: &Reached<'_, '_>, name: &str, other: &Expr, order: u32, depth: u8) -> bool {
     let carries = |expr: &Expr| mentions(expr, name);
+    let converts = |path: &str| matches!(path, "str" | "int" | "float" | "repr" | "round" | "format");
     let in_calls =
-        at.sites.calls.iter().filter(|site| site.at.order < order && !site.at.in_assert).any(|site| {
-            site.call.args.iter().any(carries) || site.call.keywords.iter().any(|(_, value)| carries(value))
+        at.sites.calls.iter().filter(|site| site.at.order < order || site.at.in_assert).any(|site| {
+            let mut given = site.call.args.iter().chain(site.call.keywords.iter().map(|(_, value)| value));
+            !converts(&site.path) && given.any(carries)
         });
     let in_writes =
         at.sites.writes.iter().any(|write| write.at.order < order && write.value.is_some_and(carries));
     let sources = at.sites.value_of(name, order).into_iter();
     let through = depth < 3
-        && sources.flat_map(names).any(|source| source != name && is_passed_on(at, source, order, depth + 1));
-    in_calls || in_writes || through
+        && sources
+            .flat_map(names)
+            .any(|source| source != name && is_passed_on(at, source, other, order, depth + 1));
+    in_calls || in_writes || through || carries(other)
 }
 
 fn names(expr: &Expr) -> Vec<&str> {

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Where things lie, and what building needs. Sourced by every script, by the Makefile's recipes,
 # and by whoever wants to call cargo directly: `. scripts/env.sh && cargo build --release`.
 export FLAKYDETECTOR_CACHE="${FLAKYDETECTOR_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/flakydetector}"
@@ -11,8 +12,9 @@ _site=$(echo "$FLAKYDETECTOR_TOOLS"/lib/python3*/site-packages)
 export LIBCLANG_PATH="$_site/clang/native"
 export CMAKE="$FLAKYDETECTOR_TOOLS/bin/cmake"
 export CMAKE_POLICY_VERSION_MINIMUM=3.5
-BINDGEN_EXTRA_CLANG_ARGS="-I$(gcc -print-file-name=include 2>/dev/null)"
+BINDGEN_EXTRA_CLANG_ARGS="-I$({ gcc -print-file-name=include || cc -print-file-name=include; } 2>/dev/null)"
 export BINDGEN_EXTRA_CLANG_ARGS
 unset _site
+[ ! -d "$FLAKYDETECTOR_TOOLS/node" ] || PATH="$FLAKYDETECTOR_TOOLS/node:$PATH"
 [ ! -d "$HOME/.cargo/bin" ] || PATH="$HOME/.cargo/bin:$PATH"
 export PATH

@@ -4,7 +4,19 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::excerpt::excerpt;
+use super::store::Terms;
+use super::{terms, words};
 use crate::risk::Assessment;
+use crate::smells::Cause;
+
+/// Changes whenever [`build`] or the words of [`IndexedTest::terms`] change; a store keeps one version.
+pub const DOCUMENT_VERSION: u32 = 1;
+
+/// Characters of code in a document. The model reads 256 tokens, and embedding costs by length.
+const CODE: usize = 1_000;
+/// Bytes of source whose words are indexed.
+const INDEXED_SOURCE: usize = 8_000;
 
 /// An assessment with its source, as it lies in the store.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -19,10 +31,226 @@ pub struct IndexedTest {
     pub content_hash: String,
 }
 
+impl IndexedTest {
+    /// Adds the document and the hash to an assessment and its source.
+    pub fn new(assessment: Assessment, source: String) -> Self {
+        let document = build(&assessment, &source);
+        let content_hash = content_hash(&assessment, &source, &document);
+        IndexedTest { assessment, source, document, content_hash }
+    }
+
+    /// The id of its point.
+    pub fn point_id(&self) -> Uuid {
+        point_id(&self.assessment.repo, &self.assessment.id)
+    }
+
+    /// The words it can be found by: those of its sentences, its codes, and all of its source.
+    pub fn terms(&self) -> Terms {
+        terms::document(&self.searchable())
+    }
+
+    /// The text behind [`IndexedTest::terms`].
+    pub fn searchable(&self) -> String {
+        let mut text = head(&self.assessment);
+        for finding in &self.assessment.findings {
+            text.push(' ');
+            text.push_str(&finding.code);
+        }
+        text.push('\n');
+        text.push_str(&self.source[..floor_char_boundary(&self.source, INDEXED_SOURCE)]);
+        text
+    }
+}
+
 /// The namespace of all point ids.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f1d_7c52_8a3e_5b49_9d20_c4e1_77ab_3f08);
 
 /// The point id of a test: UUIDv5 of repository and node id, so that indexing twice changes nothing.
 pub fn point_id(repo: &str, test_id: &str) -> Uuid {
     Uuid::new_v5(&NAMESPACE, format!("{repo}\0{test_id}").as_bytes())
+}
+
+/// What of a test is embedded: sentences in the words people search with, its name, its path, then its code,
+/// cut by meaning.
+pub fn build(assessment: &Assessment, source: &str) -> String {
+    let first_line = (assessment.end_line + 1).saturating_sub(source.lines().count() as u32);
+    let marked: Vec<u32> = assessment.findings.iter().map(|finding| finding.line).collect();
+    format!("{}\n{}", head(assessment), excerpt(source, first_line, &marked, CODE))
+}
+
+/// BLAKE3, in hexadecimal, of what a stored test is made of.
+pub fn content_hash(assessment: &Assessment, source: &str, document: &str) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&DOCUMENT_VERSION.to_le_bytes());
+    // an assessment holds plain values only, so it always serialises
+    hasher.update(&serde_json::to_vec(assessment).unwrap_or_default());
+    for part in [source, document] {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+fn head(assessment: &Assessment) -> String {
+    let mut head =
+        format!("{} {} test", if assessment.is_async { "Async" } else { "Sync" }, assessment.framework);
+    if !assessment.libraries.is_empty() {
+        head.push_str(" that uses ");
+        head.push_str(&first(&assessment.libraries, 6).join(", "));
+    }
+    head.push('.');
+    if let Some(instability) = instability(assessment) {
+        head.push_str(&instability);
+    }
+    if !assessment.fixtures.is_empty() {
+        head.push_str(" Fixtures: ");
+        head.push_str(&first(&assessment.fixtures, 6).join(", "));
+        head.push('.');
+    }
+    head.push('\n');
+    head.push_str(&title(&assessment.id));
+    head.push_str(" in ");
+    head.push_str(&assessment.file);
+    head
+}
+
+/// ` Flaky, high severity: sleep as synchronization (async wait, timing).`
+fn instability(assessment: &Assessment) -> Option<String> {
+    if assessment.findings.is_empty() {
+        return None;
+    }
+    let mut causes: Vec<Cause> = assessment.causes.clone();
+    causes.extend(assessment.findings.iter().map(|finding| finding.cause));
+    let mut parts = Vec::new();
+    let mut seen = Vec::new();
+    for cause in causes {
+        if seen.contains(&cause) {
+            continue;
+        }
+        seen.push(cause);
+        let mut names: Vec<String> = assessment
+            .findings
+            .iter()
+            .filter(|finding| finding.cause == cause)
+            .map(|finding| finding.name.replace('-', " "))
+            .collect();
+        names.sort();
+        names.dedup();
+        if !names.is_empty() {
+            parts.push(format!("{} ({})", names.join(", "), in_plain_words(cause)));
+        }
+    }
+    Some(format!(" Flaky, {} severity: {}.", assessment.severity, parts.join("; ")))
+}
+
+/// The words that people search a cause with.
+fn in_plain_words(cause: Cause) -> &'static str {
+    match cause {
+        Cause::AsyncWait => "async wait, timing",
+        Cause::Concurrency => "race condition, concurrency",
+        Cause::Network => "network, live service",
+        Cause::Time => "date, time, clock",
+        Cause::Randomness => "random",
+        Cause::SharedState => "shared state, test order",
+        Cause::Resources => "files, resource leak",
+        Cause::Unordered => "unordered",
+        Cause::Structure => "fragile",
+    }
+}
+
+/// `tests/test_lock.py::TestLock::test_expires` → `lock expires`.
+fn title(id: &str) -> String {
+    let names = id.split_once("::").map_or(id, |(_, names)| names);
+    let words: Vec<String> = words::plain(names).into_iter().filter(|word| word != "test").collect();
+    if words.is_empty() { names.to_string() } else { words.join(" ") }
+}
+
+fn first(names: &[String], most: usize) -> &[String] {
+    &names[..names.len().min(most)]
+}
+
+fn floor_char_boundary(text: &str, most: usize) -> usize {
+    if text.len() <= most {
+        return text.len();
+    }
+    (0..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::index::samples::{assessment, finding};
+
+    fn lock() -> Assessment {
+        let mut lock = assessment("redis-py", "tests/test_lock.py::TestLock::test_expires");
+        lock.is_async = true;
+        lock.libraries = vec!["redis".into()];
+        lock.fixtures = vec!["r".into()];
+        lock.findings = vec![finding("FD101", "sleep-as-synchronization", Cause::AsyncWait, 14)];
+        lock.causes = vec![Cause::AsyncWait];
+        lock.severity = crate::smells::Severity::High;
+        lock
+    }
+
+    #[test]
+    fn the_document_says_what_a_test_is_in_words_people_search_with() {
+        let mut lock = lock();
+        lock.end_line = 15;
+        let source = "async def test_expires(self, r):\n    await lock.acquire()\n    time.sleep(1)\n    assert not lock.held\n";
+        assert_eq!(
+            build(&lock, source),
+            "Async pytest test that uses redis. Flaky, high severity: sleep as synchronization (async wait, timing). \
+             Fixtures: r.\nlock expires in tests/test_lock.py\nasync def test_expires(self, r):\nawait lock.acquire()\n\
+             time.sleep(1)\nassert not lock.held"
+        );
+    }
+
+    #[test]
+    fn a_test_without_findings_is_not_called_flaky() {
+        let document = build(&assessment("a", "test_a.py::test_x"), "def test_x(): pass\n");
+        assert!(!document.to_lowercase().contains("flaky"), "{document}");
+    }
+
+    #[test]
+    fn the_hash_follows_what_can_change() {
+        let test = IndexedTest::new(lock(), "def test(): pass".into());
+        let same = IndexedTest::new(lock(), "def test(): pass".into());
+        assert_eq!(test.content_hash, same.content_hash);
+        let mut moved = lock();
+        moved.line += 1;
+        let mut owned = lock();
+        owned.teams = vec!["core".into()];
+        for other in [
+            IndexedTest::new(moved, "def test(): pass".into()),
+            IndexedTest::new(owned, "def test(): pass".into()),
+            IndexedTest::new(lock(), "def test(): ...".into()),
+        ] {
+            assert_ne!(other.content_hash, test.content_hash);
+        }
+    }
+
+    #[test]
+    fn words_beyond_the_excerpt_can_be_found() {
+        let source =
+            format!("def test():\n{}    frobnicate()\n", "    x = some_call(another, value)\n".repeat(100));
+        let test = IndexedTest::new(lock(), source);
+        assert!(!test.document.contains("frobnicate"));
+        let query = terms::query("frobnicate FD101");
+        let found = test.terms().indices;
+        assert!(query.indices.iter().all(|index| found.contains(index)));
+    }
+
+    #[test]
+    fn ids_are_stable_and_apart() {
+        assert_eq!(point_id("a", "t::x"), point_id("a", "t::x"));
+        assert_ne!(point_id("a", "t::x"), point_id("b", "t::x"));
+        assert_eq!(point_id("redis-py", "tests/test_lock.py::test_x").get_version_num(), 5);
+    }
+
+    #[test]
+    fn a_title_of_nothing_but_test_is_the_name() {
+        assert_eq!(title("t.py::test"), "test");
+        assert_eq!(title("t.py::TestAsyncLock::test_timeout_expires"), "async lock timeout expires");
+    }
 }

@@ -1,7 +1,27 @@
 //! The memory: tests as points in a vector store. Knows neither prompts nor how results are shown.
 
+mod conditions;
+#[cfg(test)]
+mod contract;
 pub mod document;
+pub mod edge;
+pub mod embedder;
+mod excerpt;
+mod fuse;
+mod guard;
+pub mod holder;
+mod meta;
+pub mod models;
+pub mod qdrant;
+mod room;
+#[cfg(test)]
+pub(crate) mod samples;
 pub mod store;
+pub mod structure;
+pub mod sync;
+pub mod terms;
+pub mod words;
 
 pub use document::{IndexedTest, point_id};
+pub use embedder::{EmbedError, Embedder};
 pub use store::VectorStore;

@@ -42,10 +42,20 @@ pub struct Filter {
     pub severities: Vec<Severity>,
     pub libraries: Vec<String>,
     pub is_async: Option<bool>,
+    /// Codes of findings (`FD101`).
+    pub codes: Vec<String>,
+    /// Files or folders, whole or any part of a path: `tests/asyncio`, `asyncio`, `test_lock.py`.
+    pub paths: Vec<String>,
     /// Points to leave out.
     pub not_ids: Vec<Uuid>,
     /// Repositories to leave out.
     pub not_repos: Vec<String>,
+    /// Leaves out tests that touch any of these.
+    pub not_libraries: Vec<String>,
+    /// Leaves out tests with any of these causes.
+    pub not_causes: Vec<Cause>,
+    /// Filters that must hold as well (two libraries at once, say).
+    pub and: Vec<Filter>,
 }
 
 /// Rankings to fuse by reciprocal rank; each present vector is one ranking.

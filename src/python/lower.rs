@@ -48,8 +48,11 @@ fn collect_errors(root: Node, errors: &mut Vec<SyntaxError>) {
             break;
         }
         if node.is_error() || node.is_missing() {
-            let message =
-                if node.is_missing() { format!("missing {}", node.kind()) } else { "invalid syntax".to_owned() };
+            let message = if node.is_missing() {
+                format!("missing {}", node.kind())
+            } else {
+                "invalid syntax".to_owned()
+            };
             errors.push(SyntaxError { offset: node.start_byte() as u32, message });
         } else if node.has_error() {
             let mut cursor = node.walk();
@@ -69,9 +72,7 @@ fn span(node: Node) -> Span {
 
 fn named<'t>(node: Node<'t>) -> Vec<Node<'t>> {
     let mut cursor = node.walk();
-    node.named_children(&mut cursor)
-        .filter(|child| !child.is_extra() || child.is_error())
-        .collect()
+    node.named_children(&mut cursor).filter(|child| !child.is_extra() || child.is_error()).collect()
 }
 
 fn fields<'t>(node: Node<'t>, name: &str) -> Vec<Node<'t>> {
@@ -144,7 +145,9 @@ impl<'s> Lowering<'s> {
                     })
                     .unwrap_or_default(),
             },
-            "decorated_definition" => return self.definition(node.child_by_field_name("definition")?, Some(node)),
+            "decorated_definition" => {
+                return self.definition(node.child_by_field_name("definition")?, Some(node));
+            }
             "function_definition" | "class_definition" => return self.definition(node, None),
             _ => StmtKind::Other,
         };
@@ -191,9 +194,9 @@ impl<'s> Lowering<'s> {
     }
 
     fn imports(&self, node: Node) -> Vec<Import> {
-        let from = node.child_by_field_name("module_name").map(|module| {
-            self.text(module).chars().filter(|c| !c.is_whitespace()).collect::<String>()
-        });
+        let from = node
+            .child_by_field_name("module_name")
+            .map(|module| self.text(module).chars().filter(|c| !c.is_whitespace()).collect::<String>());
         let mut out = vec![];
         for name in fields(node, "name") {
             let (path, alias) = match name.kind() {
@@ -242,7 +245,9 @@ impl<'s> Lowering<'s> {
     }
 
     fn else_block(&self, node: Node) -> Vec<Stmt> {
-        node.child_by_field_name("alternative").map(|clause| self.block_of(clause, "body")).unwrap_or_default()
+        node.child_by_field_name("alternative")
+            .map(|clause| self.block_of(clause, "body"))
+            .unwrap_or_default()
     }
 
     fn with_statement(&self, node: Node) -> StmtKind {
@@ -447,7 +452,9 @@ impl<'s> Lowering<'s> {
             "none" => ExprKind::None,
             "parenthesized_expression" | "type" => return self.first(node).map(|inner| inner.kind),
             "list" | "list_pattern" => ExprKind::List(self.exprs(node)),
-            "tuple" | "expression_list" | "pattern_list" | "tuple_pattern" => ExprKind::Tuple(self.exprs(node)),
+            "tuple" | "expression_list" | "pattern_list" | "tuple_pattern" => {
+                ExprKind::Tuple(self.exprs(node))
+            }
             "set" => ExprKind::Set(self.exprs(node)),
             "dictionary" => ExprKind::Dict(
                 named(node)
@@ -472,7 +479,9 @@ impl<'s> Lowering<'s> {
                 operand: self.boxed(node, "argument")?,
             },
             "not_operator" => ExprKind::Unary { op: "not".into(), operand: self.boxed(node, "argument")? },
-            "boolean_operator" => ExprKind::Bools(vec![self.expr_of(node, "left")?, self.expr_of(node, "right")?]),
+            "boolean_operator" => {
+                ExprKind::Bools(vec![self.expr_of(node, "left")?, self.expr_of(node, "right")?])
+            }
             "comparison_operator" => self.comparison(node)?,
             "conditional_expression" => {
                 let mut parts = self.exprs(node).into_iter().map(Box::new);
@@ -502,7 +511,8 @@ impl<'s> Lowering<'s> {
                 match argument.kind() {
                     "keyword_argument" => {
                         if let Some(value) = self.expr_of(argument, "value") {
-                            let name = argument.child_by_field_name("name").map(|name| self.text(name).into());
+                            let name =
+                                argument.child_by_field_name("name").map(|name| self.text(name).into());
                             call.keywords.push((name, value));
                         }
                     }
@@ -535,7 +545,9 @@ impl<'s> Lowering<'s> {
         for child in named(node) {
             match child.kind() {
                 "for_in_clause" => {
-                    if let (Some(target), Some(iter)) = (self.expr_of(child, "left"), self.expr_of(child, "right")) {
+                    if let (Some(target), Some(iter)) =
+                        (self.expr_of(child, "left"), self.expr_of(child, "right"))
+                    {
                         out.clauses.push((target, iter));
                     }
                 }

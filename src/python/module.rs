@@ -52,6 +52,12 @@ impl Module {
         self.line_starts.partition_point(|start| *start <= offset).max(1) as u32
     }
 
+    /// The text of a span with the indentation before it.
+    pub fn whole_lines(&self, span: Span) -> &str {
+        let start = self.line_starts[self.line(span.start) as usize - 1];
+        self.text(Span { start, end: span.end })
+    }
+
     pub fn text(&self, span: Span) -> &str {
         self.source.get(span.start as usize..span.end as usize).unwrap_or("")
     }
@@ -104,6 +110,39 @@ pub fn blocks(stmt: &Stmt) -> Vec<&[Stmt]> {
         StmtKind::Match { cases, .. } => cases.iter().map(|case| &**case).collect(),
         _ => vec![],
     }
+}
+
+/// The expressions that stand directly in a statement, not those of its blocks.
+pub fn expressions(stmt: &Stmt) -> Vec<&Expr> {
+    match &stmt.kind {
+        StmtKind::Expr(expr) | StmtKind::Return(Some(expr)) => vec![expr],
+        StmtKind::Assign { targets, value, .. } => targets.iter().chain(value).collect(),
+        StmtKind::AugAssign { target, value, .. } => vec![target, value],
+        StmtKind::Assert { test, message } => std::iter::once(test).chain(message).collect(),
+        StmtKind::Raise(parts) | StmtKind::Delete(parts) => parts.iter().collect(),
+        StmtKind::If { test, .. } | StmtKind::While { test, .. } => vec![test],
+        StmtKind::For { target, iter, .. } => vec![target, iter],
+        StmtKind::With { items, .. } => {
+            items.iter().flat_map(|(expr, target)| std::iter::once(expr).chain(target)).collect()
+        }
+        StmtKind::Try { handlers, .. } => handlers.iter().flat_map(|handler| &handler.types).collect(),
+        StmtKind::Match { subject, .. } => subject.iter().collect(),
+        StmtKind::Function(function) => function.decorators.iter().collect(),
+        StmtKind::Class(class) => class.decorators.iter().chain(&class.bases).collect(),
+        _ => vec![],
+    }
+}
+
+/// Whether `test` holds for an expression anywhere in `body`, nested functions and classes among it.
+pub fn any_expression(body: &[Stmt], test: &mut dyn FnMut(&Expr) -> bool) -> bool {
+    body.iter().any(|stmt| {
+        expressions(stmt).into_iter().any(|expr| expr.any(test))
+            || match &stmt.kind {
+                StmtKind::Function(inner) => any_expression(&inner.body, test),
+                StmtKind::Class(inner) => any_expression(&inner.body, test),
+                _ => blocks(stmt).into_iter().any(|block| any_expression(block, test)),
+            }
+    })
 }
 
 impl Module {

@@ -19,7 +19,8 @@ pub struct Project {
 
 impl Project {
     pub fn new(modules: Vec<Module>, config: PytestConfig) -> Project {
-        let by_file = modules.iter().enumerate().map(|(index, module)| (module.file.clone(), index)).collect();
+        let by_file =
+            modules.iter().enumerate().map(|(index, module)| (module.file.clone(), index)).collect();
         Project { modules, config, by_file }
     }
 
@@ -47,7 +48,8 @@ pub fn candidates(folder: &str, path: &str) -> Vec<String> {
     let mut out = vec![];
     for base in folders {
         for length in (0..=parts.len()).rev() {
-            let stem = std::iter::once(base).filter(|base| !base.is_empty()).chain(parts[..length].iter().copied());
+            let stem =
+                std::iter::once(base).filter(|base| !base.is_empty()).chain(parts[..length].iter().copied());
             let stem = stem.collect::<Vec<_>>().join("/");
             if length > 0 {
                 out.push(format!("{stem}.py"));
@@ -72,7 +74,9 @@ impl Global<'_> {
     /// Whether the value can be changed in place.
     pub fn is_mutable(&self) -> bool {
         match self.value.map(|value| &value.kind) {
-            Some(ExprKind::List(_) | ExprKind::Dict(_) | ExprKind::Set(_) | ExprKind::Comprehension(_)) => true,
+            Some(ExprKind::List(_) | ExprKind::Dict(_) | ExprKind::Set(_) | ExprKind::Comprehension(_)) => {
+                true
+            }
             Some(ExprKind::Call(_)) => self.path.as_deref().is_some_and(|path| {
                 matches!(
                     path,
@@ -131,8 +135,7 @@ impl<'a> View<'a> {
             }
             _ => {}
         });
-        let mut view =
-            View {
+        let mut view = View {
             module,
             functions,
             classes,
@@ -161,12 +164,17 @@ impl<'a> View<'a> {
         let mut shared: FxHashMap<String, Shared<'a>> = FxHashMap::default();
         for (function, class) in &all {
             for write in self.sites(function).into_iter().flat_map(|sites| &sites.writes) {
-                let own = ["self.__class__.", "type().", "cls."].iter().find_map(|own| write.path.strip_prefix(own));
-                let is_known = !write.path.starts_with(['@', '~', '#', ':']) && !write.path.starts_with("self.");
+                let own = ["self.__class__.", "type().", "cls."]
+                    .iter()
+                    .find_map(|own| write.path.strip_prefix(own));
+                let is_known =
+                    !write.path.starts_with(['@', '~', '#', ':']) && !write.path.starts_with("self.");
                 let path = match (own, write.path.strip_prefix(['#', ':'])) {
                     (Some(attribute), _) => format!("{}.{attribute}", class.unwrap_or_default()),
                     (None, Some(path)) => path.to_owned(),
-                    (None, None) if is_known && !write.is_item && !write.path.contains('(') => write.path.clone(),
+                    (None, None) if is_known && !write.is_item && !write.path.contains('(') => {
+                        write.path.clone()
+                    }
                     (None, None) => continue,
                 };
                 let name = path.split(['.', '(', '[']).next().unwrap_or(&path);
@@ -242,7 +250,8 @@ impl<'a> Analysis<'a> {
         use rayon::prelude::*;
         let views = project.modules.par_iter().map(View::new).collect();
         let mut analysis = Analysis { project, views, links: vec![] };
-        analysis.links = (0..analysis.views.len()).into_par_iter().map(|module| analysis.link(module)).collect();
+        analysis.links =
+            (0..analysis.views.len()).into_par_iter().map(|module| analysis.link(module)).collect();
         analysis
     }
 
@@ -373,9 +382,11 @@ impl<'a> Analysis<'a> {
     /// The method called `name` of a class or of its bases in the tree.
     pub fn method(&self, class: ClassRef<'a>, name: &str) -> Option<FunctionRef<'a>> {
         self.lineage(class).0.into_iter().find_map(|owner| {
-            methods(owner.class)
-                .find(|function| &*function.name == name)
-                .map(|function| FunctionRef { module: owner.module, function, class: Some(owner.class) })
+            methods(owner.class).find(|function| &*function.name == name).map(|function| FunctionRef {
+                module: owner.module,
+                function,
+                class: Some(owner.class),
+            })
         })
     }
 }

@@ -21,6 +21,8 @@ pub struct At {
     /// Inside a `try` that has a `finally`.
     pub in_guarded: bool,
     pub in_except: bool,
+    /// Inside a `try` that has handlers.
+    pub in_caught: bool,
     pub in_assert: bool,
     pub in_branch: bool,
     /// Inside a function or lambda that is defined here.
@@ -105,6 +107,17 @@ pub struct LoopSite<'a> {
     pub at: At,
 }
 
+/// A value given to a plain local.
+#[derive(Debug)]
+pub struct Binding<'a> {
+    pub name: &'a str,
+    /// None for the target of a loop.
+    pub value: Option<&'a Expr>,
+    /// The value is all of the expression, not a part of it.
+    pub is_whole: bool,
+    pub at: At,
+}
+
 /// Everything a rule asks about one function.
 #[derive(Debug, Default)]
 pub struct Sites<'a> {
@@ -113,12 +126,12 @@ pub struct Sites<'a> {
     pub writes: Vec<WriteSite<'a>>,
     pub withs: Vec<WithSite<'a>>,
     pub loops: Vec<LoopSite<'a>>,
+    /// Values given to plain locals, in order.
+    pub bindings: Vec<Binding<'a>>,
     /// Locals whose type is known, by the path of the value last given to them.
     pub locals: FxHashMap<&'a str, String>,
     /// Dotted paths of what the function imports itself.
     pub imports: Vec<&'a str>,
-    /// Names bound here with the expression given to them (none where it is a part of something), in order.
-    pub bindings: Vec<(&'a str, Option<&'a Expr>, u32)>,
     /// `self.name` ─▶ path of the value given to it here.
     pub self_types: FxHashMap<&'a str, String>,
     pub returns: Vec<(&'a Expr, String)>,
@@ -131,8 +144,23 @@ pub struct Sites<'a> {
 }
 
 const MUTATORS: [&str; 17] = [
-    "append", "extend", "insert", "remove", "pop", "clear", "update", "add", "discard", "setdefault", "popitem",
-    "appendleft", "sort", "reverse", "register", "subscribe", "unregister",
+    "append",
+    "extend",
+    "insert",
+    "remove",
+    "pop",
+    "clear",
+    "update",
+    "add",
+    "discard",
+    "setdefault",
+    "popitem",
+    "appendleft",
+    "sort",
+    "reverse",
+    "register",
+    "subscribe",
+    "unregister",
 ];
 
 /// Flattens `function` of `module`; `defined` says whether the module defines a function or class of a name,
@@ -156,9 +184,9 @@ pub fn collect<'a>(
     };
     for param in &function.params {
         let known = match &param.annotation {
-            Some(hint) if !matches!(&*param.name, "self" | "cls") => collector.path(hint).filter(|path| {
-                !path.starts_with([':', '~', '@', '#']) && path.contains('.')
-            }),
+            Some(hint) if !matches!(&*param.name, "self" | "cls") => collector
+                .path(hint)
+                .filter(|path| !path.starts_with([':', '~', '@', '#']) && path.contains('.')),
             _ => None,
         };
         let path = match (&*param.name, known) {
@@ -269,7 +297,7 @@ impl<'a> Collector<'a, '_> {
             StmtKind::Assign { targets, value, .. } => self.assign(stmt, targets, value.as_ref()),
             StmtKind::AugAssign { target, value, .. } => {
                 self.value(value, Use::Other);
-                self.remember(target, None);
+                self.forget(target);
                 self.write(target, WriteKind::Augmented, Some(value), stmt.span);
             }
             StmtKind::Assert { test, message } => {
@@ -303,10 +331,13 @@ impl<'a> Collector<'a, '_> {
             StmtKind::If { test, body, or_else } => {
                 self.sites.branches += 1;
                 self.value(test, Use::Other);
-                self.within(|at| at.in_branch = true, |this| {
-                    this.block(body);
-                    this.block(or_else);
-                });
+                self.within(
+                    |at| at.in_branch = true,
+                    |this| {
+                        this.block(body);
+                        this.block(or_else);
+                    },
+                );
             }
             StmtKind::For { target, iter, body, or_else, .. } => {
                 self.enter_loop(stmt, iter, false, body);
@@ -329,7 +360,11 @@ impl<'a> Collector<'a, '_> {
             StmtKind::Try { body, handlers, or_else, finally } => {
                 let guarded = !finally.is_empty();
                 self.sites.branches += handlers.len() as u32;
-                self.within(|at| at.in_guarded |= guarded, |this| this.block(body));
+                let change = |at: &mut At| {
+                    at.in_guarded |= guarded;
+                    at.in_caught |= !handlers.is_empty();
+                };
+                self.within(change, |this| this.block(body));
                 for handler in handlers {
                     self.within(|at| at.in_except = true, |this| this.block(&handler.body));
                 }
@@ -372,7 +407,8 @@ impl<'a> Collector<'a, '_> {
         let mut has_break = false;
         super::module::for_each_statement(body, &mut |inner| {
             has_break |= matches!(inner.kind, StmtKind::Return(_) | StmtKind::Raise(_))
-                || (matches!(inner.kind, StmtKind::Other) && self.module.text(inner.span).starts_with("break"));
+                || (matches!(inner.kind, StmtKind::Other)
+                    && self.module.text(inner.span).starts_with("break"));
         });
         let at = self.next();
         self.sites.loops.push(LoopSite { span: stmt.span, is_while, head, path, has_break, at });
@@ -385,9 +421,13 @@ impl<'a> Collector<'a, '_> {
             let path = self.path(expr).unwrap_or_default();
             let name = target.as_ref().and_then(|target| target.as_name());
             if let Some(name) = name {
-                self.sites.locals.insert(name, if path.is_empty() { format!("~{name}") } else { path.clone() });
+                let at = self.next();
+                self.sites.bindings.push(Binding { name, value: Some(expr), is_whole: true, at });
+                self.sites
+                    .locals
+                    .insert(name, if path.is_empty() { format!("~{name}") } else { path.clone() });
             } else if let Some(target) = target {
-                self.bind(target, None, expr);
+                self.bind(target, None, expr, true);
             }
             self.sites.withs.push(WithSite { expr, path, target: name, parent: self.at.with });
             self.at.with = Some(self.sites.withs.len() as u32 - 1);
@@ -408,17 +448,18 @@ impl<'a> Collector<'a, '_> {
         self.value(value, name.map_or(Use::Other, Use::Assigned));
         let path = self.path(value);
         for target in targets {
-            self.remember(target, Some(value));
-            self.bind(target, path.as_deref(), value);
+            self.bind(target, path.as_deref(), value, true);
             self.write(target, WriteKind::Assign, Some(value), stmt.span);
         }
     }
 
-    fn bind(&mut self, target: &'a Expr, path: Option<&str>, value: &'a Expr) {
+    fn bind(&mut self, target: &'a Expr, path: Option<&str>, value: &'a Expr, is_whole: bool) {
         match &target.kind {
             ExprKind::Name(name) if !self.globals.contains(&**name) => {
                 let path = path.map_or_else(|| format!("~{name}"), str::to_owned);
                 self.sites.locals.insert(name, path);
+                let at = self.next();
+                self.sites.bindings.push(Binding { name, value: Some(value), is_whole, at });
             }
             ExprKind::Attribute { value: base, attr } if matches!(base.as_name(), Some("self" | "cls")) => {
                 if let Some(path) = path {
@@ -427,30 +468,20 @@ impl<'a> Collector<'a, '_> {
             }
             ExprKind::Tuple(parts) | ExprKind::List(parts) => {
                 let values = match &value.kind {
-                    ExprKind::Tuple(values) | ExprKind::List(values) if values.len() == parts.len() => Some(values),
-                    _ => None,
-                };
-                for (index, part) in parts.iter().enumerate() {
-                    let path = values.and_then(|values| self.path(&values[index]));
-                    self.bind(part, path.as_deref(), value);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn remember(&mut self, target: &'a Expr, value: Option<&'a Expr>) {
-        match &target.kind {
-            ExprKind::Name(name) => self.sites.bindings.push((name, value, self.at.order)),
-            ExprKind::Tuple(parts) | ExprKind::List(parts) => {
-                let values = match value.map(|value| &value.kind) {
-                    Some(ExprKind::Tuple(values) | ExprKind::List(values)) if values.len() == parts.len() => {
+                    ExprKind::Tuple(values) | ExprKind::List(values) if values.len() == parts.len() => {
                         Some(values)
                     }
                     _ => None,
                 };
                 for (index, part) in parts.iter().enumerate() {
-                    self.remember(part, values.map(|values| &values[index]));
+                    let path = values.and_then(|values| self.path(&values[index]));
+                    let part_value = values.map(|values| &values[index]);
+                    self.bind(
+                        part,
+                        path.as_deref(),
+                        part_value.unwrap_or(value),
+                        is_whole && part_value.is_some(),
+                    );
                 }
             }
             _ => {}
@@ -460,18 +491,18 @@ impl<'a> Collector<'a, '_> {
     fn forget(&mut self, target: &'a Expr) {
         match &target.kind {
             ExprKind::Name(name) => {
-                self.sites.bindings.push((name, None, self.at.order));
+                self.sites.bindings.push(Binding { name, value: None, is_whole: false, at: self.at });
                 self.sites.locals.insert(name, format!("~{name}"));
             }
-            _ => target.children().into_iter().for_each(|child| self.forget(child)),
+            ExprKind::Tuple(parts) | ExprKind::List(parts) => parts.iter().for_each(|part| self.forget(part)),
+            ExprKind::Starred(inner) => self.forget(inner),
+            _ => {}
         }
     }
 
     fn write(&mut self, target: &'a Expr, kind: WriteKind, value: Option<&'a Expr>, span: Span) {
         let (path, is_item) = match &target.kind {
-            ExprKind::Name(name) if self.globals.contains(&**name) => {
-                (format!("#{name}"), false)
-            }
+            ExprKind::Name(name) if self.globals.contains(&**name) => (format!("#{name}"), false),
             ExprKind::Name(_) => return,
             ExprKind::Subscript { value: base, index } => {
                 index.iter().for_each(|part| self.value(part, Use::Other));
@@ -545,10 +576,11 @@ impl<'a> Collector<'a, '_> {
             ExprKind::Walrus { target, value } => {
                 self.value(value, target.as_name().map_or(Use::Other, Use::Assigned));
                 let path = self.path(value);
-                self.remember(target, Some(value));
-                self.bind(target, path.as_deref(), value);
+                self.bind(target, path.as_deref(), value, true);
             }
-            ExprKind::Lambda(body) => self.within(|at| at.in_nested = true, |this| this.value(body, Use::Other)),
+            ExprKind::Lambda(body) => {
+                self.within(|at| at.in_nested = true, |this| this.value(body, Use::Other))
+            }
             ExprKind::Bools(parts) => {
                 self.sites.branches += 1;
                 parts.iter().for_each(|part| self.value(part, Use::Other));
@@ -562,9 +594,16 @@ impl<'a> Collector<'a, '_> {
                     self.value(iter, Use::Other);
                     self.forget(target);
                 }
-                self.within(|at| at.loops += 1, |this| {
-                    inner.conditions.iter().chain(&inner.element).for_each(|part| this.value(part, Use::Other));
-                });
+                self.within(
+                    |at| at.loops += 1,
+                    |this| {
+                        inner
+                            .conditions
+                            .iter()
+                            .chain(&inner.element)
+                            .for_each(|part| this.value(part, Use::Other));
+                    },
+                );
             }
             _ => expr.children().into_iter().for_each(|child| self.value(child, Use::Other)),
         }
@@ -605,10 +644,16 @@ impl<'a> Collector<'a, '_> {
 }
 
 impl<'a> Sites<'a> {
+    /// The value last given to a plain local before `order`, or what it is a part of.
+    pub fn value_of(&self, name: &str, order: u32) -> Option<&'a Expr> {
+        let mut earlier = self.bindings.iter().rev().filter(|binding| binding.name == name);
+        earlier.find(|binding| binding.at.order < order)?.value
+    }
+
     /// The expression that a name was last bound to before `order`, where it is one.
     pub fn bound(&self, name: &str, order: u32) -> Option<&'a Expr> {
-        let before = |(known, _, at): &&(&'a str, Option<&'a Expr>, u32)| *known == name && *at <= order;
-        self.bindings.iter().rev().find(before)?.1
+        let mut before = self.bindings.iter().rev().filter(|binding| binding.name == name);
+        before.find(|binding| binding.at.order <= order).filter(|binding| binding.is_whole)?.value
     }
 
     /// The `with` blocks around a site, innermost first.
@@ -619,5 +664,62 @@ impl<'a> Sites<'a> {
             next = with.parent;
             Some(with)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use crate::python::{Analysis, Module, Project, PytestConfig};
+
+    fn project(source: &str) -> Project {
+        let module = Module::parse("test_a.py".into(), source.into());
+        Project::new(vec![module], PytestConfig::load(std::path::Path::new("/nonexistent")))
+    }
+
+    #[test]
+    fn a_name_is_what_it_was_last_bound_to() {
+        let project = project("def test_a():\n    x = f()\n    y, z = 1, g()\n    x = h()\n    for z in x:\n        pass\n");
+        let analysis = Analysis::new(&project);
+        let view = analysis.view(0);
+        let sites = view.sites(view.functions["test_a"]).unwrap();
+        let text = |name| sites.bound(name, u32::MAX).map(|value| view.module.text(value.span));
+        assert_eq!((text("x"), text("y"), text("z")), (Some("h()"), Some("1"), None));
+        assert_eq!(view.module.text(sites.bound("x", sites.calls[0].at.order).unwrap().span), "f()");
+    }
+
+    #[test]
+    fn a_nonlocal_name_is_no_global() {
+        let project = project("n = 0\n\ndef test_a():\n    n = 0\n    def f():\n        nonlocal n\n        n += 1\n    f()\n");
+        let analysis = Analysis::new(&project);
+        let view = analysis.view(0);
+        assert!(view.sites(view.functions["test_a"]).unwrap().writes.is_empty());
+    }
+
+    #[test]
+    fn what_outlives_a_function_is_known_with_who_writes_and_names_it() {
+        let project = project(
+            "SEEN = []\n\ndef test_a():\n    SEEN.append(1)\n\ndef test_b():\n    assert SEEN\n\n\
+             class TestC:\n    def test_c(self):\n        self.__class__.token = 1\n",
+        );
+        let analysis = Analysis::new(&project);
+        let view = analysis.view(0);
+        let names = |functions: &[&crate::python::ast::Function]| {
+            functions.iter().map(|function| function.name.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&view.shared["SEEN"].writers), ["test_a"]);
+        assert_eq!(names(&view.shared["SEEN"].users), ["test_a", "test_b"]);
+        assert_eq!(names(&view.shared["TestC.token"].writers), ["test_c"]);
+    }
+
+    #[test]
+    fn a_mark_may_have_a_name_of_its_own() {
+        let project = project(
+            "import pytest\n\nslow = pytest.mark.flaky(reruns=2)\n\n@slow\ndef test_a():\n    pass\n",
+        );
+        let analysis = Analysis::new(&project);
+        let tests = analysis.tests(0);
+        assert_eq!(tests[0].decorators(&analysis)[0].0, "pytest.mark.flaky");
     }
 }

@@ -1,7 +1,17 @@
 //! From findings to a figure: the 42 features, the trained model, and the [`Assessment`] that leaves here.
 //! Knows nothing of where tests are stored or how they are explained.
 
+pub mod dataset;
+pub mod evaluate;
 pub mod features;
+mod measure;
+pub mod metrics;
+mod model;
+mod prior;
+pub mod train;
+
+pub use measure::{measure, weight};
+pub use prior::{ModelError, Place, RiskModel};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -1,8 +1,8 @@
 //! # FD602 class-attribute-changed
 //!
 //! ## What it detects
-//! A test that assigns to an attribute of a class, or changes in place a list, dict or set that the class body
-//! made, where another test reads it.
+//! A test that assigns to an attribute of a class, or changes what the class body or `setUpClass` made once for
+//! all its tests, where another test reads it.
 //!
 //! ## Why it makes tests unstable
 //! An attribute of a class is one for all its instances, and unittest makes a new instance for each test: what one

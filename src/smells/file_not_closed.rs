@@ -27,7 +27,7 @@
 use super::paths::{fakes_files, is_writing};
 use super::resources::{Fate, fate};
 use super::words::is_test_code;
-use super::{Context, Report, Role, Rule, Severity, Smell};
+use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::sites::Use;
 
 pub(super) struct FileNotClosed;
@@ -51,6 +51,7 @@ impl Rule for FileNotClosed {
             let is_left = match site.used {
                 // `open(path).read()`: collected at once, by CPython alone
                 Use::Other => fate(test, at, site) != Fate::Closed,
+                Use::Argument(start) => is_loaded(at, start),
                 Use::Assigned(_) | Use::Dropped => fate(test, at, site) == Fate::LeftOpen,
                 _ => false,
             };
@@ -80,4 +81,26 @@ impl Rule for FileNotClosed {
             );
         }
     }
+}
+
+/// `json.load(open(path))`: the reader does not close what it is given.
+fn is_loaded(at: &Reached<'_, '_>, start: u32) -> bool {
+    at.sites.calls.iter().any(|site| {
+        site.expr.span.start == start
+            && matches!(
+                &*site.path,
+                "json.load"
+                    | "yaml.load"
+                    | "yaml.safe_load"
+                    | "pickle.load"
+                    | "csv.reader"
+                    | "csv.DictReader"
+                    | "csv.writer"
+                    | "toml.load"
+                    | "tomllib.load"
+                    | "json.dump"
+                    | "pickle.dump"
+                    | "yaml.dump"
+            )
+    })
 }

@@ -1,8 +1,8 @@
 //! # FD705 fixture-without-teardown
 //!
 //! ## What it detects
-//! A fixture, `setUp` or `setUpClass` that starts a process or opens a server, socket, browser, pool, event loop
-//! or database connection, with nothing that ends it afterwards.
+//! A fixture, `setUp` or `setUpClass` that starts a process or opens a server, socket, browser, event loop or
+//! database connection, with nothing that ends it afterwards.
 //!
 //! ## Why it makes tests unstable
 //! Each test adds one more. They keep ports, connections and locks, and the test that fails is the one that comes

@@ -2,7 +2,8 @@
 //!
 //! ## What it detects
 //! A call that changes how the whole process behaves and is not taken back: default socket timeouts, disabled
-//! logging or garbage collection, signal handlers, event loop policies, NumPy's and pandas' options.
+//! logging or garbage collection, signal handlers, event loop policies, NumPy's and pandas' options; or one that
+//! closes the event loop that all tests share.
 //!
 //! ## Why it makes tests unstable
 //! Every test that runs later runs under the changed configuration: it times out, logs nothing, or rounds

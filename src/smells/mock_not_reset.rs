@@ -30,7 +30,7 @@
 use super::assertions::comparisons;
 use super::origins::root;
 use super::{Context, Report, Rule, Severity, Smell};
-use crate::python::ast::{Class, Expr, ExprKind, Span, StmtKind};
+use crate::python::ast::{Class, Expr, ExprKind, StmtKind};
 use crate::python::sites::value_path;
 
 pub(super) struct MockNotReset;
@@ -52,7 +52,7 @@ impl Rule for MockNotReset {
             report.add(
                 at,
                 Smell {
-                    span: Span { start: assert.span.start, end: assert.span.end },
+                    span: assert.span,
                     severity: Severity::Critical,
                     confidence: 0.85,
                     message: format!("`{name}` is one mock for all tests and still counts the calls of those that ran before"),

@@ -66,7 +66,7 @@ impl Mocks {
             }
             for write in &reached.sites.writes {
                 // `time.sleep = Mock()` replaces by hand; that is a smell of its own, but it is a mock too
-                if write.value.is_some_and(|value| is_mock(value, reached.sites, context)) {
+                if write.value.is_some_and(|value| is_mock(value, reached.sites)) {
                     mocks.by_hand.push(write.path.clone());
                 }
             }
@@ -84,6 +84,12 @@ impl Mocks {
                 || target.ends_with(&format!(".{path}"))
                 || (last.len() > 2 && path.split('.').any(|part| part == last))
         })
+    }
+
+    /// How many names and whole services are replaced.
+    pub fn count(&self) -> usize {
+        let services = [self.time, self.http, self.redis, self.aws, self.random];
+        self.targets.len() + services.into_iter().filter(|mocked| *mocked).count()
     }
 
     fn note(&mut self, path: &str, call: Option<&Call>) {
@@ -120,7 +126,7 @@ impl Mocks {
     }
 }
 
-fn is_mock(value: &Expr, sites: &crate::python::sites::Sites<'_>, _context: &Context<'_, '_>) -> bool {
+fn is_mock(value: &Expr, sites: &crate::python::sites::Sites<'_>) -> bool {
     let name = match &value.kind {
         ExprKind::Call(call) => match &call.func.kind {
             ExprKind::Name(name) => name,

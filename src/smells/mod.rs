@@ -2,23 +2,28 @@
 //! Knows no vector store, no model and no report.
 
 mod assertions;
+mod comparison;
 mod context;
 mod finding;
+mod flow;
+mod libraries;
 mod mocks;
+mod network;
 mod origins;
 mod paths;
 mod randomness;
 mod resources;
 mod restored;
 mod rule;
-mod words;
+pub(crate) mod words;
 
 #[cfg(test)]
 mod fixture_tests;
 
 pub use context::{Context, Reached, Role};
 pub use finding::{Applicability, Cause, Edit, Finding, Fix, Severity};
-pub use rule::{HEADINGS, Registered, Report, Rule, Smell};
+pub use libraries::libraries;
+pub use rule::{HEADINGS, Registered, Report, Rule, RuleInfo, Smell};
 
 macro_rules! rules {
     ($($file:ident :: $rule:ident,)*) => {
@@ -33,7 +38,31 @@ macro_rules! rules {
 
 rules! {
     sleep_as_synchronization::SleepAsSynchronization,
+    tight_timeout::TightTimeout,
+    task_left_running::TaskLeftRunning,
+    poll_without_deadline::PollWithoutDeadline,
+    sleep_in_fixture::SleepInFixture,
+    coroutine_never_awaited::CoroutineNeverAwaited,
+    blocking_call_in_coroutine::BlockingCallInCoroutine,
+    turn_of_the_loop::TurnOfTheLoop,
+    thread_not_joined::ThreadNotJoined,
+    assertion_right_after_start::AssertionRightAfterStart,
+    unguarded_shared_write::UnguardedSharedWrite,
+    completion_order_assumed::CompletionOrderAssumed,
+    executor_left_running::ExecutorLeftRunning,
+    timer_not_cancelled::TimerNotCancelled,
+    http_not_mocked::HttpNotMocked,
     hard_coded_port::HardCodedPort,
+    live_service::LiveService,
+    name_resolution::NameResolution,
+    external_connection::ExternalConnection,
+    port_released_before_use::PortReleasedBeforeUse,
+    wall_clock_compared::WallClockCompared,
+    elapsed_time_asserted::ElapsedTimeAsserted,
+    local_time_zone::LocalTimeZone,
+    date_that_will_pass::DateThatWillPass,
+    clock_read_twice::ClockReadTwice,
+    file_time_order::FileTimeOrder,
     unseeded_random::UnseededRandom,
     unseeded_numpy::UnseededNumpy,
     unseeded_faker::UnseededFaker,
@@ -89,16 +118,13 @@ impl Selection {
 pub fn check(context: &Context<'_, '_>, selection: &Selection) -> Vec<Finding> {
     let mut findings = vec![];
     for registered in RULES.iter().filter(|rule| selection.takes(rule.code())) {
-        let mut report = Report {
-            context,
-            code: registered.code(),
-            name: registered.name(),
-            cause: registered.cause(),
-            findings: vec![],
-        };
-        registered.rule.check(context, &mut report);
-        findings.append(&mut report.findings);
+        findings.append(&mut registered.run(context).findings);
     }
     findings.sort_by(|a, b| (a.line, a.column, &a.code).cmp(&(b.line, b.column, &b.code)));
     findings
+}
+
+/// Whether a comment on `line` keeps the rule `code` from reporting something there.
+pub fn check_silenced(context: &Context<'_, '_>, code: &str, line: u32) -> bool {
+    RULES.iter().filter(|rule| rule.code() == code).any(|rule| rule.run(context).silenced.contains(&line))
 }

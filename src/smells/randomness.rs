@@ -160,9 +160,9 @@ impl<'a> Tainted<'a> {
         let mut tainted = Tainted { names: FxHashSet::default(), spans };
         let shuffled = sources.iter().filter(|site| last(&site.path) == "shuffle");
         tainted.names.extend(shuffled.filter_map(|site| site.call.args.first()?.as_name()));
-        for (name, value, _) in &at.sites.bindings {
-            if value.is_some_and(|value| tainted.holds(value)) {
-                tainted.names.insert(name);
+        for binding in at.sites.bindings.iter().filter(|binding| binding.is_whole) {
+            if binding.value.is_some_and(|value| tainted.holds(value)) {
+                tainted.names.insert(binding.name);
             }
         }
         tainted

@@ -1,7 +1,7 @@
 //! # FD702 resource-left-open
 //!
 //! ## What it detects
-//! A process, server, socket, browser, executor or event loop that a test starts and neither ends nor hands on.
+//! A process, server, socket, browser or event loop that a test starts and neither ends nor hands on.
 //!
 //! ## Why it makes tests unstable
 //! It goes on working while later tests run: it holds a port, writes files, prints, takes the processor's time.

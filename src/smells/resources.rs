@@ -35,12 +35,6 @@ pub(super) fn opens(path: &str) -> Option<Resource> {
         | "xmlrpc.server.SimpleXMLRPCServer" => resource("the server", "shutdown() and server_close()", true),
         "asyncio.new_event_loop" => resource("the event loop", "close()", false),
         "aiohttp.ClientSession" => resource("the session", "await close()", false),
-        "concurrent.futures.ThreadPoolExecutor" | "concurrent.futures.ProcessPoolExecutor" => {
-            resource("the executor", "shutdown()", false)
-        }
-        "multiprocessing.Pool" | "multiprocessing.pool.ThreadPool" | "multiprocessing.pool.Pool" => {
-            resource("the pool", "terminate() and join()", false)
-        }
         "selenium.webdriver.Chrome" | "selenium.webdriver.Firefox" | "selenium.webdriver.Remote" => {
             resource("the browser", "quit()", true)
         }
@@ -103,7 +97,7 @@ pub(super) fn fate(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite
     let returned = at.sites.returns.iter().any(|(expr, _)| expr.any(&mut |part| is_it(part)));
     // a list or an attribute of something else takes it over
     let kept =
-        at.sites.bindings.iter().any(|(_, value, _)| value.is_some_and(|value| contains(value, &is_it)))
+        at.sites.bindings.iter().any(|binding| binding.value.is_some_and(|value| contains(value, &is_it)))
             || at.sites.writes.iter().any(|write| {
                 !is_it(write.target) && write.value.is_some_and(|value| contains(value, &is_it))
             });

@@ -1,5 +1,8 @@
 //! What a rule is, and how it says what it found. A rule's documentation is the head of its own file.
 
+use serde::Serialize;
+use utoipa::ToSchema;
+
 use super::context::{Context, Reached};
 use super::finding::{Cause, Finding, Severity};
 use crate::python::ast::Span;
@@ -19,6 +22,18 @@ pub struct Registered {
     pub(super) file: &'static str,
 }
 
+/// A rule for people and programs.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct RuleInfo {
+    pub code: String,
+    pub name: String,
+    pub cause: Cause,
+    /// What it detects.
+    pub summary: String,
+    /// The whole documentation.
+    pub markdown: String,
+}
+
 /// The fixed headings of a rule's documentation, in their order.
 pub const HEADINGS: [&str; 5] =
     ["What it detects", "Why it makes tests unstable", "Example", "Use instead", "Known false positives"];
@@ -33,8 +48,27 @@ impl Registered {
     }
 
     pub fn cause(&self) -> Cause {
-        let hundred = self.code().as_bytes().get(2).map_or(0, |digit| usize::from(digit.saturating_sub(b'1')));
+        let hundred =
+            self.code().as_bytes().get(2).map_or(0, |digit| usize::from(digit.saturating_sub(b'1')));
         Cause::ALL[hundred.min(Cause::ALL.len() - 1)]
+    }
+
+    pub fn info(&self) -> RuleInfo {
+        RuleInfo {
+            code: self.code().to_owned(),
+            name: self.name().to_owned(),
+            cause: self.cause(),
+            summary: self.section("What it detects"),
+            markdown: self.documentation(),
+        }
+    }
+
+    /// What the rule finds in a test.
+    pub(super) fn run<'r>(&self, context: &'r Context<'r, 'r>) -> Report<'r> {
+        let (code, name, cause) = (self.code(), self.name(), self.cause());
+        let mut report = Report { context, code, name, cause, findings: vec![], silenced: vec![] };
+        self.rule.check(context, &mut report);
+        report
     }
 
     /// The documentation in Markdown: the `//!` lines at the head of the rule's file.
@@ -51,7 +85,9 @@ impl Registered {
     pub fn section(&self, heading: &str) -> String {
         self.documentation()
             .split("\n## ")
-            .find_map(|part| part.trim_start_matches("## ").strip_prefix(heading).map(str::trim).map(str::to_owned))
+            .find_map(|part| {
+                part.trim_start_matches("## ").strip_prefix(heading).map(str::trim).map(str::to_owned)
+            })
             .unwrap_or_default()
     }
 }
@@ -74,6 +110,8 @@ pub struct Report<'r> {
     pub(super) name: &'static str,
     pub(super) cause: Cause,
     pub(super) findings: Vec<Finding>,
+    /// Lines whose comment kept something from being reported.
+    pub(super) silenced: Vec<u32>,
 }
 
 impl Report<'_> {
@@ -96,7 +134,12 @@ impl Report<'_> {
             None => smell.message,
         };
         let same = |known: &Finding| known.code == self.code && known.line == line && known.column == column;
-        if self.findings.iter().any(same) || there.silences(there.line(smell.span.start), self.code) {
+        if self.findings.iter().any(same) {
+            return;
+        }
+        let own_line = there.line(smell.span.start);
+        if there.silences(own_line, self.code) {
+            self.silenced.push(own_line);
             return;
         }
         self.findings.push(Finding {

@@ -1,8 +1,8 @@
 //! # FD101 sleep-as-synchronization
 //!
 //! ## What it detects
-//! A fixed `time.sleep`, `asyncio.sleep` or the like in a test, its set-up or a helper, with work going on
-//! elsewhere that the test then relies upon.
+//! A fixed `time.sleep`, `asyncio.sleep` or the like in a test or a helper, with work going on elsewhere that the
+//! test then relies upon. Pauses in fixtures and set-up are FD105.
 //!
 //! ## Why it makes tests unstable
 //! The pause is a guess at how long other work takes. On a loaded machine the work takes longer and the assertion
@@ -44,7 +44,7 @@ impl Rule for SleepAsSynchronization {
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         for (at, site, path) in test.calls() {
-            if !is_sleep(path) || test.mocks.covers(path) || at.role == Role::Teardown {
+            if !is_sleep(path) || test.mocks.covers(path) || !matches!(at.role, Role::Test | Role::Helper) {
                 continue;
             }
             let seconds = site.call.args.first().and_then(|argument| argument.as_number());

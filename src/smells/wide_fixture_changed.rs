@@ -1,8 +1,8 @@
 //! # FD604 wide-fixture-changed
 //!
 //! ## What it detects
-//! A test that changes what a class-, module- or session-scoped fixture hands out: an item, an attribute, or a
-//! list, dict or set in place.
+//! A test that changes what a class-, module- or session-scoped fixture hands out: an item, an attribute, a list,
+//! dict or set in place, or by a method such as `add_item` whose effect it then asserts.
 //!
 //! ## Why it makes tests unstable
 //! The fixture runs once, and all tests of the scope get the same object. What one test changes in it the next one

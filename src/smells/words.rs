@@ -3,38 +3,194 @@
 use super::{Context, Reached};
 
 /// Calls that only let time pass.
-pub(super) fn is_sleep(path: &str) -> bool {
+pub(crate) fn is_sleep(path: &str) -> bool {
     matches!(
         path,
-        "time.sleep" | "asyncio.sleep" | "anyio.sleep" | "trio.sleep" | "gevent.sleep" | "eventlet.sleep"
-            | "tornado.gen.sleep" | "curio.sleep"
+        "time.sleep"
+            | "asyncio.sleep"
+            | "anyio.sleep"
+            | "trio.sleep"
+            | "gevent.sleep"
+            | "eventlet.sleep"
+            | "tornado.gen.sleep"
+            | "curio.sleep"
     )
 }
 
 /// Reads of the wall clock or a timer.
-pub(super) fn is_clock(path: &str) -> bool {
+pub(crate) fn is_clock(path: &str) -> bool {
     is_wall_clock(path)
         || matches!(
             path,
-            "time.monotonic" | "time.perf_counter" | "time.process_time" | "time.perf_counter_ns"
-                | "time.monotonic_ns" | "timeit.default_timer"
+            "time.monotonic"
+                | "time.perf_counter"
+                | "time.process_time"
+                | "time.perf_counter_ns"
+                | "time.monotonic_ns"
+                | "timeit.default_timer"
         )
 }
 
 /// Reads of date and time as a person would tell it.
-pub(super) fn is_wall_clock(path: &str) -> bool {
+pub(crate) fn is_wall_clock(path: &str) -> bool {
     matches!(
         path,
-        "time.time" | "time.time_ns" | "time.localtime" | "time.gmtime" | "time.ctime"
-            | "datetime.datetime.now" | "datetime.datetime.utcnow" | "datetime.datetime.today"
-            | "datetime.date.today" | "django.utils.timezone.now" | "arrow.now" | "arrow.utcnow"
-            | "pendulum.now" | "pendulum.today"
+        "time.time"
+            | "time.time_ns"
+            | "time.localtime"
+            | "time.gmtime"
+            | "time.ctime"
+            | "datetime.datetime.now"
+            | "datetime.datetime.utcnow"
+            | "datetime.datetime.today"
+            | "datetime.date.today"
+            | "django.utils.timezone.now"
+            | "arrow.now"
+            | "arrow.utcnow"
+            | "pendulum.now"
+            | "pendulum.today"
     )
 }
 
 /// The last part of a path without call marks: `redis.Redis().get` ─▶ `get`.
-pub(super) fn last(path: &str) -> &str {
+pub(crate) fn last(path: &str) -> &str {
     path.trim_end_matches("()").rsplit('.').next().unwrap_or(path)
+}
+
+/// Calls that bound how long something may take.
+pub(crate) fn is_timeout(path: &str) -> bool {
+    matches!(last(path), "wait_for" | "settimeout" | "setdefaulttimeout" | "fail_after" | "move_on_after")
+        || matches!(path, "asyncio.timeout" | "async_timeout.timeout" | "asyncio.wait")
+}
+
+/// Calls that start a child process.
+pub(crate) fn is_process(path: &str) -> bool {
+    path.starts_with("subprocess.") && !path.contains("()")
+        || matches!(
+            path,
+            "os.system"
+                | "os.popen"
+                | "os.fork"
+                | "os.spawnl"
+                | "os.spawnv"
+                | "multiprocessing.Process"
+                | "multiprocessing.Pool"
+                | "asyncio.create_subprocess_exec"
+                | "asyncio.create_subprocess_shell"
+                | "pexpect.spawn"
+        )
+}
+
+/// Calls that start work beside the test: threads, tasks, executors.
+pub(crate) fn is_spawn(path: &str) -> bool {
+    matches!(
+        path,
+        "threading.Thread"
+            | "threading.Timer"
+            | "_thread.start_new_thread"
+            | "asyncio.create_task"
+            | "asyncio.ensure_future"
+            | "asyncio.gather"
+            | "asyncio.run_coroutine_threadsafe"
+            | "gevent.spawn"
+            | "concurrent.futures.ThreadPoolExecutor"
+            | "concurrent.futures.ProcessPoolExecutor"
+    ) || matches!(last(path), "create_task" | "ensure_future" | "run_in_executor" | "start_soon" | "spawn")
+}
+
+/// Libraries whose calls talk to something over a network, by the first part of a path.
+const NETWORK_ROOTS: [&str; 30] = [
+    "requests",
+    "httpx",
+    "aiohttp",
+    "urllib3",
+    "http",
+    "socket",
+    "ftplib",
+    "smtplib",
+    "telnetlib",
+    "paramiko",
+    "redis",
+    "aioredis",
+    "pymongo",
+    "motor",
+    "psycopg2",
+    "psycopg",
+    "asyncpg",
+    "pymysql",
+    "aiomysql",
+    "MySQLdb",
+    "kafka",
+    "aiokafka",
+    "pika",
+    "aio_pika",
+    "boto3",
+    "botocore",
+    "elasticsearch",
+    "memcache",
+    "pymemcache",
+    "websockets",
+];
+
+/// Calls that talk, or open the way to talk, over a network.
+pub(crate) fn is_network(path: &str) -> bool {
+    let root = path.split(['.', '(']).next().unwrap_or(path);
+    path.starts_with("urllib.request.")
+        || (NETWORK_ROOTS.contains(&root) && !is_type_or_error(path) && root != path)
+}
+
+fn is_type_or_error(path: &str) -> bool {
+    let name = last(path);
+    name.ends_with("Error") || name.ends_with("Exception") || name.ends_with("Response")
+}
+
+/// Draws from a random generator.
+pub(crate) fn is_random(path: &str) -> bool {
+    let draws = |prefix: &str| {
+        path.strip_prefix(prefix).is_some_and(|rest| !rest.starts_with("seed") && !rest.starts_with("Random"))
+    };
+    draws("random.")
+        || draws("numpy.random.")
+        || draws("secrets.")
+        || path.starts_with("faker.Faker().")
+        || matches!(path, "uuid.uuid4" | "uuid.uuid1" | "os.urandom")
+}
+
+/// Listings whose order the system does not promise.
+pub(crate) fn is_listing(path: &str) -> bool {
+    matches!(path, "os.listdir" | "os.scandir" | "os.walk" | "glob.glob" | "glob.iglob")
+        || (matches!(last(path), "iterdir" | "rglob")
+            || (path.starts_with("pathlib.") && last(path) == "glob"))
+}
+
+/// Calls that open, write, list or remove files.
+pub(crate) fn is_file_operation(path: &str) -> bool {
+    path == "open"
+        || path.starts_with("shutil.")
+        || path.starts_with("tempfile.")
+        || matches!(
+            path,
+            "os.remove"
+                | "os.unlink"
+                | "os.mkdir"
+                | "os.makedirs"
+                | "os.rename"
+                | "os.rmdir"
+                | "os.open"
+                | "io.open"
+                | "os.replace"
+        )
+        || matches!(
+            last(path),
+            "write_text"
+                | "read_text"
+                | "write_bytes"
+                | "read_bytes"
+                | "unlink"
+                | "mkdir"
+                | "touch"
+                | "rmdir"
+        )
 }
 
 /// Whether a function belongs to the tests, and not to what they test.

@@ -1,6 +1,7 @@
 //! Which files, from which repository, owned by whom. Knows nothing of Python's meaning.
 
 mod files;
+pub mod git;
 mod owners;
 mod repository;
 

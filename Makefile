@@ -1,0 +1,25 @@
+# Everything here is a script in scripts/; `make help` says what there is.
+.PHONY: help demo test build setup lint clean
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-7s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## the main job on redis-py's tests, then the page (SUITE=path SERVE=0 PORT=8081 MODEL=none)
+	@scripts/demo.sh
+
+test: ## every test
+	@scripts/test.sh
+
+build: setup ## the release binary with the page in it
+	@scripts/web.sh
+	@. scripts/env.sh && cargo build --release && echo "$$CARGO_TARGET_DIR/release/flakydetector"
+
+setup: ## what building and running need, without root
+	@scripts/setup.sh
+
+lint: setup ## format and lints, warnings denied
+	@scripts/web.sh
+	@. scripts/env.sh && cargo fmt --check && cargo clippy --release --all-targets -- -D warnings
+
+clean: ## what was built; downloaded tools and models stay
+	@. scripts/env.sh && rm -rf web/dist web/node_modules && cargo clean

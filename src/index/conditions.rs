@@ -1,0 +1,164 @@
+//! What lies in a point's payload beside the test, and a [`Filter`] as conditions on it, in a form that both stores
+//! translate word for word.
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::document::IndexedTest;
+use super::store::{Filter, StoreError};
+
+/// Payload keys that carry an index of keywords. `repo` is first: it is the tenant key.
+pub(super) const KEYWORDS: [&str; 8] =
+    ["repo", "teams", "causes", "severity", "libraries", "file", PATH_PARTS, "findings[].code"];
+/// Payload keys that carry an index of booleans.
+pub(super) const BOOLEANS: [&str; 1] = ["async"];
+/// The payload key of the content hash.
+pub(super) const CONTENT_HASH: &str = "content_hash";
+/// Every folder above a file, the file, and each single part of its path; only there to be filtered by.
+const PATH_PARTS: &str = "path_parts";
+
+/// One condition on the payload or the id.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Condition {
+    /// The key holds one of these words, or a list with one of them.
+    AnyOf(&'static str, Vec<String>),
+    Is(&'static str, bool),
+    Ids(Vec<Uuid>),
+}
+
+/// All of `must` and none of `must_not`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Conditions {
+    pub(super) must: Vec<Condition>,
+    pub(super) must_not: Vec<Condition>,
+}
+
+impl Conditions {
+    pub(super) fn is_empty(&self) -> bool {
+        self.must.is_empty() && self.must_not.is_empty()
+    }
+}
+
+impl From<&Filter> for Conditions {
+    fn from(filter: &Filter) -> Self {
+        let paths =
+            filter.paths.iter().map(|path| path.trim_matches('/').trim_start_matches("./").to_string());
+        let must = [
+            ("repo", filter.repos.clone()),
+            ("teams", filter.teams.clone()),
+            ("causes", filter.causes.iter().map(ToString::to_string).collect()),
+            ("severity", filter.severities.iter().map(ToString::to_string).collect()),
+            ("libraries", filter.libraries.clone()),
+            ("findings[].code", filter.codes.clone()),
+            (PATH_PARTS, paths.collect()),
+        ];
+        let must_not = [
+            ("repo", filter.not_repos.clone()),
+            ("libraries", filter.not_libraries.clone()),
+            ("causes", filter.not_causes.iter().map(ToString::to_string).collect()),
+        ];
+        let mut conditions = Conditions { must: any_of(must), must_not: any_of(must_not) };
+        conditions.must.extend(filter.is_async.map(|value| Condition::Is("async", value)));
+        for further in &filter.and {
+            let further = Conditions::from(further);
+            conditions.must.extend(further.must);
+            conditions.must_not.extend(further.must_not);
+        }
+        if !filter.not_ids.is_empty() {
+            conditions.must_not.push(Condition::Ids(filter.not_ids.clone()));
+        }
+        conditions
+    }
+}
+
+fn any_of(lists: impl IntoIterator<Item = (&'static str, Vec<String>)>) -> Vec<Condition> {
+    lists
+        .into_iter()
+        .filter(|(_, values)| !values.is_empty())
+        .map(|(key, values)| Condition::AnyOf(key, values))
+        .collect()
+}
+
+/// The payload of a test: the test itself, key by key, and what is only filtered by.
+pub(super) fn payload(test: &IndexedTest) -> Result<Map<String, Value>, StoreError> {
+    let broken = |reason: String| StoreError::Refused { action: "store a test", reason };
+    match serde_json::to_value(test) {
+        Ok(Value::Object(mut map)) => {
+            map.insert(PATH_PARTS.to_string(), path_parts(&test.assessment.file).into());
+            Ok(map)
+        }
+        Ok(_) => Err(broken("it does not serialise to an object".to_string())),
+        Err(error) => Err(broken(error.to_string())),
+    }
+}
+
+/// The test that a payload holds.
+pub(super) fn test(payload: Map<String, Value>) -> Result<IndexedTest, StoreError> {
+    serde_json::from_value(Value::Object(payload)).map_err(|error| StoreError::Refused {
+        action: "read a test",
+        reason: format!("what is stored does not fit this version ({error}); rebuild the index"),
+    })
+}
+
+/// `tests/asyncio/test_lock.py` → itself, `tests`, `tests/asyncio`, `asyncio`, `test_lock.py`.
+fn path_parts(file: &str) -> Vec<String> {
+    let mut parts = vec![file.to_string()];
+    parts.extend(file.char_indices().filter(|(_, c)| *c == '/').map(|(at, _)| file[..at].to_string()));
+    parts.extend(file.split('/').map(String::from));
+    parts.retain(|part| !part.is_empty());
+    parts.sort();
+    parts.dedup();
+    parts
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::index::samples::sample;
+    use crate::smells::Cause;
+
+    #[test]
+    fn an_empty_filter_has_no_conditions() {
+        assert!(Conditions::from(&Filter::default()).is_empty());
+    }
+
+    #[test]
+    fn each_part_of_a_filter_becomes_a_condition() {
+        let filter = Filter {
+            repos: vec!["a".into()],
+            causes: vec![Cause::AsyncWait],
+            is_async: Some(false),
+            paths: vec!["./tests/asyncio/".into()],
+            not_ids: vec![Uuid::nil()],
+            not_libraries: vec!["redis".into()],
+            ..Filter::default()
+        };
+        let conditions = Conditions::from(&filter);
+        assert_eq!(
+            conditions.must,
+            [
+                Condition::AnyOf("repo", vec!["a".into()]),
+                Condition::AnyOf("causes", vec!["async-wait".into()]),
+                Condition::AnyOf(PATH_PARTS, vec!["tests/asyncio".into()]),
+                Condition::Is("async", false),
+            ]
+        );
+        assert_eq!(conditions.must_not.len(), 2);
+    }
+
+    #[test]
+    fn paths_are_found_by_folder_file_and_part() {
+        let parts = path_parts("tests/asyncio/test_lock.py");
+        for part in ["tests", "tests/asyncio", "asyncio", "test_lock.py", "tests/asyncio/test_lock.py"] {
+            assert!(parts.contains(&part.to_string()), "{part} is not in {parts:?}");
+        }
+    }
+
+    #[test]
+    fn a_test_survives_its_payload() {
+        let before = sample("a", "tests/test_a.py::test_x");
+        assert_eq!(test(payload(&before).unwrap()).unwrap(), before);
+        assert!(test(Map::new()).is_err());
+    }
+}

@@ -1,0 +1,529 @@
+//! The store inside this process: Qdrant's own engine on a folder. The only module that names `qdrant_edge`.
+//!
+//! The engine does not replay its log when it opens, so what is not flushed is lost by a kill: every write is flushed
+//! before it is acknowledged. Its flush panics where it should wait or return an error, so writers take turns and
+//! every call into it passes a border that turns panics into errors.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use qdrant_edge::{
+    Condition as EdgeCondition, CountRequest, CreateIndex, Distance, EdgeConfig, EdgeShard,
+    EdgeSparseVectorParams, EdgeVectorParams, FieldCondition, FieldIndexOperations, Filter as EdgeFilter,
+    HasIdCondition, JsonPath, Match, Modifier, NamedQuery, OperationResult, Payload, PayloadFieldSchema,
+    PayloadSchemaType, PointId, PointInsertOperations, PointOperations, PointStructPersisted, QueryEnum,
+    QueryRequest, Record, ScoringQuery, ScrollRequest, SparseVector, UpdateOperation, VectorInternal,
+    VectorPersisted, VectorStructInternal, VectorStructPersisted, WalOptions, WithPayloadInterface,
+    WithVector,
+};
+use uuid::Uuid;
+
+use super::conditions::{self, BOOLEANS, CONTENT_HASH, Condition, Conditions, KEYWORDS};
+use super::fuse::{depth, fuse};
+use super::guard::guarded;
+use super::holder;
+use super::meta::Meta;
+use super::room;
+use super::store::{
+    Filter, HybridQuery, Page, Point, STRUCTURE_DIMENSIONS, Scored, StoreError, TEXT_DIMENSIONS, Terms,
+    VectorStore,
+};
+
+const TEXT: &str = "text";
+const STRUCTURE: &str = "structure";
+const TERMS: &str = "terms";
+
+/// How long to wait for a process that holds the store and does not serve: a search takes less.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Points read at once where all of a repository are.
+const PAGE: usize = 10_000;
+/// The log is never read again, so it may stay small.
+const LOG_SEGMENT: usize = 8 << 20;
+
+/// What to do where no store exists yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Make one.
+    Create,
+    /// Say that there is none ([`StoreError::Missing`]).
+    Existing,
+}
+
+/// Tests in a folder of this machine. One process at a time may have it open.
+#[derive(Clone)]
+pub struct EdgeStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    folder: PathBuf,
+    /// Taken only when the store closes.
+    shard: Option<EdgeShard>,
+    /// Held by who writes. Holds why writing is over, once the engine has failed half-way.
+    writer: Mutex<Option<String>>,
+}
+
+impl EdgeStore {
+    /// Opens the store in `folder` for vectors of the model `embedding`, waiting a few seconds if another process is
+    /// just about to finish with it.
+    pub async fn open(folder: &Path, embedding: &str, access: Access) -> Result<Self, StoreError> {
+        let (folder, meta) = (folder.to_path_buf(), Meta::current(embedding));
+        blocking(move || Inner::open(folder, &meta, access))
+            .await
+            .map(|inner| EdgeStore { inner: Arc::new(inner) })
+    }
+
+    /// Says where this process answers, so that others ask it instead of opening the store.
+    pub fn announce(&self, address: &str) -> Result<(), StoreError> {
+        holder::write(&self.inner.folder, Some(address))
+            .map_err(|error| refused("say who serves it", error.to_string()))
+    }
+
+    /// Removes the store in `folder` with all that was remembered, unless a process holds it.
+    /// No store there is no error.
+    pub fn erase(folder: &Path) -> Result<(), StoreError> {
+        let wal = folder.join("shard").join("wal");
+        if let Ok(lock) = fs::File::open(&wal)
+            && matches!(lock.try_lock(), Err(fs::TryLockError::WouldBlock))
+        {
+            return Err(locked(folder));
+        }
+        for name in ["meta.json", "holder.json"] {
+            remove(fs::remove_file(folder.join(name)))?;
+        }
+        remove(fs::remove_dir_all(folder.join("shard")))
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        action: &'static str,
+        work: impl FnOnce(&EdgeShard) -> OperationResult<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let inner = self.inner.clone();
+        blocking(move || {
+            let shard = inner.shard()?;
+            guarded(|| work(shard))
+                .map_err(|panic| refused(action, panic))?
+                .map_err(|error| refused(action, error.to_string()))
+        })
+        .await
+    }
+
+    async fn write(
+        &self,
+        action: &'static str,
+        bytes: u64,
+        work: impl FnOnce(&EdgeShard) -> OperationResult<()> + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let inner = self.inner.clone();
+        blocking(move || inner.write(action, bytes, work)).await
+    }
+}
+
+impl Inner {
+    fn open(folder: PathBuf, meta: &Meta, access: Access) -> Result<Self, StoreError> {
+        let place = folder.display().to_string();
+        let (shard_folder, meta_file) = (folder.join("shard"), folder.join("meta.json"));
+        if access == Access::Existing && !shard_folder.is_dir() {
+            return Err(StoreError::Missing { path: place });
+        }
+        let unusable = |error: std::io::Error| refused("open", format!("{place}: {error}"));
+        if shard_folder.is_dir() {
+            meta.check(&place, Meta::read(&meta_file).as_ref())?;
+        } else {
+            // the meta file comes first, so that a kill in between leaves nothing that looks like another version
+            fs::create_dir_all(&folder).map_err(unusable)?;
+            room::check(&folder, 0).map_err(|reason| refused("open", reason))?;
+            meta.write(&meta_file).map_err(unusable)?;
+            fs::create_dir_all(&shard_folder).map_err(unusable)?;
+        }
+        let shard = load(&folder, &shard_folder)?;
+        // a folder that only this store's readers may write to still serves
+        let _ = holder::write(&folder, None);
+        let inner = Inner { folder, shard: Some(shard), writer: Mutex::new(None) };
+        let _ = fs::remove_dir_all(shard_folder.join("temp_segments"));
+        inner.drop_old_log();
+        let known = inner.shard()?.info().payload_schema.len();
+        if known < KEYWORDS.len() + BOOLEANS.len() {
+            inner.write("open", 0, make_indexes)?;
+        }
+        Ok(inner)
+    }
+
+    fn shard(&self) -> Result<&EdgeShard, StoreError> {
+        self.shard.as_ref().ok_or_else(|| refused("answer", "it is closed".to_string()))
+    }
+
+    /// Runs `work` alone and flushes. After a failure half-way the store no longer takes writes.
+    fn write(
+        &self,
+        action: &'static str,
+        bytes: u64,
+        work: impl FnOnce(&EdgeShard) -> OperationResult<()>,
+    ) -> Result<(), StoreError> {
+        let mut over = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reason) = &*over {
+            return Err(refused(action, format!("an earlier write failed ({reason}); start again")));
+        }
+        room::check(&self.folder, bytes).map_err(|reason| refused(action, reason))?;
+        let shard = self.shard()?;
+        let result = guarded(|| {
+            let done = work(shard);
+            shard.flush();
+            done
+        });
+        match result {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(refused(action, error.to_string())),
+            Err(panic) => {
+                *over = Some(panic.clone());
+                Err(refused(action, panic))
+            }
+        }
+    }
+
+    /// Removes all closed pieces of the log but the last, which tells how operations are numbered.
+    fn drop_old_log(&self) {
+        let Ok(entries) = fs::read_dir(self.folder.join("shard").join("wal")) else { return };
+        let mut closed: Vec<(u64, PathBuf)> = entries
+            .filter_map(|entry| {
+                let path = entry.ok()?.path();
+                let start = path.file_name()?.to_str()?.strip_prefix("closed-")?.parse().ok()?;
+                Some((start, path))
+            })
+            .collect();
+        closed.sort();
+        closed.pop();
+        for (_, path) in closed {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.drop_old_log();
+        holder::clear(&self.folder);
+        // closing flushes once more, which may panic
+        let shard = self.shard.take();
+        if let Err(reason) = guarded(|| drop(shard)) {
+            tracing::warn!("the store at {} did not close properly: {reason}", self.folder.display());
+        }
+    }
+}
+
+#[async_trait]
+impl VectorStore for EdgeStore {
+    async fn upsert(&self, points: Vec<Point>) -> Result<(), StoreError> {
+        let mut bytes = 0;
+        let mut stored = Vec::with_capacity(points.len());
+        for point in points {
+            bytes += (point.test.source.len() * 2 + 16_384) as u64;
+            stored.push(to_edge(point)?);
+        }
+        if stored.is_empty() {
+            return Ok(());
+        }
+        let points = PointOperations::UpsertPoints(PointInsertOperations::PointsList(stored));
+        self.write("store tests", bytes, move |shard| shard.update(UpdateOperation::PointOperation(points)))
+            .await
+    }
+
+    async fn delete(&self, ids: Vec<Uuid>) -> Result<(), StoreError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let ids = ids.into_iter().map(PointId::Uuid).collect();
+        let delete = UpdateOperation::PointOperation(PointOperations::DeletePoints { ids });
+        self.write("remove tests", 0, move |shard| shard.update(delete)).await
+    }
+
+    async fn query(&self, query: HybridQuery) -> Result<Vec<Scored>, StoreError> {
+        let found = self
+            .read("search", move |shard| {
+                let HybridQuery { text, terms, structure, weights, filter, limit } = query;
+                let terms = terms.filter(|terms| !terms.indices.is_empty());
+                let vectors = [
+                    (TEXT, text.map(VectorInternal::Dense)),
+                    (TERMS, terms.map(|terms| VectorInternal::Sparse(sparse(terms)))),
+                    (STRUCTURE, structure.map(VectorInternal::Dense)),
+                ];
+                let filter = edge_filter(&filter);
+                let mut rankings = Vec::new();
+                for (weight, (name, vector)) in weights.into_iter().zip(vectors) {
+                    if let Some(vector) = vector.filter(|_| weight > 0.0) {
+                        rankings.push((weight, rank(shard, name, vector, filter.clone(), depth(limit))?));
+                    }
+                }
+                let fused = fuse(&rankings, limit);
+                let ids: Vec<PointId> = fused.iter().map(|(id, _)| PointId::Uuid(*id)).collect();
+                let records = shard.retrieve(&ids, Some(WithPayloadInterface::Bool(true)), None)?;
+                Ok((fused, records))
+            })
+            .await?;
+        let (fused, records) = found;
+        let scores: HashMap<PointId, f32> =
+            fused.into_iter().map(|(id, score)| (PointId::Uuid(id), score)).collect();
+        records
+            .into_iter()
+            .map(|record| {
+                let score = scores.get(&record.id).copied().unwrap_or_default();
+                Ok(Scored { score, test: test(record.payload)? })
+            })
+            .collect()
+    }
+
+    async fn get(&self, id: Uuid) -> Result<Option<Point>, StoreError> {
+        let records = self
+            .read("read a test", move |shard| {
+                shard.retrieve(
+                    &[PointId::Uuid(id)],
+                    Some(WithPayloadInterface::Bool(true)),
+                    Some(WithVector::Bool(true)),
+                )
+            })
+            .await?;
+        records.into_iter().next().map(|record| from_edge(id, record)).transpose()
+    }
+
+    async fn scroll(&self, filter: Filter, from: Option<Uuid>, limit: usize) -> Result<Page, StoreError> {
+        let request = ScrollRequest {
+            offset: from.map(PointId::Uuid),
+            limit: Some(limit.max(1)),
+            filter: edge_filter(&filter),
+            ..ScrollRequest::default()
+        };
+        let (records, next) = self.read("list tests", move |shard| shard.scroll(request)).await?;
+        let tests = records.into_iter().map(|record| test(record.payload)).collect::<Result<_, _>>()?;
+        Ok(Page { tests, next: next.and_then(uuid) })
+    }
+
+    async fn hashes(&self, repo: &str) -> Result<BTreeMap<Uuid, String>, StoreError> {
+        let filter = edge_filter(&Filter { repos: vec![repo.to_string()], ..Filter::default() });
+        self.read("list tests", move |shard| {
+            let mut hashes = BTreeMap::new();
+            let mut offset = None;
+            loop {
+                let request = ScrollRequest {
+                    offset,
+                    limit: Some(PAGE),
+                    filter: filter.clone(),
+                    with_payload: Some(WithPayloadInterface::Fields(vec![path(CONTENT_HASH)])),
+                    ..ScrollRequest::default()
+                };
+                let (records, next) = shard.scroll(request)?;
+                hashes.extend(records.into_iter().filter_map(|record| {
+                    let hash = record.payload?.0.get(CONTENT_HASH)?.as_str()?.to_string();
+                    Some((uuid(record.id)?, hash))
+                }));
+                if next.is_none() {
+                    return Ok(hashes);
+                }
+                offset = next;
+            }
+        })
+        .await
+    }
+
+    async fn count(&self, filter: Filter) -> Result<usize, StoreError> {
+        let request = CountRequest { filter: edge_filter(&filter), exact: true };
+        self.read("count tests", move |shard| shard.count(request)).await
+    }
+
+    async fn optimize(&self) -> Result<(), StoreError> {
+        // while it runs, new segments stand beside the old ones
+        let bytes = room::size(&self.inner.folder.join("shard").join("segments"));
+        self.write("optimize", bytes, |shard| {
+            shard.optimize()?;
+            make_indexes(shard)
+        })
+        .await?;
+        self.inner.drop_old_log();
+        Ok(())
+    }
+}
+
+/// Loads or makes the shard, and waits a little where another process holds it.
+fn load(folder: &Path, shard_folder: &Path) -> Result<EdgeShard, StoreError> {
+    let started = Instant::now();
+    loop {
+        let error = match guarded(|| EdgeShard::load(shard_folder, Some(config()))) {
+            Ok(Ok(shard)) => return Ok(shard),
+            Ok(Err(error)) => error.to_string(),
+            Err(panic) => panic,
+        };
+        if !error.contains("WouldBlock") {
+            return Err(refused("open", error));
+        }
+        let serves = holder::read(folder).is_some_and(|holder| holder.address.is_some());
+        let own = holder::read(folder).is_some_and(|holder| holder.pid == std::process::id());
+        if serves || own || started.elapsed() > PATIENCE {
+            return Err(locked(folder));
+        }
+        std::thread::sleep(Duration::from_millis(30));
+    }
+}
+
+fn config() -> EdgeConfig {
+    let text = EdgeVectorParams::builder(TEXT_DIMENSIONS, Distance::Cosine).build();
+    let structure = EdgeVectorParams::builder(STRUCTURE_DIMENSIONS, Distance::Euclid).build();
+    let terms = EdgeSparseVectorParams::builder().modifier(Modifier::Idf).build();
+    EdgeConfig::builder()
+        .vector(TEXT, text)
+        .vector(STRUCTURE, structure)
+        .sparse_vector(TERMS, terms)
+        .wal_options(WalOptions { segment_capacity: LOG_SEGMENT, ..WalOptions::default() })
+        .build()
+}
+
+/// Indexes on what is filtered by. Making one that exists changes nothing.
+fn make_indexes(shard: &EdgeShard) -> OperationResult<()> {
+    let keywords = KEYWORDS.map(|key| (key, PayloadSchemaType::Keyword));
+    let booleans = BOOLEANS.map(|key| (key, PayloadSchemaType::Bool));
+    for (key, kind) in keywords.into_iter().chain(booleans) {
+        shard.update(UpdateOperation::FieldIndexOperation(FieldIndexOperations::CreateIndex(
+            CreateIndex { field_name: path(key), field_schema: Some(PayloadFieldSchema::FieldType(kind)) },
+        )))?;
+    }
+    Ok(())
+}
+
+/// The ids nearest to `vector`, best first.
+fn rank(
+    shard: &EdgeShard,
+    name: &str,
+    vector: VectorInternal,
+    filter: Option<EdgeFilter>,
+    limit: usize,
+) -> OperationResult<Vec<Uuid>> {
+    let points = shard.query(QueryRequest {
+        prefetches: Vec::new(),
+        query: Some(ScoringQuery::Vector(QueryEnum::Nearest(NamedQuery::new(vector, name)))),
+        filter,
+        score_threshold: None,
+        limit,
+        offset: 0,
+        params: None,
+        with_vector: WithVector::Bool(false),
+        with_payload: WithPayloadInterface::Bool(false),
+    })?;
+    Ok(points.into_iter().filter_map(|point| uuid(point.id)).collect())
+}
+
+fn edge_filter(filter: &Filter) -> Option<EdgeFilter> {
+    let conditions = Conditions::from(filter);
+    if conditions.is_empty() {
+        return None;
+    }
+    let translate = |conditions: Vec<Condition>| {
+        let translated: Vec<EdgeCondition> = conditions
+            .into_iter()
+            .map(|condition| match condition {
+                Condition::AnyOf(key, values) => {
+                    EdgeCondition::Field(FieldCondition::new_match(path(key), Match::from(values)))
+                }
+                Condition::Is(key, value) => {
+                    EdgeCondition::Field(FieldCondition::new_match(path(key), Match::from(value)))
+                }
+                Condition::Ids(ids) => {
+                    EdgeCondition::HasId(ids.into_iter().map(PointId::Uuid).collect::<HasIdCondition>())
+                }
+            })
+            .collect();
+        (!translated.is_empty()).then_some(translated)
+    };
+    Some(EdgeFilter {
+        must: translate(conditions.must),
+        must_not: translate(conditions.must_not),
+        ..EdgeFilter::new()
+    })
+}
+
+fn to_edge(point: Point) -> Result<PointStructPersisted, StoreError> {
+    let vectors = HashMap::from([
+        (TEXT.to_string(), VectorPersisted::Dense(point.text)),
+        (STRUCTURE.to_string(), VectorPersisted::Dense(point.structure)),
+        (TERMS.to_string(), VectorPersisted::Sparse(sparse(point.terms))),
+    ]);
+    Ok(PointStructPersisted {
+        id: PointId::Uuid(point.id),
+        vector: VectorStructPersisted::Named(vectors),
+        payload: Some(Payload(conditions::payload(&point.test)?)),
+    })
+}
+
+fn from_edge(id: Uuid, record: Record) -> Result<Point, StoreError> {
+    let mut point = Point {
+        id,
+        text: Vec::new(),
+        structure: Vec::new(),
+        terms: Terms::default(),
+        test: test(record.payload)?,
+    };
+    if let Some(VectorStructInternal::Named(vectors)) = record.vector {
+        for (name, vector) in vectors {
+            match (name.as_str(), vector) {
+                (TEXT, VectorInternal::Dense(values)) => point.text = values,
+                (STRUCTURE, VectorInternal::Dense(values)) => point.structure = values,
+                (TERMS, VectorInternal::Sparse(vector)) => {
+                    point.terms = Terms { indices: vector.indices, values: vector.values };
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(point)
+}
+
+fn test(payload: Option<Payload>) -> Result<super::IndexedTest, StoreError> {
+    conditions::test(payload.unwrap_or_default().0)
+}
+
+fn sparse(terms: Terms) -> SparseVector {
+    SparseVector { indices: terms.indices, values: terms.values }
+}
+
+fn uuid(id: PointId) -> Option<Uuid> {
+    match id {
+        PointId::Uuid(id) => Some(id),
+        PointId::NumId(_) => None,
+    }
+}
+
+fn path(key: &str) -> JsonPath {
+    JsonPath::from_str(key).expect("the keys are constants, and every store makes an index of each")
+}
+
+fn refused(action: &'static str, reason: String) -> StoreError {
+    // the engine's errors can carry a backtrace after the first line
+    let reason = reason.lines().next().unwrap_or_default().to_string();
+    StoreError::Refused { action, reason }
+}
+
+fn locked(folder: &Path) -> StoreError {
+    let holder = holder::read(folder).map(|holder| format!(" ({holder})")).unwrap_or_default();
+    StoreError::Locked { path: folder.display().to_string(), holder }
+}
+
+fn remove(result: std::io::Result<()>) -> Result<(), StoreError> {
+    match result {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(refused("be removed", error.to_string()))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(refused("answer", error.to_string())),
+    }
+}

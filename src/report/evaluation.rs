@@ -1,0 +1,49 @@
+//! The evaluation of the risk model as a table in Markdown.
+
+use std::fmt::Write as _;
+
+use crate::risk::dataset::CATEGORIES;
+use crate::risk::evaluate::{Figures, Report};
+
+/// The report as a page.
+pub fn evaluation(report: &Report) -> String {
+    let mut out = String::new();
+    let _ = writeln!(
+        out,
+        "{} tests of {} repositories ({} groups), {} flaky (base rate {:.3}); {} folds by group, ranks within the \
+         repository. Feature schema {}, data {}.\n",
+        report.tests,
+        report.repositories,
+        report.groups,
+        report.flaky,
+        report.base_rate,
+        report.folds,
+        report.feature_schema,
+        report.data_hash
+    );
+    let _ = write!(out, "| | AUC within a repository |");
+    for category in CATEGORIES {
+        let _ = write!(out, " {category} |");
+    }
+    let _ = writeln!(out, " below 0.5 | pooled AUC | average precision |");
+    let _ = writeln!(out, "| --- |{}", " --- |".repeat(CATEGORIES.len() + 4));
+    for figures in &report.candidates {
+        line(&mut out, figures, "");
+    }
+    for figures in &report.baselines {
+        line(&mut out, figures, "baseline: ");
+    }
+    out
+}
+
+fn line(out: &mut String, figures: &Figures, prefix: &str) {
+    let _ = write!(out, "| {prefix}{} | {:.3} ± {:.3} |", figures.name, figures.auc, figures.standard_error);
+    for category in CATEGORIES {
+        let _ = write!(out, " {:.3} |", figures.by_category.get(category).copied().unwrap_or(f64::NAN));
+    }
+    let _ = writeln!(
+        out,
+        " {} of {} | {:.3} | {:.3} |",
+        figures.below_half, figures.repositories, figures.pooled_auc, figures.average_precision
+    );
+}

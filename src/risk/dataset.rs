@@ -1,0 +1,286 @@
+//! The table that the model learns from: one row per test of each labelled repository at its commit.
+//! Source text never goes into it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use rayon::prelude::*;
+use serde::Deserialize;
+use thiserror::Error;
+
+use super::prior::{INPUTS, input_names, inputs};
+use crate::scan::{Scan, ScanRequest, scan};
+use crate::source::git;
+
+/// What kinds of unstable tests the labels tell apart.
+pub const CATEGORIES: [&str; 5] = ["NOD", "OD-Vic", "OD-Brit", "OD", "NIO"];
+
+/// One line of a label list.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Label {
+    pub repo: String,
+    pub sha: String,
+    pub test_id: String,
+    pub category: String,
+}
+
+/// One test of the table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    pub repo: String,
+    pub sha: String,
+    /// Repositories that are copies of one another share a group.
+    pub group: String,
+    pub test_id: String,
+    /// Empty for a test that the labels do not name.
+    pub category: String,
+    pub inputs: [f32; INPUTS],
+}
+
+impl Row {
+    pub fn is_flaky(&self) -> bool {
+        !self.category.is_empty()
+    }
+}
+
+/// A built table, and what did not get into it.
+#[derive(Debug, Default)]
+pub struct Dataset {
+    pub rows: Vec<Row>,
+    /// Labels that fit no function, with the reason.
+    pub unmatched: Vec<(Label, String)>,
+}
+
+/// Why there is no table.
+#[derive(Debug, Error)]
+pub enum DatasetError {
+    #[error("cannot read {path}: {reason}; check the path")]
+    Unreadable { path: String, reason: String },
+    #[error("{path} is not a label list: it needs the columns repo, sha, test_id, category ({reason})")]
+    Columns { path: String, reason: String },
+    #[error(
+        "{path} is not a dataset of this version: {reason}; build it again with 'flakydetector dataset build'"
+    )]
+    Table { path: String, reason: String },
+    #[error("cannot write {path}: {reason}")]
+    Unwritable { path: String, reason: String },
+}
+
+/// Reads a label list (CSV with a header).
+///
+/// # Errors
+/// The file cannot be read, or columns are missing.
+pub fn read_labels(path: &Path) -> Result<Vec<Label>, DatasetError> {
+    let shown = path.display().to_string();
+    let mut reader = csv::Reader::from_path(path)
+        .map_err(|error| DatasetError::Unreadable { path: shown.clone(), reason: error.to_string() })?;
+    reader
+        .deserialize()
+        .collect::<Result<Vec<Label>, _>>()
+        .map_err(|error| DatasetError::Columns { path: shown, reason: error.to_string() })
+}
+
+/// Scans each labelled repository at its commit. Of a repository with several commits the one with the most labels
+/// is taken, and the labels of the others are looked for there.
+pub fn build(labels: &[Label], clones: &Path, progress: &(dyn Fn(&str) + Sync)) -> Dataset {
+    let mut by_repo: BTreeMap<&str, Vec<&Label>> = BTreeMap::new();
+    for label in labels {
+        by_repo.entry(&label.repo).or_default().push(label);
+    }
+    let groups = groups(labels);
+    let parts: Vec<Dataset> = by_repo
+        .par_iter()
+        .map(|(repo, labels)| {
+            let part = build_one(repo, labels, &groups[*repo], clones);
+            progress(&format!(
+                "{repo}: {} tests, {} labels without one",
+                part.rows.len(),
+                part.unmatched.len()
+            ));
+            part
+        })
+        .collect();
+    let mut out = Dataset::default();
+    for part in parts {
+        out.rows.extend(part.rows);
+        out.unmatched.extend(part.unmatched);
+    }
+    out
+}
+
+/// Repository ─▶ group: copies share a commit or, but for case, a name.
+fn groups(labels: &[Label]) -> BTreeMap<String, String> {
+    let name = |repo: &str| repo.rsplit('/').next().unwrap_or(repo).to_lowercase();
+    let mut first: BTreeMap<String, String> = BTreeMap::new();
+    let mut out: BTreeMap<String, String> = BTreeMap::new();
+    for label in labels {
+        let keys = [label.sha.clone(), name(&label.repo)];
+        let known = out.get(&label.repo).or_else(|| keys.iter().find_map(|key| first.get(key)));
+        let group = known.unwrap_or(&label.repo).clone();
+        for key in keys {
+            first.entry(key).or_insert_with(|| group.clone());
+        }
+        out.insert(label.repo.clone(), group);
+    }
+    out
+}
+
+fn build_one(repo: &str, labels: &[&Label], group: &str, clones: &Path) -> Dataset {
+    let all_unmatched = |reason: String| Dataset {
+        rows: vec![],
+        unmatched: labels.iter().map(|label| ((*label).clone(), reason.clone())).collect(),
+    };
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for label in labels {
+        *counts.entry(&label.sha).or_default() += 1;
+    }
+    let Some((sha, _)) = counts.iter().max_by_key(|(_, count)| **count) else { return Dataset::default() };
+    let scanned = git::find_clone(clones, repo).map_err(|error| error.to_string()).and_then(|git_dir| {
+        let folder = Scratch::new(repo).map_err(|error| error.to_string())?;
+        git::export(&git_dir, repo, sha, &folder.0).map_err(|error| error.to_string())?;
+        scan_labelled(repo, labels, &folder.0)
+    });
+    let scan = match scanned {
+        Ok(scan) => scan,
+        Err(reason) => return all_unmatched(reason),
+    };
+    let mut categories: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut unmatched = vec![];
+    for label in labels {
+        match matching(&scan, &label.test_id) {
+            Some(id) => {
+                categories.insert(
+                    id,
+                    CATEGORIES.into_iter().find(|known| *known == label.category).unwrap_or("OD"),
+                );
+            }
+            None => unmatched.push(((*label).clone(), "no test of that name".to_owned())),
+        }
+    }
+    let rows = scan
+        .tests
+        .iter()
+        .map(|test| Row {
+            repo: repo.to_owned(),
+            sha: (*sha).to_owned(),
+            group: group.to_owned(),
+            test_id: test.assessment.id.clone(),
+            category: categories.get(test.assessment.id.as_str()).copied().unwrap_or_default().to_owned(),
+            inputs: inputs(test),
+        })
+        .collect();
+    Dataset { rows, unmatched }
+}
+
+/// Scans the whole tree, and the labelled files that pytest would not collect by name.
+fn scan_labelled(repo: &str, labels: &[&Label], folder: &Path) -> Result<Scan, String> {
+    let files: BTreeSet<&str> = labels.iter().filter_map(|label| label.test_id.split("::").next()).collect();
+    let mut paths = vec![folder.to_owned()];
+    paths.extend(files.into_iter().map(|file| folder.join(file)).filter(|path| path.is_file()));
+    // a settings file below would otherwise become the root
+    let _ = std::fs::create_dir(folder.join(".git"));
+    let request = ScanRequest { paths, repo: Some(repo.to_owned()), ..ScanRequest::default() };
+    scan(&request, None).map_err(|error| error.to_string())
+}
+
+/// The scanned test that a label names: the same id without parameters, else the same class and function in the
+/// same file, else the only one of that class and function.
+fn matching<'s>(scan: &'s Scan, label: &str) -> Option<&'s str> {
+    let wanted = label.split('[').next().unwrap_or(label).trim_end_matches('?');
+    let ids = || scan.tests.iter().map(|test| test.assessment.id.as_str());
+    if let Some(exact) = ids().find(|id| *id == wanted) {
+        return Some(exact);
+    }
+    let (file, name) = wanted.split_once("::")?;
+    let function = name.rsplit("::").next().unwrap_or(name);
+    if let Some(same_file) =
+        ids().find(|id| id.starts_with(&format!("{file}::")) && id.ends_with(&format!("::{function}")))
+    {
+        return Some(same_file);
+    }
+    let mut elsewhere = ids().filter(|id| id.ends_with(&format!("::{name}")));
+    let only = elsewhere.next()?;
+    elsewhere.next().is_none().then_some(only)
+}
+
+/// A folder that goes when it is dropped.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(repo: &str) -> std::io::Result<Scratch> {
+        let name = format!("flakydetector-{}-{}", std::process::id(), repo.replace('/', "-"));
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder)?;
+        Ok(Scratch(folder))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Writes the table as gzipped CSV.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write(path: &Path, rows: &[Row]) -> Result<(), DatasetError> {
+    let failed = |reason: String| DatasetError::Unwritable { path: path.display().to_string(), reason };
+    let mut writer = csv::Writer::from_writer(GzEncoder::new(vec![], Compression::best()));
+    let head = ["repo", "sha", "group", "test_id", "category"].into_iter().chain(input_names());
+    writer.write_record(head).map_err(|error| failed(error.to_string()))?;
+    for row in rows {
+        let text = [&row.repo, &row.sha, &row.group, &row.test_id, &row.category].map(String::clone);
+        // four digits tell all that the model can use
+        let numbers = row.inputs.iter().map(|value| format!("{}", (value * 1e4).round() / 1e4));
+        writer.write_record(text.into_iter().chain(numbers)).map_err(|error| failed(error.to_string()))?;
+    }
+    let encoder = writer.into_inner().map_err(|error| failed(error.to_string()))?;
+    let bytes = encoder.finish().map_err(|error| failed(error.to_string()))?;
+    let mut file = std::fs::File::create(path).map_err(|error| failed(error.to_string()))?;
+    file.write_all(&bytes).map_err(|error| failed(error.to_string()))
+}
+
+/// Reads a table written by [`write`].
+///
+/// # Errors
+/// The file cannot be read or has other columns.
+pub fn read(path: &Path) -> Result<Vec<Row>, DatasetError> {
+    let shown = path.display().to_string();
+    let unreadable =
+        |error: std::io::Error| DatasetError::Unreadable { path: shown.clone(), reason: error.to_string() };
+    let table = |reason: String| DatasetError::Table { path: shown.clone(), reason };
+    let mut text = String::new();
+    GzDecoder::new(std::fs::File::open(path).map_err(unreadable)?)
+        .read_to_string(&mut text)
+        .map_err(unreadable)?;
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let head: Vec<String> =
+        reader.headers().map_err(|error| table(error.to_string()))?.iter().map(str::to_owned).collect();
+    if head.get(5..) != Some(&input_names().iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()[..]) {
+        return Err(table("its columns are others".to_owned()));
+    }
+    let mut rows = vec![];
+    for record in reader.records() {
+        let record = record.map_err(|error| table(error.to_string()))?;
+        let mut inputs = [0.0; INPUTS];
+        for (value, text) in inputs.iter_mut().zip(record.iter().skip(5)) {
+            *value = text.parse().map_err(|_| table(format!("'{text}' is not a number")))?;
+        }
+        let text = |column: usize| record.get(column).unwrap_or_default().to_owned();
+        rows.push(Row {
+            repo: text(0),
+            sha: text(1),
+            group: text(2),
+            test_id: text(3),
+            category: text(4),
+            inputs,
+        });
+    }
+    Ok(rows)
+}

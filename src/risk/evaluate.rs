@@ -1,0 +1,247 @@
+//! How good the prior is on repositories that it has not seen: cross-validation by group of repositories, with
+//! baselines in the same run. Seeded; the same table gives the same report.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::dataset::{CATEGORIES, Row};
+use super::features;
+use super::metrics::{average_precision, mean, roc_auc};
+use super::model::{BoostError, Model, Recipe};
+use super::prior::{INPUTS, ranks};
+
+/// How many parts the groups of repositories are dealt into.
+const FOLDS: usize = 10;
+
+/// A candidate's name and what it scored. AUC is ROC-AUC within a repository, mean over repositories.
+#[derive(Clone, Debug, Serialize)]
+pub struct Figures {
+    pub name: String,
+    pub auc: f64,
+    pub standard_error: f64,
+    /// AUC with only the flaky tests of one category counted as such.
+    pub by_category: BTreeMap<&'static str, f64>,
+    pub repositories: usize,
+    pub below_half: usize,
+    pub pooled_auc: f64,
+    pub average_precision: f64,
+}
+
+/// The report of one evaluation.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    pub feature_schema: &'static str,
+    pub data_hash: String,
+    pub repositories: usize,
+    pub groups: usize,
+    pub tests: usize,
+    pub flaky: usize,
+    pub base_rate: f64,
+    pub folds: usize,
+    pub candidates: Vec<Figures>,
+    pub baselines: Vec<Figures>,
+}
+
+/// The recipes that are compared.
+pub fn recipes() -> Vec<(&'static str, Recipe)> {
+    let common = |mut extra: Vec<(&'static str, String)>, rounds| {
+        let shared = [("objective", "binary:logistic"), ("seed", "7"), ("nthread", "1"), ("verbosity", "0")];
+        extra.extend(shared.map(|(name, value)| (name, value.to_owned())));
+        Recipe { parameters: extra, rounds }
+    };
+    let text = |pairs: &[(&'static str, &str)]| {
+        pairs.iter().map(|(name, value)| (*name, (*value).to_owned())).collect()
+    };
+    let linear = |strength: &'static str| {
+        common(text(&[("booster", "gblinear"), ("updater", "coord_descent"), ("lambda", strength)]), 60)
+    };
+    let trees = |depth: &'static str, rounds| {
+        let shape = [
+            ("booster", "gbtree"),
+            ("max_depth", depth),
+            ("eta", "0.05"),
+            ("subsample", "0.7"),
+            ("colsample_bytree", "0.5"),
+            ("min_child_weight", "5"),
+            ("lambda", "10"),
+        ];
+        common(text(&shape), rounds)
+    };
+    vec![
+        ("linear, lambda 0.1", linear("0.1")),
+        ("linear, lambda 1", linear("1")),
+        ("linear, lambda 10", linear("10")),
+        ("trees of depth 2, 80 rounds", trees("2", 80)),
+        ("trees of depth 3, 150 rounds", trees("3", 150)),
+    ]
+}
+
+/// Rows of one repository, ranked among themselves.
+pub struct Ranked<'r> {
+    pub rows: Vec<&'r Row>,
+    pub group: &'r str,
+    pub inputs: Vec<f32>,
+}
+
+/// Ranks every repository's tests among themselves. Repositories in which nothing is labelled are left out.
+pub fn ranked(rows: &[Row]) -> Vec<Ranked<'_>> {
+    let mut by_repo: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
+    for row in rows {
+        by_repo.entry(&row.repo).or_default().push(row);
+    }
+    by_repo
+        .into_values()
+        .filter(|rows| rows.iter().any(|row| row.is_flaky()))
+        .map(|rows| {
+            let values: Vec<[f32; INPUTS]> = rows.iter().map(|row| row.inputs).collect();
+            Ranked { group: &rows[0].group, inputs: ranks(&values), rows }
+        })
+        .collect()
+}
+
+/// Trains on some repositories. Each repository weighs the same, and so do its two classes.
+///
+/// # Errors
+/// XGBoost refuses.
+pub fn fit(recipe: &Recipe, parts: &[&Ranked<'_>]) -> Result<Model, BoostError> {
+    let (mut inputs, mut labels, mut weights) = (vec![], vec![], vec![]);
+    for part in parts {
+        let flaky = part.rows.iter().filter(|row| row.is_flaky()).count();
+        let stable = part.rows.len() - flaky;
+        if flaky == 0 || stable == 0 {
+            continue;
+        }
+        inputs.extend_from_slice(&part.inputs);
+        // a repository's weight grows with the root of its evidence: one label says less than fifty
+        let whole = (flaky as f32).sqrt();
+        for row in &part.rows {
+            let is_flaky = row.is_flaky();
+            labels.push(f32::from(u8::from(is_flaky)));
+            weights.push(whole / if is_flaky { flaky as f32 } else { stable as f32 });
+        }
+    }
+    let scale = weights.len() as f32 / weights.iter().sum::<f32>();
+    weights.iter_mut().for_each(|weight| *weight *= scale);
+    Model::train(recipe, &inputs, INPUTS, &labels, &weights)
+}
+
+/// Evaluates all recipes and baselines on a table.
+///
+/// # Errors
+/// XGBoost refuses.
+pub fn evaluate(rows: &[Row], data_hash: String, progress: &dyn Fn(&str)) -> Result<Report, BoostError> {
+    let parts = ranked(rows);
+    let folds = folds(&parts);
+    let mut candidates = vec![];
+    for (name, recipe) in recipes() {
+        progress(&format!("evaluating {name}"));
+        let mut scores: Vec<Vec<f32>> = parts.iter().map(|part| vec![0.0; part.rows.len()]).collect();
+        for fold in 0..FOLDS {
+            let training: Vec<&Ranked<'_>> =
+                parts.iter().zip(&folds).filter(|(_, own)| **own != fold).map(|(part, _)| part).collect();
+            let model = fit(&recipe, &training)?;
+            for (index, part) in parts.iter().enumerate().filter(|(index, _)| folds[*index] == fold) {
+                scores[index] = model.margins(&part.inputs)?;
+            }
+        }
+        candidates.push(figures(name, &parts, &scores));
+    }
+    let by_input = |name: &str, pick: &dyn Fn(&Row) -> f32| {
+        let scores: Vec<Vec<f32>> =
+            parts.iter().map(|part| part.rows.iter().map(|row| pick(row)).collect()).collect();
+        figures(name, &parts, &scores)
+    };
+    let feature = |row: &Row, name: &str| features::index_of(name).map_or(0.0, |index| row.inputs[index]);
+    let findings = |row: &Row| {
+        ["findings_critical", "findings_high", "findings_medium", "findings_low"]
+            .iter()
+            .map(|name| feature(row, name))
+            .sum()
+    };
+    let severity = |row: &Row| {
+        let grades = ["findings_low", "findings_medium", "findings_high", "findings_critical"];
+        grades.iter().rposition(|name| feature(row, name) > 0.0).map_or(0.0, |grade| grade as f32 + 1.0)
+    };
+    let baselines = vec![
+        by_input("lines of code", &|row| row.inputs[features::COUNT + 2]),
+        by_input("number of findings", &findings),
+        by_input("highest severity", &severity),
+        by_input("nothing (hash of the name)", &|row| {
+            f32::from(u16::from_le_bytes([
+                blake3::hash(row.test_id.as_bytes()).as_bytes()[0],
+                blake3::hash(row.test_id.as_bytes()).as_bytes()[1],
+            ]))
+        }),
+    ];
+    let tests: usize = parts.iter().map(|part| part.rows.len()).sum();
+    let flaky = parts.iter().flat_map(|part| &part.rows).filter(|row| row.is_flaky()).count();
+    let groups: std::collections::BTreeSet<_> = parts.iter().map(|part| part.group).collect();
+    Ok(Report {
+        feature_schema: features::SCHEMA,
+        data_hash,
+        repositories: parts.len(),
+        groups: groups.len(),
+        tests,
+        flaky,
+        base_rate: flaky as f64 / tests.max(1) as f64,
+        folds: FOLDS,
+        candidates,
+        baselines,
+    })
+}
+
+/// Deals groups to folds by their hash, so that no group stands on two sides and no order matters.
+fn folds(parts: &[Ranked<'_>]) -> Vec<usize> {
+    let mut groups: Vec<(blake3::Hash, &str)> =
+        parts.iter().map(|part| (blake3::hash(part.group.as_bytes()), part.group)).collect();
+    groups.sort_by_key(|(hash, _)| *hash.as_bytes());
+    groups.dedup();
+    parts
+        .iter()
+        .map(|part| groups.iter().position(|(_, group)| *group == part.group).unwrap_or(0) % FOLDS)
+        .collect()
+}
+
+fn figures(name: &str, parts: &[Ranked<'_>], scores: &[Vec<f32>]) -> Figures {
+    let within = |counts: &dyn Fn(&Row) -> Option<bool>| -> Vec<f64> {
+        parts
+            .iter()
+            .zip(scores)
+            .filter_map(|(part, scores)| {
+                let (scores, labels): (Vec<f32>, Vec<bool>) = part
+                    .rows
+                    .iter()
+                    .zip(scores)
+                    .filter_map(|(row, score)| Some((*score, counts(row)?)))
+                    .unzip();
+                roc_auc(&scores, &labels)
+            })
+            .collect()
+    };
+    let all = within(&|row| Some(row.is_flaky()));
+    let (auc, standard_error) = mean(&all);
+    let by_category = CATEGORIES
+        .into_iter()
+        .map(|category| {
+            let only = |row: &Row| match row.category.as_str() {
+                "" => Some(false),
+                own => (own == category).then_some(true),
+            };
+            (category, mean(&within(&only)).0)
+        })
+        .collect();
+    let pooled_scores: Vec<f32> = scores.iter().flatten().copied().collect();
+    let pooled_labels: Vec<bool> =
+        parts.iter().flat_map(|part| &part.rows).map(|row| row.is_flaky()).collect();
+    Figures {
+        name: name.to_owned(),
+        auc,
+        standard_error,
+        by_category,
+        repositories: all.len(),
+        below_half: all.iter().filter(|value| **value < 0.5).count(),
+        pooled_auc: roc_auc(&pooled_scores, &pooled_labels).unwrap_or(0.5),
+        average_precision: average_precision(&pooled_scores, &pooled_labels).unwrap_or(0.0),
+    }
+}

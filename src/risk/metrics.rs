@@ -1,0 +1,70 @@
+//! The figures by which a ranking is judged.
+
+/// ROC-AUC; ties count half. `None` where one class is missing.
+pub fn roc_auc(scores: &[f32], labels: &[bool]) -> Option<f64> {
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(|a, b| scores[*a].total_cmp(&scores[*b]));
+    let positives = labels.iter().filter(|label| **label).count();
+    let negatives = labels.len() - positives;
+    if positives == 0 || negatives == 0 {
+        return None;
+    }
+    let mut rank_sum = 0.0;
+    let mut start = 0;
+    while start < order.len() {
+        let value = scores[order[start]];
+        let end = start + order[start..].iter().take_while(|row| scores[**row] == value).count();
+        // ranks are 1-based; the ties share the mean of theirs
+        let rank = (start + end + 1) as f64 / 2.0;
+        rank_sum += rank * order[start..end].iter().filter(|row| labels[**row]).count() as f64;
+        start = end;
+    }
+    let least = positives as f64 * (positives as f64 + 1.0) / 2.0;
+    Some((rank_sum - least) / (positives as f64 * negatives as f64))
+}
+
+/// Average precision: the mean of the precision at each positive, best score first.
+pub fn average_precision(scores: &[f32], labels: &[bool]) -> Option<f64> {
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
+    let positives = labels.iter().filter(|label| **label).count();
+    if positives == 0 {
+        return None;
+    }
+    let (mut found, mut sum) = (0.0, 0.0);
+    for (place, row) in order.into_iter().enumerate() {
+        if labels[row] {
+            found += 1.0;
+            sum += found / (place as f64 + 1.0);
+        }
+    }
+    Some(sum / positives as f64)
+}
+
+/// Mean and standard error.
+pub fn mean(values: &[f64]) -> (f64, f64) {
+    let count = values.len().max(1) as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0).max(1.0);
+    (mean, (variance / count).sqrt())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn auc_of_perfect_reversed_and_tied_scores() {
+        let labels = [false, false, true, true];
+        assert_eq!(roc_auc(&[0.1, 0.2, 0.3, 0.4], &labels), Some(1.0));
+        assert_eq!(roc_auc(&[0.4, 0.3, 0.2, 0.1], &labels), Some(0.0));
+        assert_eq!(roc_auc(&[0.5; 4], &labels), Some(0.5));
+        assert_eq!(roc_auc(&[0.5; 2], &[true, true]), None);
+    }
+
+    #[test]
+    fn average_precision_counts_places() {
+        let score = average_precision(&[0.9, 0.8, 0.7], &[true, false, true]);
+        assert_eq!(score, Some((1.0 + 2.0 / 3.0) / 2.0));
+    }
+}

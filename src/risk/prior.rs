@@ -1,0 +1,235 @@
+//! The risk of a test in a repository of which no outcome is known: a trained model over ranks.
+//! A test is judged among its neighbours, so what the model sees is where each value stands among the tests
+//! scanned together, or among those of the training set where they are too few.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use thiserror::Error;
+
+use super::features::{self, SCHEMA};
+use super::model::{BoostError, Model};
+use super::{Contribution, RiskBasis};
+use crate::scan::ScannedTest;
+
+/// The model that is built into the binary.
+const BUILT_IN: &str = include_str!("../../models/risk.json");
+/// Below this many tests in one scan, ranks come from the training set.
+const ENOUGH_NEIGHBOURS: usize = 20;
+/// How many contributions are reported.
+const CONTRIBUTIONS: usize = 8;
+
+/// Where a test stands: inputs beside the 42.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Place {
+    /// Position among the tests of the file, from 0 to below 1.
+    pub position: f32,
+    pub tests_in_file: f32,
+    pub lines: f32,
+    /// How many classes it is nested in.
+    pub depth: f32,
+}
+
+/// Names of the inputs in [`Place`], in their order.
+pub const PLACE: [&str; 4] = ["position_in_file", "tests_in_file", "lines", "class_depth"];
+/// How many inputs the model has.
+pub const INPUTS: usize = features::COUNT + PLACE.len();
+
+/// All inputs of a test, before they are ranked.
+pub fn inputs(test: &ScannedTest) -> [f32; INPUTS] {
+    let Place { position, tests_in_file, lines, depth } = test.place;
+    let mut out = [0.0; INPUTS];
+    out[..features::COUNT].copy_from_slice(&test.assessment.features.0);
+    out[features::COUNT..].copy_from_slice(&[position, tests_in_file, lines, depth]);
+    out
+}
+
+/// The names of the inputs, in their order.
+pub fn input_names() -> Vec<&'static str> {
+    features::DEFINITIONS.iter().map(|(name, _)| *name).chain(PLACE).collect()
+}
+
+/// Why a model file cannot be used.
+#[derive(Debug, Error)]
+pub enum ModelError {
+    #[error(
+        "the model file {path} cannot be read: {reason}; give another with --risk-model, or leave it out for the built-in one"
+    )]
+    Unreadable { path: String, reason: String },
+    #[error(
+        "the risk model was trained for feature schema '{found}', but this version measures '{expected}'; train it again with 'flakydetector train'"
+    )]
+    Schema { found: String, expected: &'static str },
+    #[error(
+        "the risk model is broken ({0}); train it again with 'flakydetector train', or leave --risk-model out"
+    )]
+    Broken(String),
+}
+
+impl From<BoostError> for ModelError {
+    fn from(error: BoostError) -> Self {
+        ModelError::Broken(error.to_string())
+    }
+}
+
+/// The model file: the booster with what is needed to read its figures.
+#[derive(Serialize, Deserialize)]
+pub struct ModelFile {
+    pub feature_schema: String,
+    pub inputs: Vec<String>,
+    /// Of each input 33 quantiles over the training set, ascending.
+    pub quantiles: Vec<Vec<f32>>,
+    /// Where it comes from: data, date, figures.
+    pub card: Value,
+    pub booster: Value,
+}
+
+/// A model that is ready to judge.
+pub struct RiskModel {
+    model: Model,
+    quantiles: Vec<Vec<f32>>,
+    pub card: Value,
+}
+
+impl RiskModel {
+    /// The model that came with this version.
+    ///
+    /// # Errors
+    /// The file does not fit this version of the features, or is broken.
+    pub fn built_in() -> Result<RiskModel, ModelError> {
+        RiskModel::parse(BUILT_IN)
+    }
+
+    /// The model in a file.
+    ///
+    /// # Errors
+    /// As [`RiskModel::built_in`], or the file cannot be read.
+    pub fn load(path: &std::path::Path) -> Result<RiskModel, ModelError> {
+        let text = std::fs::read_to_string(path).map_err(|error| ModelError::Unreadable {
+            path: path.display().to_string(),
+            reason: error.to_string(),
+        })?;
+        RiskModel::parse(&text)
+    }
+
+    fn parse(text: &str) -> Result<RiskModel, ModelError> {
+        let broken = |error: serde_json::Error| ModelError::Broken(error.to_string());
+        let value: Value = serde_json::from_str(text).map_err(broken)?;
+        // the schema first: a file of another version may lack what this one has
+        let found = value["feature_schema"].as_str().unwrap_or("none").to_owned();
+        if found != SCHEMA {
+            return Err(ModelError::Schema { found, expected: SCHEMA });
+        }
+        let file: ModelFile = serde_json::from_value(value).map_err(broken)?;
+        if file.inputs != input_names() || file.quantiles.len() != INPUTS {
+            return Err(ModelError::Broken("its inputs are not those of this version".to_owned()));
+        }
+        Ok(RiskModel {
+            model: Model::from_json(&file.booster, INPUTS)?,
+            quantiles: file.quantiles,
+            card: file.card,
+        })
+    }
+
+    /// Gives every test its risk and what moved it. The tests are those of one repository.
+    pub fn assess(&self, tests: &mut [ScannedTest]) {
+        let rows: Vec<[f32; INPUTS]> = tests.iter().map(inputs).collect();
+        let ranked = if rows.len() >= ENOUGH_NEIGHBOURS { ranks(&rows) } else { self.global_ranks(&rows) };
+        let (Ok(margins), Ok(contributions)) =
+            (self.model.margins(&ranked), self.model.contributions(&ranked))
+        else {
+            tracing::error!("xgboost refused to predict; risks stay at 0");
+            return;
+        };
+        let names = input_names();
+        for ((test, margin), values) in tests.iter_mut().zip(margins).zip(contributions) {
+            test.assessment.risk = (sigmoid(margin) * 1e4).round() / 1e4;
+            test.assessment.risk_basis = RiskBasis::Prior;
+            let mut all: Vec<Contribution> = names
+                .iter()
+                .zip(&values)
+                .filter(|(_, value)| value.abs() >= 0.005)
+                .map(|(name, value)| Contribution {
+                    feature: (*name).to_owned(),
+                    value: (value * 1e3).round() / 1e3,
+                })
+                .collect();
+            all.sort_by(|a, b| b.value.abs().total_cmp(&a.value.abs()));
+            all.truncate(CONTRIBUTIONS);
+            test.assessment.contributions = all;
+        }
+    }
+
+    fn global_ranks(&self, rows: &[[f32; INPUTS]]) -> Vec<f32> {
+        let rank = |column: usize, value: f32| {
+            let quantiles = &self.quantiles[column];
+            let below = quantiles.partition_point(|known| *known < value);
+            let up_to = quantiles.partition_point(|known| *known <= value);
+            (below + up_to) as f32 / (2 * quantiles.len().max(1)) as f32
+        };
+        rows.iter()
+            .flat_map(|row| row.iter().enumerate().map(|(column, value)| rank(column, *value)))
+            .collect()
+    }
+}
+
+/// Log-odds ─▶ probability.
+pub fn sigmoid(margin: f32) -> f32 {
+    1.0 / (1.0 + (-margin).exp())
+}
+
+/// Each value's rank among the rows, from 0 to 1, ties in the middle; row after row.
+pub fn ranks(rows: &[[f32; INPUTS]]) -> Vec<f32> {
+    let mut out = vec![0.0; rows.len() * INPUTS];
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    for column in 0..INPUTS {
+        order.sort_by(|a, b| rows[*a][column].total_cmp(&rows[*b][column]));
+        let mut start = 0;
+        while start < order.len() {
+            let value = rows[order[start]][column];
+            let end = start + order[start..].partition_point(|row| rows[*row][column] <= value);
+            let rank = (start + end) as f32 / (2 * rows.len()) as f32;
+            for row in &order[start..end] {
+                out[row * INPUTS + column] = rank;
+            }
+            start = end;
+        }
+    }
+    out
+}
+
+/// 33 quantiles of each input.
+pub fn quantiles(rows: &[[f32; INPUTS]]) -> Vec<Vec<f32>> {
+    (0..INPUTS)
+        .map(|column| {
+            let mut values: Vec<f32> = rows.iter().map(|row| row[column]).collect();
+            values.sort_by(f32::total_cmp);
+            (0..33)
+                .filter_map(|step| values.get(step * values.len().saturating_sub(1) / 32).copied())
+                .collect()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranks_put_ties_in_the_middle() {
+        let row = |value: f32| {
+            let mut row = [0.0; INPUTS];
+            row[0] = value;
+            row
+        };
+        let ranked = ranks(&[row(5.0), row(1.0), row(1.0), row(9.0)]);
+        let first: Vec<f32> = ranked.chunks(INPUTS).map(|row| row[0]).collect();
+        assert_eq!(first, [0.625, 0.25, 0.25, 0.875]);
+        assert!(ranked.chunks(INPUTS).all(|row| row[1] == 0.5));
+    }
+
+    #[test]
+    fn a_model_of_another_schema_is_refused() {
+        let error = RiskModel::parse(r#"{"feature_schema": "fd41-0"}"#).err().map(|error| error.to_string());
+        assert!(error.is_some_and(|text| text.contains("fd41-0") && text.contains("flakydetector train")));
+    }
+}

@@ -1,0 +1,269 @@
+//! The first half of the river in one call: paths ─▶ files ─▶ tests ─▶ findings ─▶ features ─▶ risk.
+//! Needs no network, no store and no model server, and runs nothing of what it reads.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use rayon::prelude::*;
+use thiserror::Error;
+
+use crate::python::{Analysis, Module, Project, PytestConfig, TestCase};
+use crate::risk::{Assessment, Place, RiskBasis, RiskModel, measure, weight};
+use crate::smells::{self, Cause, Context, Finding, Selection, Severity};
+use crate::source::{self, FileError, Owners, SourceError};
+
+/// What to scan, and as what.
+#[derive(Clone, Debug, Default)]
+pub struct ScanRequest {
+    pub paths: Vec<PathBuf>,
+    /// `None`: the name of the git remote, else of the root folder.
+    pub repo: Option<String>,
+    /// Owner of what CODEOWNERS gives to nobody.
+    pub team: Option<String>,
+    pub selection: Selection,
+}
+
+/// A scanned test with what later steps need beside its assessment.
+#[derive(Clone, Debug)]
+pub struct ScannedTest {
+    pub assessment: Assessment,
+    /// The test's code as it stands in the file, decorators included.
+    pub source: String,
+    pub place: Place,
+}
+
+/// The result of a scan, tests in the order of their files.
+#[derive(Clone, Debug)]
+pub struct Scan {
+    pub root: PathBuf,
+    pub repo: String,
+    pub files: usize,
+    pub tests: Vec<ScannedTest>,
+    pub errors: Vec<FileError>,
+    pub seconds: f64,
+}
+
+/// Why nothing could be scanned.
+#[derive(Debug, Error)]
+pub enum ScanError {
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error("no tests under {paths}; pytest would look for {looked_for} there")]
+    NoTests { paths: String, looked_for: &'static str, errors: Vec<FileError> },
+}
+
+/// Scans files and folders. Without a model every risk is 0.
+///
+/// # Errors
+/// A path that cannot be used at all, or no test in any of them. Single files that cannot be read are listed in
+/// [`Scan::errors`].
+pub fn scan(request: &ScanRequest, model: Option<&RiskModel>) -> Result<Scan, ScanError> {
+    let started = Instant::now();
+    let first = request.paths.first().cloned().unwrap_or_else(|| PathBuf::from("."));
+    if !first.exists() {
+        return Err(SourceError::Missing(first).into());
+    }
+    let root = source::project_root(&first);
+    let config = PytestConfig::load(&root);
+    let discovered = source::discover(&request.paths, &root, &config)?;
+    let mut errors = discovered.errors;
+    let files = discovered.tests;
+    let project = Project::new(discovered.modules, config);
+    let mut scan = scan_project(request, &root, &project, |file| files.contains(file), model, &mut errors);
+    if scan.tests.is_empty() {
+        let paths =
+            request.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+        return Err(ScanError::NoTests { paths, looked_for: "test_*.py and *_test.py", errors });
+    }
+    scan.errors = errors;
+    scan.files = files.len();
+    scan.seconds = started.elapsed().as_secs_f64();
+    Ok(scan)
+}
+
+/// Scans one text as if it were a file, without anything around it (`-` on the command line, `POST /scan`).
+pub fn scan_text(file: &str, text: String, request: &ScanRequest, model: Option<&RiskModel>) -> Scan {
+    let started = Instant::now();
+    let module = Module::parse(file.to_owned(), text);
+    let mut errors: Vec<FileError> = module
+        .errors
+        .iter()
+        .take(1)
+        .map(|error| FileError {
+            file: file.to_owned(),
+            line: module.line(error.offset),
+            message: format!("{}; the rest of the file was scanned", error.message),
+        })
+        .collect();
+    let root = PathBuf::from(".");
+    let project = Project::new(vec![module], PytestConfig::load(Path::new("/nonexistent")));
+    let mut scan = scan_project(request, &root, &project, |_| true, model, &mut errors);
+    scan.errors = errors;
+    scan.seconds = started.elapsed().as_secs_f64();
+    scan
+}
+
+fn scan_project(
+    request: &ScanRequest,
+    root: &Path,
+    project: &Project,
+    wanted: impl Fn(&str) -> bool + Sync,
+    model: Option<&RiskModel>,
+    errors: &mut Vec<FileError>,
+) -> Scan {
+    let repo = request.repo.clone().unwrap_or_else(|| source::repository_name(root));
+    let owners = Owners::load(root, request.team.as_deref());
+    let analysis = Analysis::new(project);
+    let per_file: Vec<(Vec<ScannedTest>, Vec<FileError>)> = (0..project.modules.len())
+        .into_par_iter()
+        .filter(|index| wanted(&project.modules[*index].file))
+        .map(|index| {
+            let cases = analysis.tests(index);
+            let teams = owners.of(&project.modules[index].file);
+            let tests: Vec<_> = cases
+                .par_iter()
+                .map(|case| assess(&analysis, case, cases.len(), &repo, &teams, &request.selection))
+                .collect();
+            let unused = unused_suppressions(&analysis, index, &tests, &cases, &request.selection);
+            (tests, unused)
+        })
+        .collect();
+    let mut tests = vec![];
+    for (found, unused) in per_file {
+        tests.extend(found);
+        errors.extend(unused);
+    }
+    if let Some(model) = model {
+        model.assess(&mut tests);
+    }
+    Scan { root: root.to_owned(), repo, files: project.modules.len(), tests, errors: vec![], seconds: 0.0 }
+}
+
+fn assess(
+    analysis: &Analysis<'_>,
+    case: &TestCase<'_>,
+    tests_in_file: usize,
+    repo: &str,
+    teams: &[String],
+    selection: &Selection,
+) -> ScannedTest {
+    let context = Context::new(analysis, case);
+    let findings = smells::check(&context, selection);
+    let features = measure(&context, &findings);
+    let own = analysis.view(case.module).module;
+    let defining = analysis.view(case.function.module).module;
+    let span = case.function.function.span;
+    let source = defining.whole_lines(span).to_owned();
+    // an inherited test stands where its class does
+    let shown = match case.classes.first() {
+        Some(class) if case.function.module != case.module => class.name_span,
+        _ => span,
+    };
+    let severity = findings.iter().map(|finding| finding.severity).max().unwrap_or_default();
+    let confidence = findings.iter().map(|finding| finding.confidence).fold(0.0, f32::max);
+    let place = Place {
+        position: case.position as f32 / tests_in_file.max(1) as f32,
+        tests_in_file: tests_in_file as f32,
+        lines: source.lines().count() as f32,
+        depth: case.classes.len() as f32,
+    };
+    let mut fixtures: Vec<String> =
+        context.fixtures.iter().map(|found| found.fixture.name.to_owned()).collect();
+    fixtures.sort();
+    fixtures.dedup();
+    let assessment = Assessment {
+        id: case.id.clone(),
+        repo: repo.to_owned(),
+        file: own.file.clone(),
+        line: own.line(shown.start),
+        end_line: own.line(shown.end.saturating_sub(1).max(shown.start)),
+        severity,
+        risk: 0.0,
+        risk_basis: RiskBasis::Prior,
+        confidence,
+        causes: causes(&findings),
+        findings,
+        features,
+        contributions: vec![],
+        teams: teams.to_vec(),
+        libraries: smells::libraries(&context),
+        is_async: case.is_async,
+        framework: if case.is_unittest { "unittest" } else { "pytest" }.to_owned(),
+        fixtures,
+    };
+    ScannedTest { assessment, source, place }
+}
+
+/// The causes of the findings, the weightiest first.
+fn causes(findings: &[Finding]) -> Vec<Cause> {
+    let mut weights: Vec<(Cause, f32)> = vec![];
+    for finding in findings {
+        match weights.iter_mut().find(|(cause, _)| *cause == finding.cause) {
+            Some((_, sum)) => *sum += weight(finding),
+            None => weights.push((finding.cause, weight(finding))),
+        }
+    }
+    weights.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    weights.into_iter().map(|(cause, _)| cause).collect()
+}
+
+/// Suppression comments inside tests that silence nothing.
+fn unused_suppressions(
+    analysis: &Analysis<'_>,
+    index: usize,
+    tests: &[ScannedTest],
+    cases: &[TestCase<'_>],
+    selection: &Selection,
+) -> Vec<FileError> {
+    let module = analysis.view(index).module;
+    let mut out = vec![];
+    if !selection.select.is_empty() || !selection.ignore.is_empty() {
+        return out;
+    }
+    for (line, codes) in module.suppressions() {
+        let inside: Vec<_> = cases
+            .iter()
+            .zip(tests)
+            .filter(|(_, test)| (test.assessment.line..=test.assessment.end_line).contains(&line))
+            .collect();
+        if inside.is_empty() {
+            continue;
+        }
+        let silenced = |code: &str| {
+            inside.iter().any(|(case, _)| smells::check_silenced(&Context::new(analysis, case), code, line))
+        };
+        let unused: Vec<&str> = if codes.is_empty() {
+            if smells::RULES.iter().any(|rule| silenced(rule.code())) { vec![] } else { vec!["all rules"] }
+        } else {
+            codes.into_iter().filter(|code| !silenced(code)).collect()
+        };
+        if !unused.is_empty() {
+            out.push(FileError {
+                file: module.file.clone(),
+                line,
+                message: format!("'flaky: ignore' of {} silences nothing here; remove it", unused.join(", ")),
+            });
+        }
+    }
+    out
+}
+
+/// How many tests have each severity, worst first.
+pub fn by_severity(scan: &Scan) -> Vec<(Severity, usize)> {
+    Severity::ALL
+        .into_iter()
+        .map(|severity| {
+            (severity, scan.tests.iter().filter(|test| test.assessment.severity == severity).count())
+        })
+        .collect()
+}
+
+/// How many tests have a finding of each cause.
+pub fn by_cause(scan: &Scan) -> Vec<(Cause, usize)> {
+    Cause::ALL
+        .into_iter()
+        .map(|cause| {
+            (cause, scan.tests.iter().filter(|test| test.assessment.causes.contains(&cause)).count())
+        })
+        .collect()
+}

@@ -1,0 +1,52 @@
+//! What several queries to the store bring together.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use uuid::Uuid;
+
+use super::twins::fold;
+use crate::index::IndexedTest;
+use crate::index::store::Scored;
+
+/// Candidates of several queries, each with its best score.
+#[derive(Default)]
+pub(super) struct Candidates {
+    found: HashMap<Uuid, Scored>,
+}
+
+impl Candidates {
+    pub(super) fn add(&mut self, found: Vec<Scored>) {
+        for scored in found {
+            match self.found.entry(scored.test.point_id()) {
+                Entry::Occupied(mut known) if known.get().score < scored.score => {
+                    known.insert(scored);
+                }
+                Entry::Occupied(_) => {}
+                Entry::Vacant(free) => {
+                    free.insert(scored);
+                }
+            }
+        }
+    }
+
+    /// Whether less than `limit` are left when copies are folded.
+    pub(super) fn are_fewer_than(&self, limit: usize) -> bool {
+        fold(self.found.values().map(|scored| (scored.test.clone(), 0.0))).len() < limit
+    }
+
+    /// By the score that `score` makes of each test and its fused score; equal ones by repository and id.
+    pub(super) fn rank(self, score: impl Fn(&IndexedTest, f32) -> f32) -> Vec<(IndexedTest, f32)> {
+        let mut ranked: Vec<(IndexedTest, f32)> = self
+            .found
+            .into_values()
+            .map(|scored| {
+                let score = score(&scored.test, scored.score);
+                (scored.test, score)
+            })
+            .collect();
+        let key = |test: &IndexedTest| (test.assessment.repo.clone(), test.assessment.id.clone());
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| key(&a.0).cmp(&key(&b.0))));
+        ranked
+    }
+}

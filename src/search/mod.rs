@@ -1,0 +1,31 @@
+//! Finding tests: by what people ask, and by what another test is like. Knows the store's port, not its kind, and no
+//! prompt.
+
+mod candidates;
+mod hit;
+mod hybrid;
+mod query;
+mod similar;
+mod twins;
+mod vocabulary;
+
+use thiserror::Error;
+
+pub use hit::{Hit, SearchAnswer};
+pub use hybrid::search;
+pub use query::{Facets, read};
+pub use similar::{Target, similar};
+
+use crate::index::embedder::EmbedError;
+use crate::index::store::StoreError;
+
+/// Why there is no answer.
+#[derive(Debug, Error)]
+pub enum SearchError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Embed(#[from] EmbedError),
+    #[error("no such test is indexed; index its repository, or search for its name")]
+    UnknownTest,
+}

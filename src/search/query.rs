@@ -1,0 +1,353 @@
+//! A question in plain words into facets that can be checked, and the text that is left for meaning. Knows no store.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::vocabulary::{self, Meaning};
+use crate::index::store::Filter;
+use crate::index::words::stem;
+use crate::smells::{Cause, Severity};
+
+/// How a query was read. Shown with the results, so that whoever asked can see it and correct it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct Facets {
+    #[serde(rename = "async", skip_serializing_if = "Option::is_none")]
+    pub is_async: Option<bool>,
+    /// Whether findings are wanted or none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flaky: Option<bool>,
+    /// Every one of these is wanted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub libraries: Vec<String>,
+    /// Any of these is wanted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<Cause>,
+    /// Topics that come close to a cause; they only lift.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub topics: Vec<Cause>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub severities: Vec<Severity>,
+    /// Codes of rules (`FD101`); any of these is wanted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub codes: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub teams: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub repos: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_libraries: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_causes: Vec<Cause>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_repos: Vec<String>,
+    /// What is no facet: the words that are left for meaning alone.
+    pub remainder: String,
+    /// What is compared by meaning and by words: the query without prefixes, negations and filler.
+    #[serde(skip)]
+    pub text: String,
+}
+
+impl Facets {
+    /// What always holds: named with a prefix (`team:core`) or excluded.
+    pub fn required(&self) -> Filter {
+        Filter {
+            teams: self.teams.clone(),
+            repos: self.repos.clone(),
+            paths: self.paths.clone(),
+            not_libraries: self.not_libraries.clone(),
+            not_causes: self.not_causes.clone(),
+            not_repos: self.not_repos.clone(),
+            ..Filter::default()
+        }
+    }
+}
+
+/// Reads a query.
+pub fn read(query: &str) -> Facets {
+    let mut facets = Facets::default();
+    let mut words = Vec::new();
+    for token in tokens(query) {
+        if !prefixed(&mut facets, &token) {
+            words.extend(split(&token));
+        }
+    }
+    let stems: Vec<String> = words.iter().map(|word| stem(&word.to_lowercase())).collect();
+    let mut kept: Vec<&str> = Vec::new();
+    let mut left: Vec<&str> = Vec::new();
+    let mut topics = Vec::new();
+    let mut at = 0;
+    while at < words.len() {
+        let word = words[at].to_lowercase();
+        if let Some(code) = code(&words[at]) {
+            push(&mut facets.codes, code);
+            kept.push(&words[at]);
+            at += 1;
+            continue;
+        }
+        if let Some((length, meaning)) = vocabulary::longest(&stems[at..]) {
+            let phrase = words[at..at + length].iter().map(String::as_str);
+            match meaning {
+                Meaning::Filler => {}
+                Meaning::Topic(_) => {
+                    kept.extend(phrase.clone());
+                    left.extend(phrase);
+                }
+                _ => kept.extend(phrase),
+            }
+            note(&mut facets, &mut topics, meaning);
+            at += length;
+            continue;
+        }
+        if vocabulary::is_negator(&word)
+            && let Some((end, meaning)) = negated(&words, &stems, at + 1)
+        {
+            note_not(&mut facets, meaning);
+            at = end;
+            continue;
+        }
+        kept.push(&words[at]);
+        left.push(&words[at]);
+        at += 1;
+    }
+    // "flaky network tests" asks for a cause, "network tests" for a topic
+    let unstable = facets.flaky == Some(true);
+    for cause in topics {
+        push(if unstable { &mut facets.causes } else { &mut facets.topics }, cause);
+    }
+    facets.topics.retain(|topic| !facets.causes.contains(topic));
+    if left.iter().any(|word| !crate::index::words::is_stop_word(&word.to_lowercase())) {
+        facets.remainder = left.join(" ");
+    }
+    facets.text = kept.join(" ");
+    facets
+}
+
+/// `team:core`, `-repo:"my repo"`, `lib:redis` and their kin; `false` where the token is none of them.
+fn prefixed(facets: &mut Facets, token: &str) -> bool {
+    let (not, rest) = token.strip_prefix('-').map_or((false, token), |rest| (true, rest));
+    let Some((key, value)) = rest.split_once(':') else { return false };
+    let value = value.trim_matches('"');
+    if value.is_empty() {
+        return false;
+    }
+    let text = value.to_string();
+    match (key.to_lowercase().as_str(), not) {
+        ("team", false) => push(&mut facets.teams, text),
+        ("repo", false) => push(&mut facets.repos, text),
+        ("repo", true) => push(&mut facets.not_repos, text),
+        ("path" | "file", false) => push(&mut facets.paths, text),
+        ("lib" | "library", false) => push(&mut facets.libraries, text.to_lowercase()),
+        ("lib" | "library", true) => push(&mut facets.not_libraries, text.to_lowercase()),
+        ("rule" | "code", false) => push(&mut facets.codes, text.to_uppercase()),
+        ("async", false) => match value {
+            "true" | "yes" => facets.is_async = Some(true),
+            "false" | "no" => facets.is_async = Some(false),
+            _ => return false,
+        },
+        ("cause", _) => match (value.parse(), not) {
+            (Ok(cause), false) => push(&mut facets.causes, cause),
+            (Ok(cause), true) => push(&mut facets.not_causes, cause),
+            _ => return false,
+        },
+        ("severity", false) => match value.parse() {
+            Ok(severity) => push(&mut facets.severities, severity),
+            Err(_) => return false,
+        },
+        _ => return false,
+    }
+    true
+}
+
+fn note(facets: &mut Facets, topics: &mut Vec<Cause>, meaning: Meaning) {
+    match meaning {
+        Meaning::Async(value) => facets.is_async = Some(value),
+        Meaning::Library(name) => push(&mut facets.libraries, name.to_string()),
+        Meaning::Cause(cause) => push(&mut facets.causes, cause),
+        Meaning::Topic(cause) => push(topics, cause),
+        Meaning::Severity(severities) => {
+            severities.iter().for_each(|severity| push(&mut facets.severities, *severity));
+        }
+        Meaning::Flaky(value) => facets.flaky = Some(value),
+        Meaning::Filler => {}
+    }
+}
+
+fn note_not(facets: &mut Facets, meaning: Meaning) {
+    match meaning {
+        Meaning::Async(value) => facets.is_async = Some(!value),
+        Meaning::Library(name) => push(&mut facets.not_libraries, name.to_string()),
+        Meaning::Cause(cause) | Meaning::Topic(cause) => push(&mut facets.not_causes, cause),
+        Meaning::Flaky(value) => facets.flaky = Some(!value),
+        Meaning::Severity(_) | Meaning::Filler => {}
+    }
+}
+
+/// What the negator before `at` turns, and where it ends.
+fn negated(words: &[String], stems: &[String], mut at: usize) -> Option<(usize, Meaning)> {
+    loop {
+        if let Some((length, meaning)) = vocabulary::longest(&stems[at.min(stems.len())..])
+            && meaning != Meaning::Filler
+        {
+            return Some((at + length, meaning));
+        }
+        if !words.get(at).is_some_and(|word| vocabulary::is_transparent(&word.to_lowercase())) {
+            return None;
+        }
+        at += 1;
+    }
+}
+
+fn code(word: &str) -> Option<String> {
+    let digits = word.strip_prefix("FD").or_else(|| word.strip_prefix("fd"))?;
+    (digits.len() == 3 && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| word.to_uppercase())
+}
+
+/// Splits at white space, but not inside quotes.
+fn tokens(query: &str) -> Vec<String> {
+    let mut tokens = vec![String::new()];
+    let mut quoted = false;
+    for c in query.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            c if c.is_whitespace() && !quoted => {
+                tokens.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        if let Some(token) = tokens.last_mut() {
+            token.push(c);
+        }
+    }
+    tokens.retain(|token| !token.is_empty());
+    tokens
+}
+
+/// The words of a token; identifiers stay whole, `order-dependent` and `time.sleep` come apart, "don't" is "dont".
+fn split(token: &str) -> Vec<String> {
+    token
+        .replace(['\'', '’'], "")
+        .split(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .filter(|word| !word.is_empty())
+        .map(String::from)
+        .collect()
+}
+
+fn push<T: PartialEq>(list: &mut Vec<T>, value: T) {
+    if !list.contains(&value) {
+        list.push(value);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_question_of_the_house() {
+        let facets = read("similar async Redis flakes");
+        assert_eq!(
+            facets,
+            Facets {
+                is_async: Some(true),
+                flaky: Some(true),
+                libraries: vec!["redis".into()],
+                text: "async Redis flakes".into(),
+                ..Facets::default()
+            }
+        );
+    }
+
+    #[test]
+    fn what_is_no_facet_stays_for_meaning() {
+        let facets = read("find tests where the lock expires too early");
+        assert_eq!(facets.text, "where the lock expires too early");
+        assert_eq!((facets.remainder.as_str(), facets.causes.len()), ("where the lock expires too early", 0));
+    }
+
+    #[test]
+    fn causes_by_the_words_people_use() {
+        for (query, cause) in [
+            ("tests that sleep instead of waiting", Cause::AsyncWait),
+            ("race conditions between threads", Cause::Concurrency),
+            ("HTTP calls that are not mocked", Cause::Network),
+            ("flaky network tests", Cause::Network),
+            ("depends on the current time", Cause::Time),
+            ("unseeded random numbers", Cause::Randomness),
+            ("leaks state into os.environ", Cause::SharedState),
+            ("order-dependent tests", Cause::SharedState),
+            ("files that are never closed", Cause::Resources),
+            ("relies on directory listing", Cause::Unordered),
+            ("float equality", Cause::Structure),
+        ] {
+            assert_eq!(read(query).causes, [cause], "{query}");
+        }
+    }
+
+    #[test]
+    fn a_topic_is_a_cause_only_where_instability_is_asked_for() {
+        let topic = read("network retry tests");
+        assert_eq!((topic.causes.len(), topic.topics), (0, vec![Cause::Network, Cause::Structure]));
+        assert_eq!(read("unstable because of timing").causes, [Cause::AsyncWait]);
+    }
+
+    #[test]
+    fn negations_exclude_and_leave_the_text() {
+        let facets = read("async tests without Redis that do not use any sleep");
+        assert_eq!(facets.not_libraries, ["redis"]);
+        assert_eq!(facets.not_causes, [Cause::AsyncWait]);
+        assert_eq!(facets.is_async, Some(true));
+        assert!(
+            !facets.text.to_lowercase().contains("redis") && !facets.text.contains("sleep"),
+            "{}",
+            facets.text
+        );
+        assert_eq!(read("tests that are not flaky").flaky, Some(false));
+        assert_eq!(read("non-async Kafka").is_async, Some(false));
+        // a phrase that contains its own "not" is a cause, not a negation
+        assert_eq!(read("sockets not closed").causes, [Cause::Resources]);
+    }
+
+    #[test]
+    fn prefixes_are_conditions() {
+        let facets = read(
+            "team:core repo:\"my repo\" path:tests/asyncio -lib:numpy cause:time severity:high async:false -repo:old x",
+        );
+        let required = facets.required();
+        assert_eq!(required.teams, ["core"]);
+        assert_eq!(required.repos, ["my repo"]);
+        assert_eq!(required.paths, ["tests/asyncio"]);
+        assert_eq!(required.not_libraries, ["numpy"]);
+        assert_eq!(required.not_repos, ["old"]);
+        assert_eq!((facets.causes, facets.severities), (vec![Cause::Time], vec![Severity::High]));
+        assert_eq!((facets.is_async, facets.text.as_str()), (Some(false), "x"));
+    }
+
+    #[test]
+    fn unknown_prefixes_and_identifiers_are_text() {
+        assert_eq!(read("foo:bar tests/test_lock.py::test_x").text, "foo bar test_lock py test_x");
+        assert_eq!(read("cause:nonsense").causes, []);
+        assert_eq!(read("rule fd101").codes, ["FD101"]);
+    }
+
+    #[test]
+    fn odd_queries_are_no_trouble() {
+        for query in ["", "   ", "\"", "not", "without", "-:", "team:", "测试 async", "no no no"] {
+            let _ = read(query);
+        }
+        assert_eq!(read("测试 async").is_async, Some(true));
+    }
+
+    #[test]
+    fn facets_survive_json_and_leave_out_what_is_empty() {
+        let facets = read("flaky async redis");
+        let json = serde_json::to_value(&facets).unwrap();
+        assert_eq!((&json["async"], &json["remainder"]), (&true.into(), &"".into()));
+        assert!(json.get("causes").is_none());
+        assert_eq!(serde_json::from_value::<Facets>(json).unwrap(), Facets { text: String::new(), ..facets });
+    }
+}

@@ -1,0 +1,190 @@
+//! # FD204 completion-order-assumed
+//!
+//! ## What it detects
+//! Results gathered in the order in which parallel work ends (`as_completed`, `imap_unordered`, `append` from several
+//! threads) and compared with a list in a fixed order.
+//!
+//! ## Why it makes tests unstable
+//! Which job ends first is decided by the scheduler. The order is the expected one nearly always on an idle machine.
+//!
+//! ## Example
+//! ```python
+//! results = [job.result() for job in as_completed(jobs)]
+//! assert results == [1, 2, 3]
+//! ```
+//!
+//! ## Use instead
+//! Compare without order (`sorted`, `collections.Counter`, `set`), or gather in the order of submission
+//! (`executor.map`, `asyncio.gather`, `[job.result() for job in jobs]`).
+//! ```python
+//! assert sorted(results) == [1, 2, 3]
+//! ```
+//!
+//! ## Known false positives
+//! Work that is serialized by something else, such as a pool with one worker.
+
+use super::comparison::{Operator, comparisons};
+use super::unguarded_shared_write::{nested, workers};
+use super::words::last;
+use super::{Context, Reached, Report, Rule, Severity, Smell};
+use crate::python::ast::*;
+use crate::python::sites::{CallSite, WriteKind};
+
+pub(super) struct CompletionOrderAssumed;
+
+impl Rule for CompletionOrderAssumed {
+    fn code(&self) -> &'static str {
+        "FD204"
+    }
+
+    fn name(&self) -> &'static str {
+        "completion-order-assumed"
+    }
+
+    fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
+        for at in &test.reach {
+            let threads = workers(at);
+            let streams: Vec<_> = at
+                .sites
+                .calls
+                .iter()
+                .zip(&at.paths)
+                .filter(|(_, path)| is_by_completion(path))
+                .map(|(site, _)| site)
+                .collect();
+            if (threads.is_empty() && streams.is_empty()) || has_one_worker(at) {
+                continue;
+            }
+            for assert in &at.sites.asserts {
+                for pair in comparisons(assert).into_iter().filter(|pair| pair.operator == Operator::Equal) {
+                    for (side, other) in [(pair.left, pair.right), (pair.right, pair.left)] {
+                        let Some(by) = gathered(test, at, &streams, &threads, side, assert.at.order) else {
+                            continue;
+                        };
+                        if !fixes_an_order(test, at, other) {
+                            continue;
+                        }
+                        report.add(
+                            at,
+                            Smell {
+                                span: assert.span,
+                                severity: Severity::High,
+                                confidence: 0.85,
+                                message: format!(
+                                    "`{}` holds results in the order in which {by} ended, which the scheduler decides, yet is \
+                                     compared in a fixed order",
+                                    test.text(at, side)
+                                ),
+                                help: "compare sorted(…) or collections.Counter(…), or gather in the order of submission with \
+                                       executor.map or asyncio.gather"
+                                    .to_owned(),
+                            },
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn is_by_completion(path: &str) -> bool {
+    matches!(path, "concurrent.futures.as_completed" | "asyncio.as_completed")
+        || last(path) == "imap_unordered"
+}
+
+fn has_one_worker(at: &Reached<'_, '_>) -> bool {
+    at.sites.calls.iter().zip(&at.paths).any(|(site, path)| {
+        let pool = path.ends_with("PoolExecutor") || path.ends_with("Pool");
+        pool && site.call.argument(0, "max_workers").is_some_and(|workers| workers.is_true())
+    })
+}
+
+/// Whose completion orders the list that `expr` is, if any.
+fn gathered<'a>(
+    test: &Context<'a, '_>,
+    at: &Reached<'a, '_>,
+    streams: &[&CallSite<'a>],
+    threads: &[(&'a str, &CallSite<'a>)],
+    expr: &'a Expr,
+    order: u32,
+) -> Option<String> {
+    let inside = |outer: Span, inner: Span| outer.start <= inner.start && inner.end <= outer.end;
+    match &expr.kind {
+        ExprKind::Comprehension(inner) if inner.kind == Collection::List => {
+            inner.clauses.iter().find_map(|(_, iter)| {
+                let stream = streams.iter().find(|site| inside(iter.span, site.expr.span))?;
+                Some(format!("the jobs of `{}`", test.text(at, &stream.call.func)))
+            })
+        }
+        ExprKind::Call(call) if matches!(call.func.as_name(), Some("list" | "tuple")) => {
+            let stream =
+                streams.iter().find(|site| call.args.iter().any(|arg| arg.span == site.expr.span))?;
+            Some(format!("the jobs of `{}`", test.text(at, &stream.call.func)))
+        }
+        ExprKind::Name(name) => {
+            let name = &**name;
+            let sorts = at.sites.calls.iter().any(|site| {
+                matches!(&site.call.func.kind, ExprKind::Attribute { value, attr }
+                    if &**attr == "sort" && value.as_name() == Some(name))
+            });
+            let value = at.sites.value_of(name, order)?;
+            if sorts
+                || !matches!(value.kind, ExprKind::List(_) | ExprKind::Comprehension(_) | ExprKind::Call(_))
+            {
+                return None;
+            }
+            let appends: Vec<_> = at
+                .sites
+                .writes
+                .iter()
+                .filter(|write| write.kind == WriteKind::Method && write.target.as_name() == Some(name))
+                .collect();
+            let by_loop = at.sites.loops.iter().find(|site| {
+                streams.iter().any(|stream| inside(site.head.span, stream.expr.span))
+                    && appends.iter().any(|write| inside(site.span, write.span))
+            });
+            if let Some(site) = by_loop {
+                return Some(format!("the jobs of `{}`", test.text(at, site.head)));
+            }
+            let by_thread = threads.iter().find(|(worker, start)| {
+                nested(&at.function.function.body, worker)
+                    .is_some_and(|worker| appends.iter().any(|write| inside(worker.span, write.span)))
+                    && !joins_each(at, start)
+            });
+            if let Some((worker, _)) = by_thread {
+                return Some(format!("the threads of `{worker}`"));
+            }
+            if matches!(value.kind, ExprKind::List(_)) {
+                return None;
+            }
+            gathered(test, at, streams, threads, value, order)
+        }
+        _ => None,
+    }
+}
+
+/// Whether each thread is joined before the next one starts.
+fn joins_each(at: &Reached<'_, '_>, start: &CallSite<'_>) -> bool {
+    let around = |site: &CallSite<'_>, span: Span| {
+        span.start <= site.expr.span.start && site.expr.span.end <= span.end
+    };
+    let mut loops = at.sites.loops.iter().filter(|site| around(start, site.span));
+    loops.any(|site| at.sites.calls.iter().any(|call| last(&call.path) == "join" && around(call, site.span)))
+}
+
+/// Whether the other side prescribes an order: a list with parts that differ.
+fn fixes_an_order(test: &Context<'_, '_>, at: &Reached<'_, '_>, other: &Expr) -> bool {
+    match &other.kind {
+        ExprKind::List(parts) | ExprKind::Tuple(parts) => {
+            parts.windows(2).any(|pair| test.text(at, &pair[0]) != test.text(at, &pair[1]))
+        }
+        ExprKind::Comprehension(inner) => inner.kind == Collection::List,
+        ExprKind::Call(call) => match call.func.as_name() {
+            Some("list" | "tuple") => call.args.first().is_some_and(|arg| {
+                arg.as_call().is_some_and(|inner| matches!(inner.func.as_name(), Some("range")))
+            }),
+            _ => false,
+        },
+        _ => false,
+    }
+}

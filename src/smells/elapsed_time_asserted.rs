@@ -1,0 +1,176 @@
+//! # FD402 elapsed-time-asserted
+//!
+//! ## What it detects
+//! An assertion that something took less than a fixed time, or that a time is within a fixed distance of now.
+//!
+//! ## Why it makes tests unstable
+//! How long code takes is decided by the machine, its load, its garbage collector and its neighbours. The bound holds
+//! on the author's desk and breaks in the pipeline.
+//!
+//! ## Example
+//! ```python
+//! start = time.time()
+//! resolve(graph)
+//! assert time.time() - start < 0.5
+//! ```
+//!
+//! ## Use instead
+//! Assert what was done (calls counted, order of events), move the clock by hand (`time-machine`, a fake timer passed
+//! in), and leave speed to a benchmark such as `pytest-benchmark`. A bound against hanging can be a minute.
+//! ```python
+//! resolve(graph)
+//! assert graph.lookups == 3
+//! ```
+//!
+//! ## Known false positives
+//! A bound so wide that only a hang exceeds it; from a minute on nothing is reported.
+
+use super::comparison::{Comparison, Operator, comparisons};
+use super::flow::{self, Sources};
+use super::words::is_clock;
+use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::{Expr, ExprKind};
+use crate::python::sites::AssertSite;
+
+pub(super) struct ElapsedTimeAsserted;
+
+impl Rule for ElapsedTimeAsserted {
+    fn code(&self) -> &'static str {
+        "FD402"
+    }
+
+    fn name(&self) -> &'static str {
+        "elapsed-time-asserted"
+    }
+
+    fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
+        if test.mocks.time {
+            return;
+        }
+        for at in test.reach.iter().filter(|at| at.role != Role::Teardown) {
+            let wanted = |path: &str| {
+                (is_clock(path) || is_loop_clock(path) || is_timer(path)) && !test.mocks.covers(path)
+            };
+            let Some(clocks) = Sources::of(at, wanted) else { continue };
+            for assert in &at.sites.asserts {
+                for pair in comparisons(assert) {
+                    let Some((measured, seconds)) = bounded(test, at, assert, &clocks, &pair) else {
+                        continue;
+                    };
+                    if seconds >= 60.0 {
+                        continue;
+                    }
+                    let severity = match seconds {
+                        _ if seconds <= 2.0 => Severity::High,
+                        _ if seconds <= 10.0 => Severity::Medium,
+                        _ => Severity::Low,
+                    };
+                    let bound = match pair.operator {
+                        Operator::Almost => format!("a tolerance of {seconds} s"),
+                        _ => format!("the bound of {seconds} s"),
+                    };
+                    report.add(
+                        at,
+                        Smell {
+                            span: assert.span,
+                            severity,
+                            confidence: if seconds <= 2.0 { 0.9 } else { 0.7 },
+                            message: format!(
+                                "`{}` is real time; a loaded machine exceeds {bound} though the code is right",
+                                test.text(at, measured)
+                            ),
+                            help: "assert what was done and not how fast, move the clock with time-machine or freezegun, or \
+                                   leave speed to pytest-benchmark"
+                                .to_owned(),
+                        },
+                    );
+                }
+            }
+        }
+    }
+}
+
+fn is_loop_clock(path: &str) -> bool {
+    matches!(
+        path,
+        "asyncio.get_event_loop().time"
+            | "asyncio.get_running_loop().time"
+            | "@event_loop.time"
+            | "anyio.current_time"
+    )
+}
+
+/// Calls that measure by themselves.
+fn is_timer(path: &str) -> bool {
+    matches!(path, "timeit.timeit" | "timeit.repeat")
+}
+
+/// What is measured and its upper bound in seconds, if the comparison is such.
+fn bounded<'a>(
+    test: &Context<'a, '_>,
+    at: &Reached<'a, '_>,
+    assert: &AssertSite<'a>,
+    clocks: &Sources<'a, '_>,
+    pair: &Comparison<'a>,
+) -> Option<(&'a Expr, f64)> {
+    let order = assert.at.order;
+    let number = |expr: &'a Expr| flow::seconds(test, at, expr, order);
+    match pair.operator {
+        Operator::Less => {
+            let seconds = number(pair.right)?;
+            is_duration(at, clocks, pair.left, order, false).then_some((pair.left, seconds))
+        }
+        Operator::Almost => {
+            let measured = [pair.left, pair.right]
+                .into_iter()
+                .find(|side| is_duration(at, clocks, side, order, true))?;
+            let call = pair.tolerance?;
+            let places = |places: f64| 0.5 * 10f64.powf(-places);
+            let seconds =
+                ["delta", "abs", "atol"].iter().find_map(|name| call.keyword(name)).and_then(number);
+            let relative = ["rel", "rtol"].iter().find_map(|name| call.keyword(name)).and_then(number);
+            let other = if std::ptr::eq(measured, pair.left) { pair.right } else { pair.left };
+            let size = number(other).unwrap_or(1.0).abs();
+            let seconds = seconds
+                .or(relative.map(|relative| relative * size))
+                .or_else(|| call.argument(2, "places").and_then(number).map(places))
+                .unwrap_or(1e-6);
+            Some((measured, seconds))
+        }
+        _ => None,
+    }
+}
+
+/// Whether an expression is the time since a clock reading (or, within `abs`, the time between one and anything),
+/// itself or behind a name. Time that is left, `expiry - now`, only shrinks on a slow machine.
+fn is_duration<'a>(
+    at: &Reached<'a, '_>,
+    clocks: &Sources<'a, '_>,
+    expr: &'a Expr,
+    order: u32,
+    absolute: bool,
+) -> bool {
+    let deeper = |expr: &'a Expr| is_duration(at, clocks, expr, order, absolute);
+    match &expr.kind {
+        ExprKind::Binary { left, op, right } if &**op == "-" => {
+            clocks.behind(left, order).is_some() || (absolute && clocks.behind(right, order).is_some())
+        }
+        ExprKind::Binary { left, op, right } if matches!(&**op, "*" | "+") => deeper(left) || deeper(right),
+        ExprKind::Binary { left, op, .. } if &**op == "/" => deeper(left),
+        ExprKind::Name(name) => {
+            let value = at.sites.value_of(name, order).filter(|value| value.span.end < expr.span.start);
+            value.is_some_and(deeper)
+        }
+        ExprKind::Attribute { value, .. } => deeper(value),
+        ExprKind::Call(call) => match &call.func.kind {
+            ExprKind::Name(name) if matches!(&**name, "abs" | "round" | "float" | "int") => {
+                call.args.iter().any(|arg| is_duration(at, clocks, arg, order, absolute || &**name == "abs"))
+            }
+            ExprKind::Attribute { value, attr } if &**attr == "total_seconds" => deeper(value),
+            _ => {
+                clocks.inside(expr).is_some_and(|(site, path)| site.expr.span == expr.span && is_timer(path))
+            }
+        },
+        _ => false,
+    }
+}

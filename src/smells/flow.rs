@@ -1,0 +1,123 @@
+//! Where a value comes from, within one function: which expressions carry the result of certain calls, and what
+//! constant a name stands for.
+
+use super::context::{Context, Reached};
+use crate::python::ast::*;
+use crate::python::sites::CallSite;
+
+/// The calls of one function that a rule follows, and what is derived from them.
+pub(super) struct Sources<'a, 'v> {
+    reached: &'v Reached<'a, 'v>,
+    calls: Vec<(&'v CallSite<'a>, &'v str)>,
+}
+
+impl<'a, 'v> Sources<'a, 'v> {
+    /// The calls in `reached` whose path satisfies `wanted`; nothing where there is none.
+    pub(super) fn of(reached: &'v Reached<'a, 'v>, wanted: impl Fn(&str) -> bool) -> Option<Sources<'a, 'v>> {
+        let calls: Vec<_> = reached
+            .sites
+            .calls
+            .iter()
+            .zip(&reached.paths)
+            .filter(|(_, path)| wanted(path))
+            .map(|(site, path)| (site, &**path))
+            .collect();
+        (!calls.is_empty()).then_some(Sources { reached, calls })
+    }
+
+    /// The first followed call that stands in `expr` itself.
+    pub(super) fn inside(&self, expr: &Expr) -> Option<(&'v CallSite<'a>, &'v str)> {
+        let within = |span: Span| expr.span.start <= span.start && span.end <= expr.span.end;
+        self.calls.iter().copied().find(|(site, _)| within(site.expr.span))
+    }
+
+    /// The followed call that `expr` carries, itself or through the names in it, as they stand at `order`.
+    pub(super) fn behind(&self, expr: &'a Expr, order: u32) -> Option<(&'v CallSite<'a>, &'v str)> {
+        self.behind_at(expr, order, 0)
+    }
+
+    fn behind_at(&self, expr: &'a Expr, order: u32, depth: u8) -> Option<(&'v CallSite<'a>, &'v str)> {
+        if let Some(found) = self.inside(expr) {
+            return Some(found);
+        }
+        if depth > 3 {
+            return None;
+        }
+        let mut names = vec![];
+        names_in(expr, &mut names);
+        names.into_iter().find_map(|name| {
+            let value = self.reached.sites.value_of(name, order)?;
+            self.behind_at(value, order, depth + 1)
+        })
+    }
+}
+
+/// The names in an expression, without those that are only called or only stand before a dot of a call.
+fn names_in<'a>(expr: &'a Expr, out: &mut Vec<&'a str>) {
+    match &expr.kind {
+        ExprKind::Name(name) => out.push(name),
+        _ => expr.children().into_iter().for_each(|child| names_in(child, out)),
+    }
+}
+
+/// The expression that a name stands for at `order`: a local's value, else a variable of the module.
+pub(super) fn resolved<'a>(
+    test: &Context<'a, '_>,
+    at: &Reached<'a, '_>,
+    expr: &'a Expr,
+    order: u32,
+) -> &'a Expr {
+    let Some(name) = expr.as_name() else { return expr };
+    if let Some(value) = at.sites.value_of(name, order) {
+        return value;
+    }
+    if at.sites.locals.contains_key(name) {
+        return expr;
+    }
+    test.analysis.view(at.function.module).globals.get(name).and_then(|global| global.value).unwrap_or(expr)
+}
+
+/// The number that an expression stands for, also through a name and through `timedelta`, in seconds.
+pub(super) fn seconds<'a>(
+    test: &Context<'a, '_>,
+    at: &Reached<'a, '_>,
+    expr: &'a Expr,
+    order: u32,
+) -> Option<f64> {
+    let value = resolved(test, at, expr, order);
+    if let Some(number) = value.as_number() {
+        return Some(number);
+    }
+    let call = value.as_call()?;
+    let name = match &call.func.kind {
+        ExprKind::Name(name) => name,
+        ExprKind::Attribute { attr, .. } => attr,
+        _ => return None,
+    };
+    if &**name != "timedelta" {
+        return None;
+    }
+    let units = [
+        ("days", 86_400.0),
+        ("seconds", 1.0),
+        ("microseconds", 1e-6),
+        ("milliseconds", 1e-3),
+        ("minutes", 60.0),
+        ("hours", 3_600.0),
+        ("weeks", 604_800.0),
+    ];
+    let mut total = 0.0;
+    for (argument, (_, unit)) in call.args.iter().zip(units) {
+        total += argument.as_number()? * unit;
+    }
+    for (name, argument) in &call.keywords {
+        let (_, unit) = units.iter().find(|(known, _)| name.as_deref() == Some(known))?;
+        total += argument.as_number()? * unit;
+    }
+    Some(total)
+}
+
+/// Whether `name` is read in an expression.
+pub(super) fn mentions(expr: &Expr, name: &str) -> bool {
+    expr.any(&mut |part| part.as_name() == Some(name))
+}

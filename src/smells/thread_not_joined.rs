@@ -1,0 +1,94 @@
+//! # FD201 thread-not-joined
+//!
+//! ## What it detects
+//! A thread or process that a test, its set-up or a helper starts, while nothing in test or teardown joins one.
+//!
+//! ## Why it makes tests unstable
+//! The thread outlives the test. What it still does falls into the next test, its exception goes unseen, and an
+//! assertion can come before its work is done.
+//!
+//! ## Example
+//! ```python
+//! worker = threading.Thread(target=fill, args=(cache,))
+//! worker.start()
+//! ```
+//!
+//! ## Use instead
+//! Join it before the assertions, with a limit, or let a `with ThreadPoolExecutor()` block do so.
+//! ```python
+//! worker.start()
+//! worker.join(timeout=30)
+//! assert not worker.is_alive()
+//! ```
+//!
+//! ## Known false positives
+//! A thread that another object stops and joins. Daemon threads are reported with a lower severity.
+
+use super::words::last;
+use super::{Context, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::{Call, Expr, ExprKind};
+use crate::python::sites::Use;
+
+pub(super) struct ThreadNotJoined;
+
+impl Rule for ThreadNotJoined {
+    fn code(&self) -> &'static str {
+        "FD201"
+    }
+
+    fn name(&self) -> &'static str {
+        "thread-not-joined"
+    }
+
+    fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
+        let made: Vec<_> =
+            test.calls().filter(|(at, _, path)| makes(path).is_some() && at.role != Role::Teardown).collect();
+        if made.is_empty() || test.calls().any(|(_, site, path)| ends_threads(path, site.call)) {
+            return;
+        }
+        let starts = test.calls().any(|(_, _, path)| last(path) == "start");
+        for (at, site, path) in made {
+            let Some(what) = makes(path) else { continue };
+            let handed_on = matches!(site.used, Use::Argument(_) | Use::Returned | Use::With);
+            if !starts || handed_on || test.mocks.covers(path) || test.mocks.covers("start") {
+                continue;
+            }
+            let daemon = site.call.keyword("daemon").is_some_and(|value| value.is_true())
+                || at
+                    .sites
+                    .writes
+                    .iter()
+                    .any(|write| write.path.ends_with(".daemon") || write.path.ends_with("daemon"))
+                || test.calls().any(|(_, _, path)| last(path) == "setDaemon");
+            let kind = if daemon { format!("daemon {what}") } else { what.to_owned() };
+            report.add(
+                at,
+                Smell {
+                    span: site.expr.span,
+                    severity: if daemon || site.at.in_nested { Severity::Medium } else { Severity::High },
+                    confidence: if daemon { 0.7 } else { 0.85 },
+                    message: format!(
+                        "this {kind} is started and never joined, so it runs on beside the assertions and into later tests"
+                    ),
+                    help: format!("join the {what} with a limit before the assertions (and in teardown), or use `with ThreadPoolExecutor()`"),
+                },
+            );
+        }
+    }
+}
+
+fn makes(path: &str) -> Option<&'static str> {
+    match path {
+        "threading.Thread" => Some("thread"),
+        "multiprocessing.Process" | "multiprocessing.get_context().Process" => Some("process"),
+        _ => None,
+    }
+}
+
+/// A join of a thread, or what ends a process, called or handed to a cleanup.
+fn ends_threads(path: &str, call: &Call) -> bool {
+    const ENDS: [&str; 5] = ["terminate", "kill", "joinall", "join_all", "join_thread"];
+    let joins = last(path) == "join" && !path.starts_with("str()") && !path.starts_with("os.path");
+    let handed = |argument: &Expr| matches!(&argument.kind, ExprKind::Attribute { attr, .. } if &**attr == "join" || ENDS.contains(&&**attr));
+    joins || ENDS.contains(&last(path)) || call.args.iter().any(handed)
+}

@@ -1,0 +1,167 @@
+//! # FD203 unguarded-shared-write
+//!
+//! ## What it detects
+//! A function that a test runs in several threads at once and that reads, changes and writes back a shared value
+//! (`total += 1`, `counts[key] = counts[key] + 1`) without a lock.
+//!
+//! ## Why it makes tests unstable
+//! Between reading and writing another thread can write, and its change is lost. The sum is right most of the time.
+//!
+//! ## Example
+//! ```python
+//! def work():
+//!     nonlocal hits
+//!     hits += 1
+//!
+//! threads = [threading.Thread(target=work) for _ in range(10)]
+//! ```
+//!
+//! ## Use instead
+//! A lock around the change, one result for each thread, or a `queue.Queue`; `list.append` and `next(itertools.count())`
+//! are safe in CPython.
+//! ```python
+//! with lock:
+//!     hits += 1
+//! ```
+//!
+//! ## Known false positives
+//! Threads that something else keeps from running at once. Changes inside any `with` block are not reported.
+
+use super::words::last;
+use super::{Context, Reached, Report, Rule, Severity, Smell};
+use crate::python::any_expression;
+use crate::python::ast::*;
+use crate::python::for_each_statement;
+use crate::python::sites::{CallSite, WriteKind, WriteSite};
+
+pub(super) struct UnguardedSharedWrite;
+
+impl Rule for UnguardedSharedWrite {
+    fn code(&self) -> &'static str {
+        "FD203"
+    }
+
+    fn name(&self) -> &'static str {
+        "unguarded-shared-write"
+    }
+
+    fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
+        for at in &test.reach {
+            for (name, call) in workers(at) {
+                let Some(worker) = nested(&at.function.function.body, name) else { continue };
+                for write in at.sites.writes.iter().filter(|write| is_unguarded(test, at, worker, write)) {
+                    report.add(
+                        at,
+                        Smell {
+                            span: write.span,
+                            severity: Severity::High,
+                            confidence: 0.85,
+                            message: format!(
+                                "`{}` is read and written back by several threads at once (`{}` runs `{name}` in each) and \
+                                 nothing guards it, so changes get lost",
+                                test.text(at, write.target),
+                                test.text(at, &call.call.func)
+                            ),
+                            help: "put a threading.Lock around it, give each thread its own result, or collect through a \
+                                   queue.Queue"
+                                .to_owned(),
+                        },
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// The functions, by name, that run in more than one thread, with the call that hands them over.
+pub(super) fn workers<'a, 'v>(at: &Reached<'a, 'v>) -> Vec<(&'a str, &'v CallSite<'a>)> {
+    let mut found: Vec<(&'a str, &'v CallSite<'a>)> = vec![];
+    let mut out: Vec<(&'a str, &'v CallSite<'a>)> = vec![];
+    for (site, path) in at.sites.calls.iter().zip(&at.paths) {
+        let is_pool = path.contains("PoolExecutor()") || path.contains("ThreadPool()");
+        let (target, many) = match last(path) {
+            "Thread" if path.starts_with("threading.") => (site.call.keyword("target"), false),
+            "submit" if is_pool => (site.call.args.first(), false),
+            "map" | "imap" | "imap_unordered" | "starmap" if is_pool => (site.call.args.first(), true),
+            "to_thread" if path.starts_with("asyncio.") => (site.call.args.first(), false),
+            _ => continue,
+        };
+        let Some(name) = target.and_then(|target| target.as_name()) else { continue };
+        let again = found.iter().any(|(known, _)| *known == name);
+        if (many || again || site.at.loops > 0) && !out.iter().any(|(known, _)| *known == name) {
+            out.push((name, site));
+        }
+        found.push((name, site));
+    }
+    out
+}
+
+/// The function of this name that is defined within a body.
+pub(super) fn nested<'a>(body: &'a [Stmt], name: &str) -> Option<&'a Function> {
+    let mut found = None;
+    for_each_statement(body, &mut |stmt| {
+        if let StmtKind::Function(function) = &stmt.kind
+            && *function.name == *name
+        {
+            found = Some(&**function);
+        }
+    });
+    found
+}
+
+fn is_unguarded(
+    test: &Context<'_, '_>,
+    at: &Reached<'_, '_>,
+    worker: &Function,
+    write: &WriteSite<'_>,
+) -> bool {
+    let inside = worker.span.start <= write.span.start && write.span.end <= worker.span.end;
+    if !inside || at.sites.enclosing_withs(write.at).count() > outer_withs(at, worker) {
+        return false;
+    }
+    let target = test.text(at, write.target);
+    let reads_back = match write.kind {
+        WriteKind::Augmented => true,
+        WriteKind::Assign => write.value.is_some_and(|value| {
+            matches!(value.kind, ExprKind::Binary { .. })
+                && value.any(&mut |part| part.span != write.target.span && test.text(at, part) == target)
+        }),
+        _ => false,
+    };
+    // what belongs to the thread alone is no concern
+    let root = root_name(write.target);
+    let own = worker.params.iter().any(|param| root == Some(&*param.name)) || binds(worker, root, write);
+    let locks = any_expression(
+        &worker.body,
+        &mut |expr| matches!(&expr.kind, ExprKind::Attribute { attr, .. } if &**attr == "acquire"),
+    );
+    reads_back && !own && !locks
+}
+
+fn outer_withs(at: &Reached<'_, '_>, worker: &Function) -> usize {
+    let inside = |span: Span| worker.span.start <= span.start && span.end <= worker.span.end;
+    let first = at.sites.writes.iter().find(|write| inside(write.span));
+    first.map_or(0, |write| at.sites.enclosing_withs(write.at).filter(|with| !inside(with.expr.span)).count())
+}
+
+fn root_name(expr: &Expr) -> Option<&str> {
+    match &expr.kind {
+        ExprKind::Name(name) => Some(name),
+        ExprKind::Attribute { value, .. } | ExprKind::Subscript { value, .. } => root_name(value),
+        _ => None,
+    }
+}
+
+/// Whether the worker itself makes the object whose part it changes.
+fn binds(worker: &Function, root: Option<&str>, write: &WriteSite<'_>) -> bool {
+    if write.target.as_name().is_some() {
+        return false;
+    }
+    let mut bound = false;
+    for_each_statement(&worker.body, &mut |stmt| match &stmt.kind {
+        StmtKind::Assign { targets, .. } => bound |= targets.iter().any(|target| target.as_name() == root),
+        StmtKind::For { target, .. } => bound |= target.as_name() == root,
+        _ => {}
+    });
+    bound && root.is_some()
+}

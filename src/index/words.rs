@@ -84,7 +84,11 @@ fn parts(identifier: &str) -> Vec<String> {
 /// Both sides pass through here, so the stem need not be a word.
 pub fn stem(word: &str) -> String {
     // "timing" is about waiting, "time" about clocks
-    if word == "timing" || !word.is_ascii() || word.len() < 4 || word.bytes().any(|byte| byte.is_ascii_digit()) {
+    if word == "timing"
+        || !word.is_ascii()
+        || word.len() < 4
+        || word.bytes().any(|byte| byte.is_ascii_digit())
+    {
         return word.to_string();
     }
     let mut stem = singular(word);

@@ -297,7 +297,9 @@ impl<'a> Collector<'a, '_> {
             StmtKind::Assign { targets, value, .. } => self.assign(stmt, targets, value.as_ref()),
             StmtKind::AugAssign { target, value, .. } => {
                 self.value(value, Use::Other);
-                self.forget(target);
+                if let Some(name) = target.as_name() {
+                    self.sites.bindings.push(Binding { name, value: None, is_whole: false, at: self.at });
+                }
                 self.write(target, WriteKind::Augmented, Some(value), stmt.span);
             }
             StmtKind::Assert { test, message } => {

@@ -47,19 +47,27 @@ fn a_file_that_cannot_be_read_is_listed_and_the_rest_is_done() {
 #[test]
 fn files_that_are_not_python_text() {
     let suite = Suite::new();
-    suite.file("tests/test_broken.py", "def test_before():\n    pass\n\ndef test_(:\n\ndef test_after():\n    pass\n");
+    suite.file(
+        "tests/test_broken.py",
+        "def test_before():\n    pass\n\ndef test_(:\n\ndef test_after():\n    pass\n",
+    );
     suite.file("tests/test_latin.py", b"def test_umlaut():\n    assert '\xe4'\n");
     suite.file("tests/test_coded.py", b"# -*- coding: latin-1 -*-\ndef test_coded():\n    assert '\xe4'\n");
     suite.file("tests/test_binary.py", b"\x7fELF\x00\x01\x02");
     let scan = suite.json(&["scan", ".", "--format", "json"]);
     let error = |file: &str| {
         let errors = scan["errors"].as_array().unwrap();
-        errors.iter().find(|error| error["file"] == file).unwrap_or_else(|| panic!("no error for {file}: {errors:?}")).clone()
+        errors
+            .iter()
+            .find(|error| error["file"] == file)
+            .unwrap_or_else(|| panic!("no error for {file}: {errors:?}"))
+            .clone()
     };
     assert_eq!(error("tests/test_broken.py")["line"], 4);
     assert!(error("tests/test_latin.py")["message"].as_str().unwrap().contains("not UTF-8 (line 2)"));
     assert!(error("tests/test_binary.py")["message"].as_str().unwrap().contains("null bytes"));
-    let ids: Vec<_> = scan["tests"].as_array().unwrap().iter().map(|test| test["id"].as_str().unwrap()).collect();
+    let ids: Vec<_> =
+        scan["tests"].as_array().unwrap().iter().map(|test| test["id"].as_str().unwrap()).collect();
     assert!(ids.contains(&"tests/test_broken.py::test_before"), "{ids:?}");
     assert!(ids.contains(&"tests/test_coded.py::test_coded"), "{ids:?}");
     assert_eq!(ids.len(), 12 + ids.iter().filter(|id| id.contains("broken") || id.contains("coded")).count());
@@ -77,13 +85,24 @@ fn a_file_of_fifty_thousand_lines() {
 #[test]
 fn deep_and_wide_input_is_harmless() {
     let suite = Suite::new();
-    suite.file("tests/test_deep.py", format!("def test_deep():\n    x = {}{}\n", "[".repeat(10_000), "]".repeat(10_000)));
+    suite.file(
+        "tests/test_deep.py",
+        format!("def test_deep():\n    x = {}{}\n", "[".repeat(10_000), "]".repeat(10_000)),
+    );
     suite.file("tests/test_wide.py", format!("def test_wide():\n    x = '{}'\n", "a".repeat(1 << 20)));
-    suite.file("tests/test_crlf.py", "\u{feff}import time\r\n\r\ndef test_crlf():\r\n\ttime.sleep(1)\r\n\tassert work()\r\n\x0c\r\n");
+    suite.file(
+        "tests/test_crlf.py",
+        "\u{feff}import time\r\n\r\ndef test_crlf():\r\n\ttime.sleep(1)\r\n\tassert work()\r\n\x0c\r\n",
+    );
     std::os::unix::fs::symlink(suite.path().join("tests"), suite.path().join("tests/loop")).unwrap();
     let scan = suite.json(&["scan", ".", "--format", "json"]);
     assert_eq!(scan["summary"]["tests"], 15);
-    let crlf = scan["tests"].as_array().unwrap().iter().find(|test| test["id"] == "tests/test_crlf.py::test_crlf").unwrap();
+    let crlf = scan["tests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|test| test["id"] == "tests/test_crlf.py::test_crlf")
+        .unwrap();
     assert_eq!(crlf["findings"][0]["line"], 4);
 }
 
@@ -110,7 +129,8 @@ fn a_store_that_is_not_there_or_held() {
         .spawn()
         .unwrap();
     let mut first = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(server.stderr.as_mut().unwrap()), &mut first).unwrap();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(server.stderr.as_mut().unwrap()), &mut first)
+        .unwrap();
     assert!(first.contains("serving"), "{first}");
     fails(&suite, &["index", "."], &["in use by another process", &server.id().to_string(), "--store"]);
     server.kill().unwrap();
@@ -122,7 +142,11 @@ fn a_store_that_is_not_there_or_held() {
 #[test]
 fn models_that_do_not_fit() {
     let suite = Suite::new();
-    fails(&suite, &["scan", ".", "--risk-model", "nowhere.json"], &["nowhere.json cannot be read", "--risk-model"]);
+    fails(
+        &suite,
+        &["scan", ".", "--risk-model", "nowhere.json"],
+        &["nowhere.json cannot be read", "--risk-model"],
+    );
     suite.file("old.json", r#"{"feature_schema": "fd41-0"}"#);
     fails(&suite, &["scan", ".", "--risk-model", "old.json"], &["'fd41-0'", "flakydetector train"]);
     suite.file("broken.json", "{");

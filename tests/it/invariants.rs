@@ -26,7 +26,8 @@ fn names(text: &str, library: &str) -> bool {
     text.lines().map(str::trim_start).filter(|line| !line.starts_with("//")).any(|line| {
         line.match_indices(library).any(|(at, _)| {
             let before = line[..at].chars().next_back();
-            line[at + library.len()..].starts_with("::") && !before.is_some_and(|c| c.is_alphanumeric() || c == '_')
+            line[at + library.len()..].starts_with("::")
+                && !before.is_some_and(|c| c.is_alphanumeric() || c == '_')
         })
     })
 }

@@ -38,7 +38,11 @@ impl Server {
             .unwrap();
         let mut line = String::new();
         BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let address = line.split("http://").nth(1).and_then(|rest| rest.split(' ').next()).unwrap_or_else(|| panic!("{line}"));
+        let address = line
+            .split("http://")
+            .nth(1)
+            .and_then(|rest| rest.split(' ').next())
+            .unwrap_or_else(|| panic!("{line}"));
         Server { address: address.to_owned(), child, _suite: suite }
     }
 
@@ -47,7 +51,11 @@ impl Server {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let body = body.map(Value::to_string).unwrap_or_default();
         let extra: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
-        let host = if extra.to_lowercase().contains("host:") { String::new() } else { format!("Host: {}\r\n", self.address) };
+        let host = if extra.to_lowercase().contains("host:") {
+            String::new()
+        } else {
+            format!("Host: {}\r\n", self.address)
+        };
         write!(
             stream,
             "{method} {path} HTTP/1.0\r\n{host}Content-Type: application/json\r\nContent-Length: {}\r\n{extra}\r\n{body}",
@@ -90,18 +98,23 @@ fn events(body: &str) -> Vec<(String, Value)> {
 #[test]
 fn the_api_answers_as_described() {
     let server = Server::start();
-    let found = server.post("/api/v1/search", &json!({"query": "similar async Redis flakes", "limit": 3})).json();
+    let found =
+        server.post("/api/v1/search", &json!({"query": "similar async Redis flakes", "limit": 3})).json();
     assert_eq!(found["facets"]["async"], true);
     assert_eq!(found["hits"].as_array().unwrap().len(), 3);
     let none = json!({"query": "flakes", "filters": {"causes": ["time"], "repos": ["other/repo"]}});
     assert_eq!(server.post("/api/v1/search", &none).json()["hits"], json!([]));
 
     let first = server.get("/api/v1/tests?limit=8").json();
-    let second = server.get(&format!("/api/v1/tests?limit=8&cursor={}", first["next_cursor"].as_str().unwrap())).json();
+    let second = server
+        .get(&format!("/api/v1/tests?limit=8&cursor={}", first["next_cursor"].as_str().unwrap()))
+        .json();
     assert_eq!(first["tests"].as_array().unwrap().len() + second["tests"].as_array().unwrap().len(), 12);
     assert_eq!(second["next_cursor"], Value::Null);
     let filtered = server.get("/api/v1/tests?cause=shared-state,async-wait&team=acme/storage").json();
-    assert!(filtered["tests"].as_array().unwrap().iter().all(|test| test["teams"] == json!(["acme/storage"])));
+    assert!(
+        filtered["tests"].as_array().unwrap().iter().all(|test| test["teams"] == json!(["acme/storage"]))
+    );
 
     let id = "tests%2Fcache%2Ftest_expiry.py%3A%3ATestExpiry%3A%3Atest_key_expires";
     let test = server.get(&format!("/api/v1/tests/{id}")).json();
@@ -121,14 +134,22 @@ fn the_api_answers_as_described() {
     let patterns = server.get("/api/v1/patterns").json();
     assert_eq!(patterns["tests"], 12);
     assert_eq!(server.get("/api/v1/teams").json()["teams"], json!(["acme/platform", "acme/storage"]));
-    assert!(server.get("/api/v1/rules/FD101").json()["markdown"].as_str().unwrap().contains("## Use instead"));
+    assert!(
+        server.get("/api/v1/rules/FD101").json()["markdown"].as_str().unwrap().contains("## Use instead")
+    );
 
-    let scanned = server.post("/api/v1/scan", &json!({"source": "import time\n\ndef test_a():\n    time.sleep(1)\n    assert work()\n"}));
+    let scanned = server.post(
+        "/api/v1/scan",
+        &json!({"source": "import time\n\ndef test_a():\n    time.sleep(1)\n    assert work()\n"}),
+    );
     assert_eq!(scanned.json()["tests"][0]["findings"][0]["code"], "FD101");
 
     let chat = server.post("/api/v1/chat", &json!({"question": "which Redis tests sleep?"}));
     let chat = self::events(&chat.body);
-    assert!(chat.last().is_some_and(|(name, data)| name == "done" && !data["sources"].as_array().unwrap().is_empty()));
+    assert!(
+        chat.last()
+            .is_some_and(|(name, data)| name == "done" && !data["sources"].as_array().unwrap().is_empty())
+    );
 }
 
 #[test]
@@ -185,7 +206,9 @@ fn the_page_the_description_and_the_signs_of_life() {
     let server = Server::start();
     let api = server.get("/api/openapi.json").json();
     assert!(api["openapi"].as_str().unwrap().starts_with("3.1"));
-    for path in ["/search", "/scan", "/index", "/chat", "/patterns", "/teams", "/tests", "/tests/{id}/explanation"] {
+    for path in
+        ["/search", "/scan", "/index", "/chat", "/patterns", "/teams", "/tests", "/tests/{id}/explanation"]
+    {
         assert!(api["paths"].get(format!("/api/v1{path}")).is_some(), "{path} is not described");
     }
     assert_eq!(server.get("/healthz").status, 200);

@@ -32,7 +32,13 @@ impl Suite {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_flakydetector"));
         command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
-        for name in ["QDRANT_URL", "OLLAMA_HOST", "FLAKYDETECTOR_LLM_URL", "FLAKYDETECTOR_STORE", "FLAKYDETECTOR_MODEL"] {
+        for name in [
+            "QDRANT_URL",
+            "OLLAMA_HOST",
+            "FLAKYDETECTOR_LLM_URL",
+            "FLAKYDETECTOR_STORE",
+            "FLAKYDETECTOR_MODEL",
+        ] {
             command.env_remove(name);
         }
         command.env("OLLAMA_HOST", "127.0.0.1:9");

@@ -22,7 +22,7 @@ thread_local! {
 }
 
 /// Parses `source` into statements and the places that are not Python.
-pub fn parse(source: &str) -> (Vec<Stmt>, Vec<SyntaxError>) {
+pub(super) fn parse(source: &str) -> (Vec<Stmt>, Vec<SyntaxError>) {
     let tree = PARSER.with_borrow_mut(|slot| {
         let parser = slot.get_or_insert_with(Parser::new);
         parser.set_language(&tree_sitter_python::LANGUAGE.into()).ok()?;

@@ -66,12 +66,13 @@ impl<'a> Analysis<'a> {
 
     fn tests_in(&self, module: usize, body: &'a [Stmt], around: &[&'a Class], out: &mut Vec<TestCase<'a>>) {
         for_each_statement(body, &mut |stmt| match &stmt.kind {
-            StmtKind::Function(function) if around.is_empty() => {
-                if self.project.config.is_test_function(&function.name) && !self.is_fixture(module, function)
-                {
-                    let function = FunctionRef { module, function, class: None };
-                    out.push(self.case(module, function, vec![], vec![], false));
-                }
+            StmtKind::Function(function)
+                if around.is_empty()
+                    && self.project.config.is_test_function(&function.name)
+                    && !self.is_fixture(module, function) =>
+            {
+                let function = FunctionRef { module, function, class: None };
+                out.push(self.case(module, function, vec![], vec![], false));
             }
             StmtKind::Class(class) => self.class_tests(module, class, around, out),
             _ => {}

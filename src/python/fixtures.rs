@@ -66,7 +66,7 @@ const DECORATORS: [&str; 4] =
     ["pytest.fixture", "pytest_asyncio.fixture", "pytest.yield_fixture", "_pytest.fixtures.fixture"];
 
 /// The fixtures that a module defines, at its top and in its classes.
-pub fn collect<'a>(view: &View<'a>) -> Vec<Fixture<'a>> {
+pub(super) fn collect<'a>(view: &View<'a>) -> Vec<Fixture<'a>> {
     let mut out = vec![];
     collect_in(view, &view.module.body, None, &mut out);
     out

@@ -22,7 +22,7 @@ thread_local! {
 }
 
 /// Parses `source` into statements and the places that are not Python.
-pub fn parse(source: &str) -> (Vec<Stmt>, Vec<SyntaxError>) {
+pub(super) fn parse(source: &str) -> (Vec<Stmt>, Vec<SyntaxError>) {
     let tree = PARSER.with_borrow_mut(|slot| {
         let parser = slot.get_or_insert_with(Parser::new);
         parser.set_language(&tree_sitter_python::LANGUAGE.into()).ok()?;
@@ -116,10 +116,8 @@ impl<'s> Lowering<'s> {
             "return_statement" => StmtKind::Return(named(node).first().map(|child| self.expr(*child))),
             "raise_statement" => StmtKind::Raise(self.exprs(node)),
             "delete_statement" => StmtKind::Delete(self.spread(node)),
-            // `nonlocal` names stay locals of the function around
-            "global_statement" => {
-                StmtKind::Global(named(node).into_iter().map(|name| self.text(name).into()).collect())
-            }
+            "global_statement" => StmtKind::Global(self.names(node)),
+            "nonlocal_statement" => StmtKind::Nonlocal(self.names(node)),
             "import_statement" | "import_from_statement" => StmtKind::Import(self.imports(node)),
             "if_statement" => self.if_statement(node)?,
             "for_statement" => StmtKind::For {
@@ -391,6 +389,10 @@ impl<'s> Lowering<'s> {
             Some(inner) => named(node).into_iter().map(|child| inner.expr(child)).collect(),
             None => vec![],
         }
+    }
+
+    fn names(&self, node: Node) -> Vec<Box<str>> {
+        named(node).into_iter().map(|name| self.text(name).into()).collect()
     }
 
     /// The parts of `del a, b`, with or without a list around them.

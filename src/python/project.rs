@@ -234,7 +234,7 @@ pub struct ClassRef<'a> {
 }
 
 /// Which calls of a function lead to functions in the tree: the call's index in [`Sites::calls`] and its target.
-pub type Links<'a> = Vec<(usize, FunctionRef<'a>)>;
+pub(super) type Links<'a> = Vec<(usize, FunctionRef<'a>)>;
 
 /// All modules with their definitions.
 #[derive(Debug)]

@@ -178,6 +178,7 @@ pub fn collect<'a>(
         sites: Sites::default(),
         at: At::default(),
         globals: FxHashSet::default(),
+        nonlocals: FxHashSet::default(),
         imports: FxHashMap::default(),
         awaited: false,
         used: Use::Other,
@@ -241,6 +242,7 @@ struct Collector<'a, 'f> {
     sites: Sites<'a>,
     at: At,
     globals: FxHashSet<&'a str>,
+    nonlocals: FxHashSet<&'a str>,
     imports: FxHashMap<&'a str, &'a str>,
     awaited: bool,
     used: Use<'a>,
@@ -297,7 +299,9 @@ impl<'a> Collector<'a, '_> {
             StmtKind::Assign { targets, value, .. } => self.assign(stmt, targets, value.as_ref()),
             StmtKind::AugAssign { target, value, .. } => {
                 self.value(value, Use::Other);
-                self.forget(target);
+                if let Some(name) = target.as_name() {
+                    self.sites.bindings.push(Binding { name, value: None, is_whole: false, at: self.at });
+                }
                 self.write(target, WriteKind::Augmented, Some(value), stmt.span);
             }
             StmtKind::Assert { test, message } => {
@@ -321,6 +325,7 @@ impl<'a> Collector<'a, '_> {
                 }
             }
             StmtKind::Global(names) => self.globals.extend(names.iter().map(|name| &**name)),
+            StmtKind::Nonlocal(names) => self.nonlocals.extend(names.iter().map(|name| &**name)),
             StmtKind::Import(names) => {
                 for import in names {
                     self.imports.insert(&import.local, &import.path);
@@ -503,6 +508,7 @@ impl<'a> Collector<'a, '_> {
     fn write(&mut self, target: &'a Expr, kind: WriteKind, value: Option<&'a Expr>, span: Span) {
         let (path, is_item) = match &target.kind {
             ExprKind::Name(name) if self.globals.contains(&**name) => (format!("#{name}"), false),
+            ExprKind::Name(name) if self.nonlocals.contains(&**name) => (format!("~{name}"), false),
             ExprKind::Name(_) => return,
             ExprKind::Subscript { value: base, index } => {
                 index.iter().for_each(|part| self.value(part, Use::Other));

@@ -30,12 +30,12 @@ pub struct Place {
 }
 
 /// Names of the inputs in [`Place`], in their order.
-pub const PLACE: [&str; 4] = ["position_in_file", "tests_in_file", "lines", "class_depth"];
+pub(super) const PLACE: [&str; 4] = ["position_in_file", "tests_in_file", "lines", "class_depth"];
 /// How many inputs the model has.
-pub const INPUTS: usize = features::COUNT + PLACE.len();
+pub(super) const INPUTS: usize = features::COUNT + PLACE.len();
 
 /// All inputs of a test, before they are ranked.
-pub fn inputs(test: &ScannedTest) -> [f32; INPUTS] {
+pub(super) fn inputs(test: &ScannedTest) -> [f32; INPUTS] {
     let Place { position, tests_in_file, lines, depth } = test.place;
     let mut out = [0.0; INPUTS];
     out[..features::COUNT].copy_from_slice(&test.assessment.features.0);
@@ -44,7 +44,7 @@ pub fn inputs(test: &ScannedTest) -> [f32; INPUTS] {
 }
 
 /// The names of the inputs, in their order.
-pub fn input_names() -> Vec<&'static str> {
+pub(super) fn input_names() -> Vec<&'static str> {
     features::DEFINITIONS.iter().map(|(name, _)| *name).chain(PLACE).collect()
 }
 
@@ -173,12 +173,12 @@ impl RiskModel {
 }
 
 /// Log-odds ─▶ probability.
-pub fn sigmoid(margin: f32) -> f32 {
+pub(super) fn sigmoid(margin: f32) -> f32 {
     1.0 / (1.0 + (-margin).exp())
 }
 
 /// Each value's rank among the rows, from 0 to 1, ties in the middle; row after row.
-pub fn ranks(rows: &[[f32; INPUTS]]) -> Vec<f32> {
+pub(super) fn ranks(rows: &[[f32; INPUTS]]) -> Vec<f32> {
     let mut out = vec![0.0; rows.len() * INPUTS];
     let mut order: Vec<usize> = (0..rows.len()).collect();
     for column in 0..INPUTS {
@@ -198,7 +198,7 @@ pub fn ranks(rows: &[[f32; INPUTS]]) -> Vec<f32> {
 }
 
 /// 33 quantiles of each input.
-pub fn quantiles(rows: &[[f32; INPUTS]]) -> Vec<Vec<f32>> {
+pub(super) fn quantiles(rows: &[[f32; INPUTS]]) -> Vec<Vec<f32>> {
     (0..INPUTS)
         .map(|column| {
             let mut values: Vec<f32> = rows.iter().map(|row| row[column]).collect();

@@ -200,10 +200,10 @@ impl<'a, 'v> Context<'a, 'v> {
             }
         } else if path.starts_with('@') {
             let (name, tail) = split(1);
-            if let Some(found) = self.fixtures.iter().find(|found| found.fixture.name == name) {
-                if let Some(gives) = &found.fixture.gives {
-                    return Cow::Owned(format!("{}{tail}", self.expand(gives, found.module, depth + 1)));
-                }
+            if let Some(found) = self.fixtures.iter().find(|found| found.fixture.name == name)
+                && let Some(gives) = &found.fixture.gives
+            {
+                return Cow::Owned(format!("{}{tail}", self.expand(gives, found.module, depth + 1)));
             }
         } else if path.starts_with(':') {
             let (name, tail) = split(1);

@@ -221,8 +221,7 @@ fn is_undone(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>, 
         || test.calls().any(|(other, call, path)| {
             let same = std::ptr::eq(other.function.function, at.function.function);
             let later = is_cleanup(other, call.at) || (same && call.at.order > site.at.order);
-            (path == undo && later)
-                || (later && says_restore(last(path)))
+            later && (path == undo || says_restore(last(path)))
                 || (registers_cleanup(path)
                     && call.call.args.iter().any(|argument| {
                         let text = test.text(other, argument);

@@ -97,9 +97,8 @@ impl Mocks {
         let first = |call: &Call| call.args.first().and_then(|arg| arg.as_str()).map(str::to_owned);
         let Some(call) = call else { return };
         if path.ends_with("patch.object") || path.ends_with("setattr") || path.ends_with("patch.multiple") {
-            match call.args.as_slice() {
-                [_, name, ..] => self.targets.extend(name.as_str().map(str::to_owned)),
-                _ => {}
+            if let [_, name, ..] = call.args.as_slice() {
+                self.targets.extend(name.as_str().map(str::to_owned))
             }
             if path.ends_with("setattr") || path.ends_with("patch.multiple") {
                 self.targets.extend(first(call).filter(|target| target.contains('.')));

@@ -102,11 +102,16 @@ fn puts_back(write: &WriteSite<'_>) -> bool {
 }
 
 fn is_saved(value: &Expr) -> bool {
-    match &value.kind {
-        ExprKind::Name(_) | ExprKind::Attribute { .. } | ExprKind::Subscript { .. } => true,
-        ExprKind::None | ExprKind::Bool(_) | ExprKind::Number { .. } | ExprKind::Str { .. } => true,
-        _ => false,
-    }
+    matches!(
+        value.kind,
+        ExprKind::Name(_)
+            | ExprKind::Attribute { .. }
+            | ExprKind::Subscript { .. }
+            | ExprKind::None
+            | ExprKind::Bool(_)
+            | ExprKind::Number { .. }
+            | ExprKind::Str { .. }
+    )
 }
 
 /// `setattr(app, "fetch", before)`, `importlib.reload(app)`, `registry.reset()`

@@ -103,7 +103,7 @@ fn statistic(sites: &Sites<'_>, expr: &Expr, order: u32) -> bool {
     };
     computes(expr)
         || expr.any(&mut |part| {
-            part.as_name().and_then(|name| sites.bound(name, order)).is_some_and(|value| computes(value))
+            part.as_name().and_then(|name| sites.bound(name, order)).is_some_and(&computes)
         })
 }
 

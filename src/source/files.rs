@@ -60,6 +60,8 @@ pub fn discover(paths: &[PathBuf], root: &Path, config: &PytestConfig) -> Result
     let mut out = Discovered::default();
     let mut wanted: Vec<PathBuf> = vec![];
     for path in paths {
+        // one file has one name, however it is reached
+        let path = &std::path::absolute(path).unwrap_or_else(|_| path.clone());
         let found = std::fs::metadata(path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => SourceError::Missing(path.clone()),
             _ => SourceError::Unreadable { path: path.clone(), reason: error.to_string() },

@@ -50,8 +50,9 @@ fn scan_finds_every_test_and_says_why() {
         .clone();
     assert_eq!((finding["line"].as_u64(), finding["column"].as_u64()), (Some(12), Some(14)));
     let helped = test("tests/cache/test_expiry.py::TestExpiry::test_key_expires_through_a_helper");
-    let via = helped["findings"].as_array().unwrap().iter().find_map(|found| found["via"].as_str()).unwrap();
-    assert_eq!(via, "wait_for_expiry, tests/conftest.py:15");
+    let ways: Vec<_> =
+        helped["findings"].as_array().unwrap().iter().filter_map(|found| found["via"].as_str()).collect();
+    assert!(ways.contains(&"wait_for_expiry, tests/conftest.py:15"), "{ways:?}");
     assert_eq!(test("tests/unit/test_settings.py::test_addition")["severity"], "none");
     assert_eq!(scan["summary"]["tests"], 12);
 }

@@ -1,3 +1,4 @@
+//! What is kept, what is dropped, and for which reason.
 use super::*;
 use crate::explain::samples;
 

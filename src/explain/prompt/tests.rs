@@ -1,3 +1,4 @@
+//! What the model is sent, whole, and what does not get through.
 #![allow(clippy::unwrap_used)]
 
 use super::*;

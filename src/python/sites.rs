@@ -686,7 +686,9 @@ mod tests {
 
     #[test]
     fn a_name_is_what_it_was_last_bound_to() {
-        let project = project("def test_a():\n    x = f()\n    y, z = 1, g()\n    x = h()\n    for z in x:\n        pass\n");
+        let project = project(
+            "def test_a():\n    x = f()\n    y, z = 1, g()\n    x = h()\n    for z in x:\n        pass\n",
+        );
         let analysis = Analysis::new(&project);
         let view = analysis.view(0);
         let sites = view.sites(view.functions["test_a"]).unwrap();
@@ -697,7 +699,9 @@ mod tests {
 
     #[test]
     fn a_nonlocal_name_is_no_global() {
-        let project = project("n = 0\n\ndef test_a():\n    n = 0\n    def f():\n        nonlocal n\n        n += 1\n    f()\n");
+        let project = project(
+            "n = 0\n\ndef test_a():\n    n = 0\n    def f():\n        nonlocal n\n        n += 1\n    f()\n",
+        );
         let analysis = Analysis::new(&project);
         let view = analysis.view(0);
         assert!(view.sites(view.functions["test_a"]).unwrap().writes.is_empty());

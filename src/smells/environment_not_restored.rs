@@ -72,7 +72,14 @@ fn restores(at: &Reached<'_, '_>, after_yield: bool, in_finally: bool) -> bool {
     in_finally || (after_yield && matches!(at.role, Role::Fixture(_)))
 }
 
-fn judge(test: &Context<'_, '_>, report: &mut Report<'_>, at: &Reached<'_, '_>, span: Span, order: u32, what: &str) {
+fn judge(
+    test: &Context<'_, '_>,
+    report: &mut Report<'_>,
+    at: &Reached<'_, '_>,
+    span: Span,
+    order: u32,
+    what: &str,
+) {
     if is_undone(test, at, order, what) {
         return;
     }
@@ -117,8 +124,12 @@ fn is_undone(test: &Context<'_, '_>, at: &Reached<'_, '_>, order: u32, what: &st
         let is_fixture = matches!(reached.role, Role::Fixture(_));
         let writes = reached.sites.writes.iter().any(|write| {
             owned_by_process(&write.path) == Some(what)
-                && (is_teardown || (same && write.at.in_finally) || (is_fixture && write.at.after_yield)
-                    || (same && write.at.order > order && write.kind == crate::python::sites::WriteKind::Delete))
+                && (is_teardown
+                    || (same && write.at.in_finally)
+                    || (is_fixture && write.at.after_yield)
+                    || (same
+                        && write.at.order > order
+                        && write.kind == crate::python::sites::WriteKind::Delete))
         });
         let calls = reached.sites.calls.iter().zip(&reached.paths).any(|(site, path)| {
             (path.ends_with(key) || path.contains("addCleanup") || path.contains("addfinalizer"))

@@ -65,8 +65,18 @@ impl Rule for HardCodedPort {
 fn binds(path: &str) -> bool {
     matches!(
         last(path),
-        "bind" | "start_server" | "create_server" | "HTTPServer" | "ThreadingHTTPServer" | "TCPServer"
-            | "ThreadingTCPServer" | "UDPServer" | "TCPSite" | "run_simple" | "make_server" | "SimpleXMLRPCServer"
+        "bind"
+            | "start_server"
+            | "create_server"
+            | "HTTPServer"
+            | "ThreadingHTTPServer"
+            | "TCPServer"
+            | "ThreadingTCPServer"
+            | "UDPServer"
+            | "TCPSite"
+            | "run_simple"
+            | "make_server"
+            | "SimpleXMLRPCServer"
     )
 }
 
@@ -86,6 +96,7 @@ fn port(call: &Call, path: &str) -> Option<u32> {
             return number(port);
         }
     }
-    let plain = matches!(last(path), "start_server" | "create_server" | "TCPSite" | "run_simple" | "make_server");
+    let plain =
+        matches!(last(path), "start_server" | "create_server" | "TCPSite" | "run_simple" | "make_server");
     call.args.get(1..).unwrap_or_default().iter().take(2).filter(|_| plain).find_map(number)
 }

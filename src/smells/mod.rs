@@ -79,6 +79,7 @@ rules! {
     patch_never_stopped::PatchNeverStopped,
     mock_not_reset::MockNotReset,
     registration_not_undone::RegistrationNotUndone,
+    leftover_of_another_test::LeftoverOfAnotherTest,
     file_not_closed::FileNotClosed,
     resource_left_open::ResourceLeftOpen,
     fixed_path::FixedPath,

@@ -102,9 +102,8 @@ fn statistic(sites: &Sites<'_>, expr: &Expr, order: u32) -> bool {
         })
     };
     computes(expr)
-        || expr.any(&mut |part| {
-            part.as_name().and_then(|name| sites.bound(name, order)).is_some_and(&computes)
-        })
+        || expr
+            .any(&mut |part| part.as_name().and_then(|name| sites.bound(name, order)).is_some_and(&computes))
 }
 
 fn is_statistic(name: &str) -> bool {

@@ -1,8 +1,8 @@
 //! # FD607 test-order
 //!
 //! ## What it detects
-//! A test that needs another one to have run before, or not to have run: it reads what only that one sets or what
-//! that one leaves changed, it carries a mark for its place in the order, or its class numbers its tests.
+//! A test that needs another one to have run before: it reads what only that one sets, it carries a mark for its
+//! place in the order, or its class numbers its tests.
 //!
 //! ## Why it makes tests unstable
 //! Alone, in another order, in parallel or after a failure of the first one, what the test relies on is not there.
@@ -28,14 +28,10 @@
 //! ## Known false positives
 //! Tests that are numbered as the document that they follow is (reported as medium).
 
-use super::assertions::comparisons;
-use super::origins::users;
-use super::restored::{is_restored, registers_cleanup, renews, says_restore};
 use super::words::last;
 use super::{Context, Report, Rule, Severity, Smell};
 use crate::python::ast::{Class, ExprKind, Function, Span, StmtKind};
-use crate::python::sites::{At, WriteKind};
-use crate::python::{Global, Shared, View};
+use crate::python::{Shared, View};
 
 pub(super) struct TestOrder;
 
@@ -53,16 +49,6 @@ impl Rule for TestOrder {
         let (span, severity, confidence, message) = if let Some((what, writer)) = reads_of_another(test) {
             let message = format!("`{what}` is set by `{writer}` only, which must have run before this test");
             (at.function.function.name_span, Severity::Critical, 0.85, message)
-        } else if let Some((what, writer)) = changed_by_another(test) {
-            let message = format!(
-                "`{writer}` changes `{what}` and leaves it so; this test sees that when it runs later"
-            );
-            (at.function.function.name_span, Severity::High, 0.8, message)
-        } else if let Some((name, user, span)) = expects_empty(test) {
-            let message = format!(
-                "`{name}` is one for the whole module and empty only as long as `{user}` has not run"
-            );
-            (span, Severity::High, 0.75, message)
         } else if let Some((path, span)) = mark(test) {
             (
                 span,
@@ -101,7 +87,9 @@ fn reads_of_another(test: &Context<'_, '_>) -> Option<(String, String)> {
     if view.shared.is_empty() {
         return None;
     }
-    if let Some(class) = test.case.function.class {
+    if let Some(class) = test.case.function.class
+        && view.shared.contains_key(&*class.name)
+    {
         let text = view.module.text(function.span);
         for name in own_reads(text) {
             let key = format!("{}.{name}", class.name);
@@ -122,113 +110,6 @@ fn reads_of_another(test: &Context<'_, '_>) -> Option<(String, String)> {
         let is_set =
             test.reach.iter().flat_map(|reached| &reached.sites.writes).any(|write| write.path == own);
         (!is_set && is_empty_global(view, name)).then(|| (name.to_owned(), writer.name.to_string()))
-    })
-}
-
-/// A thing of the module, or an attribute of an import, that this test reads and another test of the file leaves
-/// changed.
-fn changed_by_another(test: &Context<'_, '_>) -> Option<(String, String)> {
-    let function = test.case.function.function;
-    let at = test.test();
-    let view = test.analysis.view(at.function.module);
-    if view.shared.is_empty() {
-        return None;
-    }
-    let called = at.sites.calls.iter().map(|site| (&*site.path, site.path.clone()));
-    let mut named: Vec<&str> =
-        at.sites.names_read.iter().copied().filter(|name| view.globals.contains_key(*name)).collect();
-    named.sort_unstable();
-    let read = named.into_iter().map(|name| (name, format!("#{name}")));
-    called.chain(read).find_map(|(key, path)| {
-        let shared = view.shared.get(key)?;
-        let mut writers = shared.writers.iter().filter(|writer| {
-            writer.name.starts_with("test")
-                && !std::ptr::eq(**writer, function)
-                && leaves_changed(view, writer, &path)
-        });
-        let writer = writers.next()?;
-        // what the reader or its set-up renews, or a patch replaces, it does not see
-        let renewed = shared.writers.iter().any(|writer| std::ptr::eq(*writer, function))
-            || test
-                .reach
-                .iter()
-                .flat_map(|reached| &reached.sites.writes)
-                .any(|write| write.path == path && renews(write))
-            || is_restored(test, at, At::default(), &path);
-        (!renewed).then(|| (key.to_owned(), writer.name.to_string()))
-    })
-}
-
-/// Whether a test changes a path and puts nothing back itself.
-fn leaves_changed(view: &View<'_>, writer: &Function, path: &str) -> bool {
-    let Some(sites) = view.sites(writer) else { return false };
-    let mut writes = sites.writes.iter().filter(|write| write.path == path);
-    // a second write puts something else there, in a finally or at the end
-    let (Some(write), None) = (writes.next(), writes.next()) else { return false };
-    let is_guarded = sites.calls.iter().any(|site| registers_cleanup(&site.path) || says_restore(&site.path));
-    if is_guarded
-        || !writer.decorators.is_empty()
-        || !sites.withs.is_empty()
-        || write.at.in_finally
-        || write.at.in_nested
-    {
-        return false;
-    }
-    match write.kind {
-        // only of builtin collections is it known that `add` and the like change them
-        WriteKind::Method => !renews(write) && view.globals.get(&path[1..]).is_some_and(Global::is_mutable),
-        WriteKind::Assign => {
-            write.is_item || !write.value.is_some_and(|value| matches!(value.kind, ExprKind::None))
-        }
-        WriteKind::Augmented | WriteKind::Delete => true,
-    }
-}
-
-/// `assert len(CACHE) == 0` on an object of the module that another test uses too: its name, that test, the place.
-fn expects_empty(test: &Context<'_, '_>) -> Option<(String, String, Span)> {
-    let at = test.test();
-    let view = test.analysis.view(at.function.module);
-    at.sites.asserts.iter().find_map(|assert| {
-        let name = comparisons(assert.test).iter().find_map(|comparison| {
-            let call = comparison.left.as_call().filter(|call| call.func.as_name() == Some("len"))?;
-            let is_empty = comparison.op == "==" && comparison.right.as_number() == Some(0.0);
-            call.args.first().filter(|_| is_empty)?.as_name()
-        })?;
-        if at.sites.locals.contains_key(name) {
-            return None;
-        }
-        let global = view.globals.get(name)?;
-        let is_object =
-            global.is_mutable() || global.path.as_deref().is_some_and(|path| path.ends_with("()"));
-        let is_cleared = test.calls().any(|(other, site, path)| {
-            let is_before = !std::ptr::eq(other.function.function, at.function.function)
-                || site.at.order < assert.at.order;
-            let word = path.rsplit('.').next().unwrap_or(path);
-            is_before
-                && (says_restore(path)
-                    || ["clear", "flush", "empty", "drop", "delete", "remove", "pop", "init"]
-                        .iter()
-                        .any(|known| word.contains(known)))
-        });
-        let is_renewed = test
-            .reach
-            .iter()
-            .flat_map(|reached| &reached.sites.writes)
-            .any(|write| write.path == format!("#{name}") && renews(write));
-        // later on the test itself may have emptied it
-        let is_first = at
-            .sites
-            .calls
-            .iter()
-            .filter(|site| site.at.order < assert.at.order)
-            .all(|site| last(&site.path).trim_start_matches([':', '_']).starts_with(char::is_uppercase));
-        if !is_object || !is_first || is_cleared || is_renewed {
-            return None;
-        }
-        let user = users(view, name)
-            .into_iter()
-            .find(|user| user.name.starts_with("test") && !std::ptr::eq(*user, at.function.function))?;
-        Some((name.to_owned(), user.name.to_string(), assert.span))
     })
 }
 

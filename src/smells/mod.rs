@@ -51,6 +51,7 @@ rules! {
     name_resolution::NameResolution,
     external_connection::ExternalConnection,
     port_released_before_use::PortReleasedBeforeUse,
+    download_in_test::DownloadInTest,
     wall_clock_compared::WallClockCompared,
     elapsed_time_asserted::ElapsedTimeAsserted,
     local_time_zone::LocalTimeZone,

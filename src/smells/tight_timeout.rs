@@ -110,6 +110,10 @@ fn limit<'a>(site: &CallSite<'a>, path: &str) -> Option<(&'a Expr, GivesUp)> {
             "result" if path.contains('.') => (call.argument(0, "timeout"), Loudly),
             "communicate" | "wait_closed" => (call.keyword("timeout"), Loudly),
             "wait" => (call.keyword("timeout"), Quietly),
+            // the like of asyncio.timeout in a compatibility layer
+            "timeout" | "fail_after" if site.used == Use::With && call.args.len() == 1 => {
+                (call.args.first(), Loudly)
+            }
             _ => return None,
         },
     };

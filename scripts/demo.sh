@@ -10,6 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
 . scripts/llm.sh
+. scripts/suite.sh
 
 question="similar async Redis flakes"
 port=${PORT:-8080}
@@ -43,22 +44,6 @@ show() {
 run() {
     show flakydetector "$@"
     "$flakydetector" "$@"
-}
-
-# redis-py's source package, which has its tests in it.
-bring_suite() {
-    SUITE=$FLAKYDETECTOR_CACHE/suites/redis-5.0.8
-    [ ! -d "$SUITE" ] || return 0
-    local aside=$FLAKYDETECTOR_CACHE/suites/.incoming
-    rm -rf "$aside" && mkdir -p "$aside"
-    say "fetching redis-py 5.0.8 with its tests"
-    echo "redis==5.0.8 --hash=sha256:0c5b10d387568dfe0698c6fad6615750c24170e548ca2deac10c649d463e9870" >"$aside/pin"
-    python -m pip --disable-pip-version-check download --quiet --no-deps --no-binary redis \
-        --require-hashes -r "$aside/pin" -d "$aside" ||
-        die "could not get redis-py from PyPI (see above); try again, or give a folder: make demo SUITE=path"
-    tar -xzf "$aside/redis-5.0.8.tar.gz" -C "$aside"
-    mv "$aside/redis-5.0.8" "$SUITE"
-    rm -r "$aside"
 }
 
 # Whether an Ollama with a model in it answers where OLLAMA_HOST says.
@@ -103,7 +88,7 @@ scripts/web.sh
 . scripts/env.sh
 say "building the release binary (the first time all its libraries too, which takes a while)"
 cargo build --release
-[ -n "${SUITE:-}" ] || bring_suite
+[ -n "${SUITE:-}" ] || bring_suite || die "or give a folder with tests of your own: make demo SUITE=path"
 choose_model
 
 cd "$SUITE"

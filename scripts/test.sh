@@ -5,11 +5,19 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
 . scripts/llm.sh
+. scripts/suite.sh
 export NO_COLOR=1 CARGO_TERM_COLOR=never
 
 logs=$(mktemp -d)
+flakydetector=$CARGO_TARGET_DIR/release/flakydetector
 broken=0
-trap 'stop_llm; rm -rf "$logs"' EXIT
+service=
+finish() {
+    if [ -n "$service" ] && kill "$service" 2>/dev/null; then wait "$service" || true; fi
+    stop_llm
+    rm -rf "$logs"
+}
+trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
@@ -44,6 +52,24 @@ count() {
         END { print passed + 0, failed + 0 }'
 }
 
+# Indexes a real suite and serves it; sets BASE_URL. No model takes part, so that the page's tests see
+# the same answer each time.
+start_service() {
+    local port said=$logs/.service
+    port=$("$FLAKYDETECTOR_TOOLS/bin/python" -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    export FLAKYDETECTOR_STORE=$logs/.store
+    bring_suite && (cd "$SUITE" && "$flakydetector" index .) || return
+    (cd "$SUITE" && exec "$flakydetector" serve --port "$port" --model none) >"$said" 2>&1 &
+    service=$!
+    for _ in $(seq 60); do
+        if scripts/healthy.sh "$port" 2>/dev/null; then export BASE_URL=http://127.0.0.1:$port && return; fi
+        kill -0 $service 2>/dev/null || break
+        sleep 0.5
+    done
+    cat "$said"
+    return 1
+}
+
 find_chromium() {
     local name
     for name in chromium chromium-browser google-chrome; do command -v $name && return; done
@@ -70,6 +96,7 @@ tests page npm --prefix web test
 check binary cargo build --release
 if CHROMIUM=$(find_chromium); then
     export CHROMIUM
+    start_service || { say "the service does not start"; broken=$((broken + 1)); }
     tests browser npm --prefix web run browser
 else
     say "skipped: the browser tests, since there is no chromium (apt install chromium)"

@@ -9,13 +9,15 @@ scripts/setup.sh node
 cd web
 
 say() { echo "web: $*" >&2; }
+die() { say "$*"; exit 2; }
 
 # The stamps lie in node_modules, which npm empties itself and nobody keeps.
 stamps=node_modules/.flakydetector
 packages=$(node --version; sha256sum package-lock.json)
 if [ "$(cat $stamps/packages 2>/dev/null)" != "$packages" ]; then
     say "installing the packages of web/package-lock.json"
-    npm ci --no-audit --no-fund --no-update-notifier --loglevel=error >&2
+    npm ci --no-audit --no-fund --no-update-notifier --loglevel=error >&2 ||
+        die "npm could not install them (see above); is the network there? then run it again"
     mkdir -p $stamps
     echo "$packages" >$stamps/packages
 fi
@@ -25,6 +27,6 @@ sources=$(find . ../src/risk/features.rs \( -name node_modules -o -name dist \) 
     LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)
 if [ "$(cat $stamps/sources 2>/dev/null)" != "$sources" ] || [ ! -f dist/index.html ]; then
     say "building the page"
-    output=$(npm run --silent build 2>&1) || { echo "$output" >&2; say "the page does not build (see above)"; exit 2; }
+    output=$(npm run --silent build 2>&1) || { echo "$output" >&2; die "the page does not build (see above)"; }
     echo "$sources" >$stamps/sources
 fi

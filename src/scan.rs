@@ -71,7 +71,8 @@ pub fn scan(request: &ScanRequest, model: Option<&RiskModel>) -> Result<Scan, Sc
     let project = Project::new(discovered.modules, config);
     let mut scan = scan_project(request, &root, &project, |file| files.contains(file), model, &mut errors);
     if scan.tests.is_empty() {
-        let paths = request.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+        let paths =
+            request.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
         return Err(ScanError::NoTests { paths, looked_for: "test_*.py and *_test.py", errors });
     }
     scan.errors = errors;
@@ -152,7 +153,7 @@ fn assess(
     let own = analysis.view(case.module).module;
     let defining = analysis.view(case.function.module).module;
     let span = case.function.function.span;
-    let source = defining.text(span).to_owned();
+    let source = defining.whole_lines(span).to_owned();
     // an inherited test stands where its class does
     let shown = match case.classes.first() {
         Some(class) if case.function.module != case.module => class.name_span,
@@ -166,7 +167,8 @@ fn assess(
         lines: source.lines().count() as f32,
         depth: case.classes.len() as f32,
     };
-    let mut fixtures: Vec<String> = context.fixtures.iter().map(|found| found.fixture.name.to_owned()).collect();
+    let mut fixtures: Vec<String> =
+        context.fixtures.iter().map(|found| found.fixture.name.to_owned()).collect();
     fixtures.sort();
     fixtures.dedup();
     let assessment = Assessment {
@@ -250,7 +252,9 @@ fn unused_suppressions(
 pub fn by_severity(scan: &Scan) -> Vec<(Severity, usize)> {
     Severity::ALL
         .into_iter()
-        .map(|severity| (severity, scan.tests.iter().filter(|test| test.assessment.severity == severity).count()))
+        .map(|severity| {
+            (severity, scan.tests.iter().filter(|test| test.assessment.severity == severity).count())
+        })
         .collect()
 }
 
@@ -258,6 +262,8 @@ pub fn by_severity(scan: &Scan) -> Vec<(Severity, usize)> {
 pub fn by_cause(scan: &Scan) -> Vec<(Cause, usize)> {
     Cause::ALL
         .into_iter()
-        .map(|cause| (cause, scan.tests.iter().filter(|test| test.assessment.causes.contains(&cause)).count()))
+        .map(|cause| {
+            (cause, scan.tests.iter().filter(|test| test.assessment.causes.contains(&cause)).count())
+        })
         .collect()
 }

@@ -34,7 +34,11 @@ struct BuildArgs {
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let Command::Build(args) = &args.command;
     let labels = dataset::read_labels(&args.labels)?;
-    anyhow::ensure!(args.clones.is_dir(), "there is no folder '{}'; give the folder of git clones", args.clones.display());
+    anyhow::ensure!(
+        args.clones.is_dir(),
+        "there is no folder '{}'; give the folder of git clones",
+        args.clones.display()
+    );
     let table = dataset::build(&labels, &args.clones, &|line| note(line));
     for (label, reason) in &table.unmatched {
         note(&format!("no row for {} {}: {reason}", label.repo, label.test_id));

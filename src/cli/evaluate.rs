@@ -2,12 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::ValueEnum;
-
-use super::{Outcome, note, print};
-use crate::risk::evaluate::{Report, evaluate};
-use crate::risk::dataset;
+use super::{DataFormat, Outcome, note, print};
 use crate::report;
+use crate::risk::dataset;
+use crate::risk::evaluate::{Report, evaluate};
 
 /// Evaluate the risk model on repositories that it has not seen
 #[derive(clap::Args)]
@@ -16,20 +14,14 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE", default_value = "models/dataset.csv.gz")]
     dataset: PathBuf,
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Format {
-    Text,
-    Json,
+    format: DataFormat,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let report = evaluate_table(&args.dataset)?.1;
     print(&match args.format {
-        Format::Text => report::evaluation(&report),
-        Format::Json => serde_json::to_string_pretty(&report)?,
+        DataFormat::Text => report::evaluation(&report),
+        DataFormat::Json => serde_json::to_string_pretty(&report)?,
     })?;
     Ok(Outcome::Clean)
 }
@@ -39,7 +31,10 @@ pub(super) fn evaluate_table(path: &PathBuf) -> anyhow::Result<(Vec<dataset::Row
     let rows = dataset::read(path)?;
     let hash = blake3::hash(&std::fs::read(path)?).to_hex()[..16].to_owned();
     let flaky = rows.iter().filter(|row| row.is_flaky()).count();
-    anyhow::ensure!(flaky > 0 && flaky < rows.len(), "the table has one class only; it needs flaky and stable tests");
+    anyhow::ensure!(
+        flaky > 0 && flaky < rows.len(),
+        "the table has one class only; it needs flaky and stable tests"
+    );
     let report = evaluate(&rows, hash, &|line| note(line))?;
     Ok((rows, report))
 }

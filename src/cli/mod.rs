@@ -1,10 +1,21 @@
 //! One file per subcommand: its arguments and a `run`. Data goes to standard output, the rest to standard error.
 #![allow(clippy::print_stdout)]
 
+mod chat;
 mod dataset;
+mod doctor;
 mod evaluate;
+mod explain;
+mod find;
+mod index;
+mod model;
+mod open;
+mod patterns;
 mod rule;
 mod scan;
+mod search;
+mod serve;
+mod similar;
 mod train;
 
 use std::io::Write;
@@ -26,10 +37,25 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Scan(scan::Args),
+    Index(index::Args),
+    Search(search::Args),
+    Similar(similar::Args),
+    Explain(explain::Args),
+    Chat(chat::Args),
+    Patterns(patterns::Args),
+    Serve(serve::Args),
+    Doctor(doctor::Args),
     Rule(rule::Args),
     Dataset(dataset::Args),
     Train(train::Args),
     Evaluate(evaluate::Args),
+}
+
+/// How data is printed.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum DataFormat {
+    Text,
+    Json,
 }
 
 /// What a command found, for the exit code.
@@ -47,6 +73,14 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
         Command::Scan(args) => scan::run(&args),
+        Command::Index(args) => index::run(&args),
+        Command::Search(args) => search::run(&args),
+        Command::Similar(args) => similar::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Chat(args) => chat::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Patterns(args) => patterns::run(&args),
         Command::Rule(args) => rule::run(&args),
         Command::Dataset(args) => dataset::run(&args),
         Command::Train(args) => train::run(&args),

@@ -1,9 +1,6 @@
 //! `rule`: what a rule means, from the head of its own file.
 
-use clap::ValueEnum;
-use serde_json::json;
-
-use super::{Outcome, print};
+use super::{DataFormat, Outcome, print};
 use crate::smells::{self, Registered};
 
 /// Say what a rule detects, why it matters and what to do
@@ -16,13 +13,7 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "rule")]
     all: bool,
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Format {
-    Text,
-    Json,
+    format: DataFormat,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
@@ -33,26 +24,20 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         })?],
     };
     let text = match args.format {
-        Format::Json => {
-            let all: Vec<_> = rules.iter().map(|rule| describe(rule)).collect();
-            serde_json::to_string_pretty(&if args.all { json!(all) } else { all[0].clone() })?
+        DataFormat::Json => {
+            let all: Vec<_> = rules.iter().map(|rule| rule.info()).collect();
+            if args.all {
+                serde_json::to_string_pretty(&all)?
+            } else {
+                serde_json::to_string_pretty(&all[0])?
+            }
         }
-        Format::Text if args.all => rules
+        DataFormat::Text if args.all => rules
             .iter()
             .map(|rule| format!("{} {:<36} {}\n", rule.code(), rule.name(), rule.cause()))
             .collect(),
-        Format::Text => rules[0].documentation(),
+        DataFormat::Text => rules[0].documentation(),
     };
     print(&text)?;
     Ok(Outcome::Clean)
-}
-
-fn describe(rule: &Registered) -> serde_json::Value {
-    json!({
-        "code": rule.code(),
-        "name": rule.name(),
-        "cause": rule.cause(),
-        "summary": rule.section("What it detects"),
-        "markdown": rule.documentation(),
-    })
 }

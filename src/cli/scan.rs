@@ -96,14 +96,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         Format::Json => report::json(&scan)?,
     };
     match &args.output {
-        Some(path) => std::fs::write(path, text)
-            .with_context(|| format!("cannot write {}; check the folder and its permissions", path.display()))?,
+        Some(path) => std::fs::write(path, text).with_context(|| {
+            format!("cannot write {}; check the folder and its permissions", path.display())
+        })?,
         None => print(&text)?,
     }
     let threshold = if args.fail_on_critical { Some(Severity::Critical) } else { args.fail_on.threshold() };
-    let found = threshold.is_some_and(|threshold| {
-        scan.tests.iter().any(|test| test.assessment.severity >= threshold)
-    });
+    let found = threshold
+        .is_some_and(|threshold| scan.tests.iter().any(|test| test.assessment.severity >= threshold));
     Ok(if found { Outcome::Found } else { Outcome::Clean })
 }
 

@@ -103,6 +103,10 @@ pub type ChatStream = BoxStream<'static, Result<ChatEvent, ChatError>>;
 pub trait ChatModel: Send + Sync {
     /// The model's name, as the server knows it.
     fn name(&self) -> &str;
+    /// How many tokens of prompt it reads without making people wait.
+    fn budget(&self) -> u32 {
+        700
+    }
     /// Starts an answer. Errors that come before the first piece are returned here.
     async fn chat(&self, request: ChatRequest) -> Result<ChatStream, ChatError>;
 }

@@ -5,8 +5,7 @@
 //! every call into it passes a border that turns panics into errors.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,6 +23,8 @@ use qdrant_edge::{
 use uuid::Uuid;
 
 use super::conditions::{self, BOOLEANS, CONTENT_HASH, Condition, Conditions, KEYWORDS};
+pub use super::folder::Access;
+use super::folder::{StoreFolder, blocking, refused};
 use super::fuse::{depth, fuse};
 use super::guard::guarded;
 use super::holder;
@@ -45,15 +46,6 @@ const PAGE: usize = 10_000;
 /// The log is never read again, so it may stay small.
 const LOG_SEGMENT: usize = 8 << 20;
 
-/// What to do where no store exists yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Make one.
-    Create,
-    /// Say that there is none ([`StoreError::Missing`]).
-    Existing,
-}
-
 /// Tests in a folder of this machine. One process at a time may have it open.
 #[derive(Clone)]
 pub struct EdgeStore {
@@ -61,7 +53,7 @@ pub struct EdgeStore {
 }
 
 struct Inner {
-    folder: PathBuf,
+    folder: StoreFolder,
     /// Taken only when the store closes.
     shard: Option<EdgeShard>,
     /// Held by who writes. Holds why writing is over, once the engine has failed half-way.
@@ -72,7 +64,7 @@ impl EdgeStore {
     /// Opens the store in `folder` for vectors of the model `embedding`, waiting a few seconds if another process is
     /// just about to finish with it.
     pub async fn open(folder: &Path, embedding: &str, access: Access) -> Result<Self, StoreError> {
-        let (folder, meta) = (folder.to_path_buf(), Meta::current(embedding));
+        let (folder, meta) = (StoreFolder::new(folder), Meta::current(embedding));
         blocking(move || Inner::open(folder, &meta, access))
             .await
             .map(|inner| EdgeStore { inner: Arc::new(inner) })
@@ -80,23 +72,14 @@ impl EdgeStore {
 
     /// Says where this process answers, so that others ask it instead of opening the store.
     pub fn announce(&self, address: &str) -> Result<(), StoreError> {
-        holder::write(&self.inner.folder, Some(address))
+        holder::write(self.inner.folder.path(), Some(address))
             .map_err(|error| refused("say who serves it", error.to_string()))
     }
 
     /// Removes the store in `folder` with all that was remembered, unless a process holds it.
     /// No store there is no error.
     pub fn erase(folder: &Path) -> Result<(), StoreError> {
-        let wal = folder.join("shard").join("wal");
-        if let Ok(lock) = fs::File::open(&wal)
-            && matches!(lock.try_lock(), Err(fs::TryLockError::WouldBlock))
-        {
-            return Err(locked(folder));
-        }
-        for name in ["meta.json", "holder.json"] {
-            remove(fs::remove_file(folder.join(name)))?;
-        }
-        remove(fs::remove_dir_all(folder.join("shard")))
+        StoreFolder::new(folder).erase()
     }
 
     async fn read<T: Send + 'static>(
@@ -126,28 +109,14 @@ impl EdgeStore {
 }
 
 impl Inner {
-    fn open(folder: PathBuf, meta: &Meta, access: Access) -> Result<Self, StoreError> {
-        let place = folder.display().to_string();
-        let (shard_folder, meta_file) = (folder.join("shard"), folder.join("meta.json"));
-        if access == Access::Existing && !shard_folder.is_dir() {
-            return Err(StoreError::Missing { path: place });
-        }
-        let unusable = |error: std::io::Error| refused("open", format!("{place}: {error}"));
-        if shard_folder.is_dir() {
-            meta.check(&place, Meta::read(&meta_file).as_ref())?;
-        } else {
-            // the meta file comes first, so that a kill in between leaves nothing that looks like another version
-            fs::create_dir_all(&folder).map_err(unusable)?;
-            room::check(&folder, 0).map_err(|reason| refused("open", reason))?;
-            meta.write(&meta_file).map_err(unusable)?;
-            fs::create_dir_all(&shard_folder).map_err(unusable)?;
-        }
-        let shard = load(&folder, &shard_folder)?;
-        // a folder that only this store's readers may write to still serves
-        let _ = holder::write(&folder, None);
+    fn open(folder: StoreFolder, meta: &Meta, access: Access) -> Result<Self, StoreError> {
+        folder.prepare(meta, access)?;
+        let shard = load(&folder)?;
+        // not being able to say who holds it is no reason not to
+        let _ = holder::write(folder.path(), None);
+        folder.drop_leftovers();
+        folder.drop_old_log();
         let inner = Inner { folder, shard: Some(shard), writer: Mutex::new(None) };
-        let _ = fs::remove_dir_all(shard_folder.join("temp_segments"));
-        inner.drop_old_log();
         let known = inner.shard()?.info().payload_schema.len();
         if known < KEYWORDS.len() + BOOLEANS.len() {
             inner.write("open", 0, make_indexes)?;
@@ -170,7 +139,7 @@ impl Inner {
         if let Some(reason) = &*over {
             return Err(refused(action, format!("an earlier write failed ({reason}); start again")));
         }
-        room::check(&self.folder, bytes).map_err(|reason| refused(action, reason))?;
+        room::check(self.folder.path(), bytes).map_err(|reason| refused(action, reason))?;
         let shard = self.shard()?;
         let result = guarded(|| {
             let done = work(shard);
@@ -186,33 +155,16 @@ impl Inner {
             }
         }
     }
-
-    /// Removes all closed pieces of the log but the last, which tells how operations are numbered.
-    fn drop_old_log(&self) {
-        let Ok(entries) = fs::read_dir(self.folder.join("shard").join("wal")) else { return };
-        let mut closed: Vec<(u64, PathBuf)> = entries
-            .filter_map(|entry| {
-                let path = entry.ok()?.path();
-                let start = path.file_name()?.to_str()?.strip_prefix("closed-")?.parse().ok()?;
-                Some((start, path))
-            })
-            .collect();
-        closed.sort();
-        closed.pop();
-        for (_, path) in closed {
-            let _ = fs::remove_file(path);
-        }
-    }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.drop_old_log();
-        holder::clear(&self.folder);
+        self.folder.drop_old_log();
+        holder::clear(self.folder.path());
         // closing flushes once more, which may panic
         let shard = self.shard.take();
         if let Err(reason) = guarded(|| drop(shard)) {
-            tracing::warn!("the store at {} did not close properly: {reason}", self.folder.display());
+            tracing::warn!("the store at {} did not close properly: {reason}", self.folder.path().display());
         }
     }
 }
@@ -337,22 +289,22 @@ impl VectorStore for EdgeStore {
 
     async fn optimize(&self) -> Result<(), StoreError> {
         // while it runs, new segments stand beside the old ones
-        let bytes = room::size(&self.inner.folder.join("shard").join("segments"));
+        let bytes = self.inner.folder.size();
         self.write("optimize", bytes, |shard| {
             shard.optimize()?;
             make_indexes(shard)
         })
         .await?;
-        self.inner.drop_old_log();
+        self.inner.folder.drop_old_log();
         Ok(())
     }
 }
 
 /// Loads or makes the shard, and waits a little where another process holds it.
-fn load(folder: &Path, shard_folder: &Path) -> Result<EdgeShard, StoreError> {
+fn load(folder: &StoreFolder) -> Result<EdgeShard, StoreError> {
     let started = Instant::now();
     loop {
-        let error = match guarded(|| EdgeShard::load(shard_folder, Some(config()))) {
+        let error = match guarded(|| EdgeShard::load(&folder.shard(), Some(config()))) {
             Ok(Ok(shard)) => return Ok(shard),
             Ok(Err(error)) => error.to_string(),
             Err(panic) => panic,
@@ -360,10 +312,10 @@ fn load(folder: &Path, shard_folder: &Path) -> Result<EdgeShard, StoreError> {
         if !error.contains("WouldBlock") {
             return Err(refused("open", error));
         }
-        let serves = holder::read(folder).is_some_and(|holder| holder.address.is_some());
-        let own = holder::read(folder).is_some_and(|holder| holder.pid == std::process::id());
-        if serves || own || started.elapsed() > PATIENCE {
-            return Err(locked(folder));
+        let holder = holder::read(folder.path());
+        let stays = holder.is_some_and(|holder| holder.address.is_some() || holder.pid == std::process::id());
+        if stays || started.elapsed() > PATIENCE {
+            return Err(folder.locked());
         }
         std::thread::sleep(Duration::from_millis(30));
     }
@@ -497,33 +449,4 @@ fn uuid(id: PointId) -> Option<Uuid> {
 
 fn path(key: &str) -> JsonPath {
     JsonPath::from_str(key).expect("the keys are constants, and every store makes an index of each")
-}
-
-fn refused(action: &'static str, reason: String) -> StoreError {
-    // the engine's errors can carry a backtrace after the first line
-    let reason = reason.lines().next().unwrap_or_default().to_string();
-    StoreError::Refused { action, reason }
-}
-
-fn locked(folder: &Path) -> StoreError {
-    let holder = holder::read(folder).map(|holder| format!(" ({holder})")).unwrap_or_default();
-    StoreError::Locked { path: folder.display().to_string(), holder }
-}
-
-fn remove(result: std::io::Result<()>) -> Result<(), StoreError> {
-    match result {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(refused("be removed", error.to_string()))
-        }
-        _ => Ok(()),
-    }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => Err(refused("answer", error.to_string())),
-    }
 }

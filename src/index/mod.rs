@@ -7,6 +7,7 @@ pub mod document;
 pub mod edge;
 pub mod embedder;
 mod excerpt;
+mod folder;
 mod fuse;
 mod guard;
 pub mod holder;
@@ -16,6 +17,7 @@ pub mod qdrant;
 mod room;
 #[cfg(test)]
 pub(crate) mod samples;
+mod server_url;
 pub mod store;
 pub mod structure;
 pub mod sync;

@@ -20,9 +20,10 @@ use qdrant_client::{Payload, Qdrant, QdrantError};
 use uuid::Uuid;
 
 use super::conditions::{self, BOOLEANS, CONTENT_HASH, Condition, Conditions, KEYWORDS};
-use super::edge::Access;
+use super::folder::Access;
 use super::fuse::{depth, fuse};
 use super::meta::Meta;
+use super::server_url::{hint, normalize, plain_message};
 use super::store::{
     Filter, HybridQuery, Page, Point, STRUCTURE_DIMENSIONS, Scored, StoreError, TEXT_DIMENSIONS, Terms,
     VectorStore,
@@ -58,15 +59,7 @@ impl QdrantStore {
         embedding: &str,
         access: Access,
     ) -> Result<Self, StoreError> {
-        let url = normalize(url);
-        let key = std::env::var(KEY_VARIABLE).ok().filter(|key| !key.is_empty());
-        let client = Qdrant::from_url(&url)
-            .api_key(key)
-            .connect_timeout(Duration::from_secs(5))
-            .timeout(Duration::from_secs(60))
-            .skip_compatibility_check()
-            .build()
-            .map_err(|error| unreachable(&url, &error.to_string()))?;
+        let (client, url) = connect(url)?;
         let store = QdrantStore { client, url, collection: collection.to_string() };
         store.prepare(&Meta::current(embedding), access).await?;
         Ok(store)
@@ -74,13 +67,7 @@ impl QdrantStore {
 
     /// Removes the collection with all that was remembered. None there is no error.
     pub async fn erase(url: &str, collection: &str) -> Result<(), StoreError> {
-        let url = normalize(url);
-        let key = std::env::var(KEY_VARIABLE).ok().filter(|key| !key.is_empty());
-        let client = Qdrant::from_url(&url)
-            .api_key(key)
-            .skip_compatibility_check()
-            .build()
-            .map_err(|error| unreachable(&url, &error.to_string()))?;
+        let (client, url) = connect(url)?;
         let exists =
             client.collection_exists(collection).await.map_err(|error| failed(&url, "open", &error))?;
         if exists {
@@ -301,21 +288,21 @@ impl VectorStore for QdrantStore {
     }
 }
 
-/// Adds scheme and port where they are left out.
-fn normalize(url: &str) -> String {
-    let url = url.trim().trim_end_matches('/');
-    let url = if url.contains("://") { url.to_string() } else { format!("http://{url}") };
-    let host = url.split_once("://").map_or(url.as_str(), |(_, host)| host);
-    let has_port =
-        host.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
-    if has_port { url } else { format!("{url}:6334") }
+/// A client for the server at `url`, and the URL in full. Nothing is sent yet.
+fn connect(url: &str) -> Result<(Qdrant, String), StoreError> {
+    let url = normalize(url);
+    let client = Qdrant::from_url(&url)
+        .api_key(std::env::var(KEY_VARIABLE).ok().filter(|key| !key.is_empty()))
+        .connect_timeout(Duration::from_secs(5))
+        .timeout(Duration::from_secs(60))
+        .skip_compatibility_check()
+        .build()
+        .map_err(|error| unreachable(&url, &error.to_string()))?;
+    Ok((client, url))
 }
 
 fn unreachable(url: &str, reason: &str) -> StoreError {
-    let mut reason = reason.to_string();
-    if url.ends_with(":6333") {
-        reason.push_str("; 6333 is usually Qdrant's REST port, and this needs its gRPC port, usually 6334");
-    }
+    let reason = format!("{}{}", plain_message(reason), hint(url));
     StoreError::Unreachable { url: url.to_string(), reason }
 }
 
@@ -324,10 +311,10 @@ fn failed(url: &str, action: &'static str, error: &QdrantError) -> StoreError {
     else {
         return unreachable(url, &error.to_string());
     };
-    let message = plain_message(status.message());
-    if message.starts_with("Failed to connect") || message.to_lowercase().contains("connection refused") {
-        return unreachable(url, &message);
+    if status.message().starts_with("Failed to connect") {
+        return unreachable(url, status.message());
     }
+    let message = plain_message(status.message());
     // gRPC's numbers: 4 deadline exceeded, 14 unavailable, 1 cancelled, 2 unknown (no gRPC at the other end),
     // 7 permission denied, 16 unauthenticated
     match status.code() as i32 {
@@ -339,12 +326,6 @@ fn failed(url: &str, action: &'static str, error: &QdrantError) -> StoreError {
         13 if url.ends_with(":6333") => unreachable(url, &message),
         _ => StoreError::Refused { action, reason: message },
     }
-}
-
-/// What the transport says is nested; the system's own words stand innermost.
-fn plain_message(message: &str) -> String {
-    let innermost = message.rsplit_once("message: \"").and_then(|(_, rest)| rest.split_once('"'));
-    innermost.map_or(message, |(words, _)| words).to_string()
 }
 
 fn server_filter(filter: &Filter) -> Option<ServerFilter> {
@@ -423,19 +404,6 @@ mod tests {
     use crate::index::samples::{id_of, point, sample, unstable};
     use crate::smells::Cause;
 
-    #[test]
-    fn urls_get_scheme_and_port() {
-        for (given, used) in [
-            ("localhost", "http://localhost:6334"),
-            ("localhost:7000", "http://localhost:7000"),
-            ("http://qdrant/", "http://qdrant:6334"),
-            ("https://x.cloud.qdrant.io", "https://x.cloud.qdrant.io:6334"),
-            ("http://127.0.0.1:6333", "http://127.0.0.1:6333"),
-        ] {
-            assert_eq!(normalize(given), used);
-        }
-    }
-
     #[tokio::test]
     async fn no_server_is_said_with_url_and_remedy() {
         // a port that was free a moment ago
@@ -460,8 +428,6 @@ mod tests {
         let error = QdrantStore::open(&url, COLLECTION, "a-model", Access::Existing).await.err().unwrap();
         server.abort();
         assert!(matches!(error, StoreError::Unreachable { .. }), "{error}");
-        let hint = unreachable("http://localhost:6333", "refused").to_string();
-        assert!(hint.contains("gRPC port, usually 6334"), "{hint}");
     }
 
     #[test]

@@ -84,16 +84,22 @@ fn parts(identifier: &str) -> Vec<String> {
 /// Both sides pass through here, so the stem need not be a word.
 pub fn stem(word: &str) -> String {
     // "timing" is about waiting, "time" about clocks
-    if word == "timing" || !word.is_ascii() || word.len() < 4 || word.bytes().any(|byte| byte.is_ascii_digit()) {
+    if word == "timing"
+        || !word.is_ascii()
+        || word.len() < 4
+        || word.bytes().any(|byte| byte.is_ascii_digit())
+    {
         return word.to_string();
     }
     let mut stem = singular(word);
     if let Some(base) = stem.strip_suffix("ied").filter(|base| base.len() >= 2) {
         stem = format!("{base}y");
-    } else if let Some(base) = stem.strip_suffix("ing").or_else(|| stem.strip_suffix("ed")) {
-        if base.len() >= 3 && has_vowel(base) && !(base.ends_with('e') && stem.ends_with("ed")) {
-            stem = undouble(base).to_string();
-        }
+    } else if let Some(base) = stem.strip_suffix("ing").or_else(|| stem.strip_suffix("ed"))
+        && base.len() >= 3
+        && has_vowel(base)
+        && !(base.ends_with('e') && stem.ends_with("ed"))
+    {
+        stem = undouble(base).to_string();
     }
     match stem.strip_suffix('e') {
         Some(base) if base.len() >= 3 => base.to_string(),

@@ -115,6 +115,7 @@ pub enum StmtKind {
     Raise(Vec<Expr>),
     Delete(Vec<Expr>),
     Global(Vec<Box<str>>),
+    Nonlocal(Vec<Box<str>>),
     Import(Vec<Import>),
     If { test: Expr, body: Vec<Stmt>, or_else: Vec<Stmt> },
     For { target: Expr, iter: Expr, body: Vec<Stmt>, or_else: Vec<Stmt>, is_async: bool },

@@ -66,25 +66,34 @@ impl<'a> Analysis<'a> {
 
     fn tests_in(&self, module: usize, body: &'a [Stmt], around: &[&'a Class], out: &mut Vec<TestCase<'a>>) {
         for_each_statement(body, &mut |stmt| match &stmt.kind {
-            StmtKind::Function(function) if around.is_empty() => {
-                if self.project.config.is_test_function(&function.name) && !self.is_fixture(module, function) {
-                    let function = FunctionRef { module, function, class: None };
-                    out.push(self.case(module, function, vec![], vec![], false));
-                }
+            StmtKind::Function(function)
+                if around.is_empty()
+                    && self.project.config.is_test_function(&function.name)
+                    && !self.is_fixture(module, function) =>
+            {
+                let function = FunctionRef { module, function, class: None };
+                out.push(self.case(module, function, vec![], vec![], false));
             }
             StmtKind::Class(class) => self.class_tests(module, class, around, out),
             _ => {}
         });
     }
 
-    fn class_tests(&self, module: usize, class: &'a Class, around: &[&'a Class], out: &mut Vec<TestCase<'a>>) {
+    fn class_tests(
+        &self,
+        module: usize,
+        class: &'a Class,
+        around: &[&'a Class],
+        out: &mut Vec<TestCase<'a>>,
+    ) {
         let (lineage, outside) = self.lineage(ClassRef { module, class });
         let is_unittest = outside.iter().any(|base| {
             let last = base.rsplit('.').next().unwrap_or(base);
             UNITTEST_BASES.contains(&last)
         });
         let config = &self.project.config;
-        let has_init = lineage.iter().any(|owner| methods(owner.class).any(|method| &*method.name == "__init__"));
+        let has_init =
+            lineage.iter().any(|owner| methods(owner.class).any(|method| &*method.name == "__init__"));
         if !is_unittest && (!config.is_test_class(&class.name) || has_init) {
             return;
         }
@@ -98,7 +107,8 @@ impl<'a> Analysis<'a> {
         for owner in lineage.iter().rev() {
             for function in methods(owner.class) {
                 let name = &*function.name;
-                let is_test = if is_unittest { name.starts_with("test") } else { config.is_test_function(name) };
+                let is_test =
+                    if is_unittest { name.starts_with("test") } else { config.is_test_function(name) };
                 if is_test && !self.is_fixture(owner.module, function) {
                     found.retain(|known| known.function.name != function.name);
                     found.push(FunctionRef { module: owner.module, function, class: Some(owner.class) });
@@ -156,14 +166,22 @@ impl<'a> TestCase<'a> {
     pub fn decorators(&self, analysis: &Analysis<'a>) -> Vec<(String, &'a Expr)> {
         let module_of = |index: usize| analysis.view(index).module;
         let function = self.function.function.decorators.iter().map(|expr| (self.function.module, expr));
-        let classes = self.classes.iter().flat_map(|class| class.decorators.iter().map(|expr| (self.module, expr)));
-        let bases = self.lineage.iter().skip(1).flat_map(|base| base.class.decorators.iter().map(|expr| (base.module, expr)));
+        let classes =
+            self.classes.iter().flat_map(|class| class.decorators.iter().map(|expr| (self.module, expr)));
+        let bases = self
+            .lineage
+            .iter()
+            .skip(1)
+            .flat_map(|base| base.class.decorators.iter().map(|expr| (base.module, expr)));
         let marks = module_marks(module_of(self.module)).into_iter().map(|expr| (self.module, expr));
         function
             .chain(classes)
             .chain(bases)
             .chain(marks)
             .filter_map(|(module, expr)| {
+                // `slow = pytest.mark.slow` at the top, then `@slow`
+                let named = expr.as_name().and_then(|name| analysis.view(module).globals.get(name)?.value);
+                let expr = named.unwrap_or(expr);
                 let target = expr.as_call().map_or(expr, |call| &call.func);
                 Some((sites::value_path(target, module_of(module))?, expr))
             })

@@ -27,13 +27,18 @@ impl PytestConfig {
         let get = |key: &str| settings.as_ref().and_then(|pairs| pairs.iter().find(|(name, _)| name == key));
         let words = |key: &str, default: &[&str]| -> Vec<String> {
             match get(key) {
-                Some((_, value)) if !value.trim().is_empty() => value.split_whitespace().map(str::to_owned).collect(),
+                Some((_, value)) if !value.trim().is_empty() => {
+                    value.split_whitespace().map(str::to_owned).collect()
+                }
                 _ => default.iter().map(|word| (*word).to_owned()).collect(),
             }
         };
         // pytest: a pattern without wildcards is a prefix for functions and classes
         let prefixes = |words: Vec<String>| {
-            words.into_iter().map(|word| if word.contains(['*', '?', '[']) { word } else { word + "*" }).collect()
+            words
+                .into_iter()
+                .map(|word| if word.contains(['*', '?', '[']) { word } else { word + "*" })
+                .collect()
         };
         PytestConfig {
             files: globs(words("python_files", &["test_*.py", "*_test.py"])),

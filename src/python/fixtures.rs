@@ -66,7 +66,7 @@ const DECORATORS: [&str; 4] =
     ["pytest.fixture", "pytest_asyncio.fixture", "pytest.yield_fixture", "_pytest.fixtures.fixture"];
 
 /// The fixtures that a module defines, at its top and in its classes.
-pub fn collect<'a>(view: &View<'a>) -> Vec<Fixture<'a>> {
+pub(super) fn collect<'a>(view: &View<'a>) -> Vec<Fixture<'a>> {
     let mut out = vec![];
     collect_in(view, &view.module.body, None, &mut out);
     out
@@ -107,7 +107,8 @@ impl<'a> Analysis<'a> {
         let mut out = vec![module];
         let mut folder = Some(self.view(module).module.folder());
         while let Some(current) = folder {
-            let file = if current.is_empty() { "conftest.py".to_owned() } else { format!("{current}/conftest.py") };
+            let file =
+                if current.is_empty() { "conftest.py".to_owned() } else { format!("{current}/conftest.py") };
             out.extend(self.project.module_at(&file).filter(|found| *found != module));
             folder = match current.rsplit_once('/') {
                 Some((above, _)) => Some(above),
@@ -144,9 +145,12 @@ impl<'a> Analysis<'a> {
                 return Some(FixtureRef { module: index, fixture });
             }
             // a fixture imported by name counts as defined here
-            let imported = view.module.imports.get(name).map(|path| &**path).or_else(|| {
-                view.module.imports.contains_key("*").then_some(name)
-            });
+            let imported = view
+                .module
+                .imports
+                .get(name)
+                .map(|path| &**path)
+                .or_else(|| view.module.imports.contains_key("*").then_some(name));
             if let Some(function) = imported.and_then(|path| self.function(index, path))
                 && let Some(fixture) = self.view(function.module).fixtures.iter().find(|fixture| {
                     std::ptr::eq(fixture.function, function.function)
@@ -163,10 +167,15 @@ impl<'a> Analysis<'a> {
     pub fn autouse<'v>(&'v self, module: usize, classes: &[&'a Class]) -> Vec<FixtureRef<'a, 'v>> {
         self.fixture_modules(module)
             .into_iter()
-            .flat_map(|index| self.view(index).fixtures.iter().map(move |fixture| FixtureRef { module: index, fixture }))
+            .flat_map(|index| {
+                self.view(index).fixtures.iter().map(move |fixture| FixtureRef { module: index, fixture })
+            })
             .filter(|found| found.fixture.autouse)
             .filter(|found| {
-                found.fixture.class.is_none_or(|class| classes.iter().any(|known| std::ptr::eq(*known, class)))
+                found
+                    .fixture
+                    .class
+                    .is_none_or(|class| classes.iter().any(|known| std::ptr::eq(*known, class)))
             })
             .collect()
     }

@@ -22,7 +22,7 @@ thread_local! {
 }
 
 /// Parses `source` into statements and the places that are not Python.
-pub fn parse(source: &str) -> (Vec<Stmt>, Vec<SyntaxError>) {
+pub(super) fn parse(source: &str) -> (Vec<Stmt>, Vec<SyntaxError>) {
     let tree = PARSER.with_borrow_mut(|slot| {
         let parser = slot.get_or_insert_with(Parser::new);
         parser.set_language(&tree_sitter_python::LANGUAGE.into()).ok()?;
@@ -48,8 +48,11 @@ fn collect_errors(root: Node, errors: &mut Vec<SyntaxError>) {
             break;
         }
         if node.is_error() || node.is_missing() {
-            let message =
-                if node.is_missing() { format!("missing {}", node.kind()) } else { "invalid syntax".to_owned() };
+            let message = if node.is_missing() {
+                format!("missing {}", node.kind())
+            } else {
+                "invalid syntax".to_owned()
+            };
             errors.push(SyntaxError { offset: node.start_byte() as u32, message });
         } else if node.has_error() {
             let mut cursor = node.walk();
@@ -69,9 +72,7 @@ fn span(node: Node) -> Span {
 
 fn named<'t>(node: Node<'t>) -> Vec<Node<'t>> {
     let mut cursor = node.walk();
-    node.named_children(&mut cursor)
-        .filter(|child| !child.is_extra() || child.is_error())
-        .collect()
+    node.named_children(&mut cursor).filter(|child| !child.is_extra() || child.is_error()).collect()
 }
 
 fn fields<'t>(node: Node<'t>, name: &str) -> Vec<Node<'t>> {
@@ -115,9 +116,8 @@ impl<'s> Lowering<'s> {
             "return_statement" => StmtKind::Return(named(node).first().map(|child| self.expr(*child))),
             "raise_statement" => StmtKind::Raise(self.exprs(node)),
             "delete_statement" => StmtKind::Delete(self.spread(node)),
-            "global_statement" | "nonlocal_statement" => {
-                StmtKind::Global(named(node).into_iter().map(|name| self.text(name).into()).collect())
-            }
+            "global_statement" => StmtKind::Global(self.names(node)),
+            "nonlocal_statement" => StmtKind::Nonlocal(self.names(node)),
             "import_statement" | "import_from_statement" => StmtKind::Import(self.imports(node)),
             "if_statement" => self.if_statement(node)?,
             "for_statement" => StmtKind::For {
@@ -143,7 +143,9 @@ impl<'s> Lowering<'s> {
                     })
                     .unwrap_or_default(),
             },
-            "decorated_definition" => return self.definition(node.child_by_field_name("definition")?, Some(node)),
+            "decorated_definition" => {
+                return self.definition(node.child_by_field_name("definition")?, Some(node));
+            }
             "function_definition" | "class_definition" => return self.definition(node, None),
             _ => StmtKind::Other,
         };
@@ -190,9 +192,9 @@ impl<'s> Lowering<'s> {
     }
 
     fn imports(&self, node: Node) -> Vec<Import> {
-        let from = node.child_by_field_name("module_name").map(|module| {
-            self.text(module).chars().filter(|c| !c.is_whitespace()).collect::<String>()
-        });
+        let from = node
+            .child_by_field_name("module_name")
+            .map(|module| self.text(module).chars().filter(|c| !c.is_whitespace()).collect::<String>());
         let mut out = vec![];
         for name in fields(node, "name") {
             let (path, alias) = match name.kind() {
@@ -241,7 +243,9 @@ impl<'s> Lowering<'s> {
     }
 
     fn else_block(&self, node: Node) -> Vec<Stmt> {
-        node.child_by_field_name("alternative").map(|clause| self.block_of(clause, "body")).unwrap_or_default()
+        node.child_by_field_name("alternative")
+            .map(|clause| self.block_of(clause, "body"))
+            .unwrap_or_default()
     }
 
     fn with_statement(&self, node: Node) -> StmtKind {
@@ -387,6 +391,10 @@ impl<'s> Lowering<'s> {
         }
     }
 
+    fn names(&self, node: Node) -> Vec<Box<str>> {
+        named(node).into_iter().map(|name| self.text(name).into()).collect()
+    }
+
     /// The parts of `del a, b`, with or without a list around them.
     fn spread(&self, node: Node) -> Vec<Expr> {
         match named(node).as_slice() {
@@ -446,7 +454,9 @@ impl<'s> Lowering<'s> {
             "none" => ExprKind::None,
             "parenthesized_expression" | "type" => return self.first(node).map(|inner| inner.kind),
             "list" | "list_pattern" => ExprKind::List(self.exprs(node)),
-            "tuple" | "expression_list" | "pattern_list" | "tuple_pattern" => ExprKind::Tuple(self.exprs(node)),
+            "tuple" | "expression_list" | "pattern_list" | "tuple_pattern" => {
+                ExprKind::Tuple(self.exprs(node))
+            }
             "set" => ExprKind::Set(self.exprs(node)),
             "dictionary" => ExprKind::Dict(
                 named(node)
@@ -471,7 +481,9 @@ impl<'s> Lowering<'s> {
                 operand: self.boxed(node, "argument")?,
             },
             "not_operator" => ExprKind::Unary { op: "not".into(), operand: self.boxed(node, "argument")? },
-            "boolean_operator" => ExprKind::Bools(vec![self.expr_of(node, "left")?, self.expr_of(node, "right")?]),
+            "boolean_operator" => {
+                ExprKind::Bools(vec![self.expr_of(node, "left")?, self.expr_of(node, "right")?])
+            }
             "comparison_operator" => self.comparison(node)?,
             "conditional_expression" => {
                 let mut parts = self.exprs(node).into_iter().map(Box::new);
@@ -501,7 +513,8 @@ impl<'s> Lowering<'s> {
                 match argument.kind() {
                     "keyword_argument" => {
                         if let Some(value) = self.expr_of(argument, "value") {
-                            let name = argument.child_by_field_name("name").map(|name| self.text(name).into());
+                            let name =
+                                argument.child_by_field_name("name").map(|name| self.text(name).into());
                             call.keywords.push((name, value));
                         }
                     }
@@ -534,7 +547,9 @@ impl<'s> Lowering<'s> {
         for child in named(node) {
             match child.kind() {
                 "for_in_clause" => {
-                    if let (Some(target), Some(iter)) = (self.expr_of(child, "left"), self.expr_of(child, "right")) {
+                    if let (Some(target), Some(iter)) =
+                        (self.expr_of(child, "left"), self.expr_of(child, "right"))
+                    {
                         out.clauses.push((target, iter));
                     }
                 }

@@ -17,4 +17,4 @@ pub use config::{CONFIG_FILES, PytestConfig, section as pytest_section};
 pub use fixtures::{Fixture, FixtureRef, Scope};
 pub use lower::SyntaxError;
 pub use module::{Module, any_expression, for_each_statement};
-pub use project::{Analysis, ClassRef, FunctionRef, Global, Project, View, candidates, methods};
+pub use project::{Analysis, ClassRef, FunctionRef, Global, Project, Shared, View, candidates, methods};

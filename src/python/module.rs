@@ -52,6 +52,12 @@ impl Module {
         self.line_starts.partition_point(|start| *start <= offset).max(1) as u32
     }
 
+    /// The text of a span with the indentation before it.
+    pub fn whole_lines(&self, span: Span) -> &str {
+        let start = self.line_starts[self.line(span.start) as usize - 1];
+        self.text(Span { start, end: span.end })
+    }
+
     pub fn text(&self, span: Span) -> &str {
         self.source.get(span.start as usize..span.end as usize).unwrap_or("")
     }
@@ -89,7 +95,7 @@ pub fn for_each_statement<'a>(body: &'a [Stmt], visit: &mut dyn FnMut(&'a Stmt))
 }
 
 /// The blocks of a compound statement that belong to the same scope.
-pub fn blocks(stmt: &Stmt) -> Vec<&[Stmt]> {
+pub(super) fn blocks(stmt: &Stmt) -> Vec<&[Stmt]> {
     match &stmt.kind {
         StmtKind::If { body, or_else, .. }
         | StmtKind::For { body, or_else, .. }
@@ -107,7 +113,7 @@ pub fn blocks(stmt: &Stmt) -> Vec<&[Stmt]> {
 }
 
 /// The expressions that stand directly in a statement, not those of its blocks.
-pub fn expressions(stmt: &Stmt) -> Vec<&Expr> {
+pub(super) fn expressions(stmt: &Stmt) -> Vec<&Expr> {
     match &stmt.kind {
         StmtKind::Expr(expr) | StmtKind::Return(Some(expr)) => vec![expr],
         StmtKind::Assign { targets, value, .. } => targets.iter().chain(value).collect(),

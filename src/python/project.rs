@@ -19,7 +19,8 @@ pub struct Project {
 
 impl Project {
     pub fn new(modules: Vec<Module>, config: PytestConfig) -> Project {
-        let by_file = modules.iter().enumerate().map(|(index, module)| (module.file.clone(), index)).collect();
+        let by_file =
+            modules.iter().enumerate().map(|(index, module)| (module.file.clone(), index)).collect();
         Project { modules, config, by_file }
     }
 
@@ -47,7 +48,8 @@ pub fn candidates(folder: &str, path: &str) -> Vec<String> {
     let mut out = vec![];
     for base in folders {
         for length in (0..=parts.len()).rev() {
-            let stem = std::iter::once(base).filter(|base| !base.is_empty()).chain(parts[..length].iter().copied());
+            let stem =
+                std::iter::once(base).filter(|base| !base.is_empty()).chain(parts[..length].iter().copied());
             let stem = stem.collect::<Vec<_>>().join("/");
             if length > 0 {
                 out.push(format!("{stem}.py"));
@@ -72,7 +74,9 @@ impl Global<'_> {
     /// Whether the value can be changed in place.
     pub fn is_mutable(&self) -> bool {
         match self.value.map(|value| &value.kind) {
-            Some(ExprKind::List(_) | ExprKind::Dict(_) | ExprKind::Set(_) | ExprKind::Comprehension(_)) => true,
+            Some(ExprKind::List(_) | ExprKind::Dict(_) | ExprKind::Set(_) | ExprKind::Comprehension(_)) => {
+                true
+            }
             Some(ExprKind::Call(_)) => self.path.as_deref().is_some_and(|path| {
                 matches!(
                     path,
@@ -90,6 +94,14 @@ impl Global<'_> {
     }
 }
 
+/// The functions of a module that have to do with something that outlives them, in the order of the file.
+#[derive(Debug, Default)]
+pub struct Shared<'a> {
+    pub writers: Vec<&'a Function>,
+    /// Those that name it; of attributes this is not known.
+    pub users: Vec<&'a Function>,
+}
+
 /// What one module defines, and what its functions do.
 #[derive(Debug)]
 pub struct View<'a> {
@@ -98,6 +110,9 @@ pub struct View<'a> {
     pub classes: FxHashMap<&'a str, &'a Class>,
     pub globals: FxHashMap<&'a str, Global<'a>>,
     pub fixtures: Vec<Fixture<'a>>,
+    /// What functions change that outlives them: variables of the module (`CACHE`), attributes of its classes
+    /// (`TestLogin.token`), and with them the classes (`TestLogin`).
+    pub shared: FxHashMap<String, Shared<'a>>,
     sites: FxHashMap<u32, Sites<'a>>,
 }
 
@@ -120,13 +135,61 @@ impl<'a> View<'a> {
             }
             _ => {}
         });
-        let mut view =
-            View { module, functions, classes, globals, fixtures: vec![], sites: FxHashMap::default() };
+        let mut view = View {
+            module,
+            functions,
+            classes,
+            globals,
+            fixtures: vec![],
+            shared: FxHashMap::default(),
+            sites: FxHashMap::default(),
+        };
         let mut sites = FxHashMap::default();
         view.collect_sites(&module.body, &mut sites);
         view.sites = sites;
+        view.shared = view.collect_shared();
         view.fixtures = fixtures::collect(&view);
         view
+    }
+
+    /// Walks the functions once for their writes, and again for who names what is written.
+    fn collect_shared(&self) -> FxHashMap<String, Shared<'a>> {
+        let mut all: Vec<(&'a Function, Option<&'a str>)> =
+            self.functions.values().map(|function| (*function, None)).collect();
+        for (name, class) in &self.classes {
+            all.extend(methods(class).map(|method| (method, Some(*name))));
+        }
+        // of several the first in the file is named
+        all.sort_unstable_by_key(|(function, _)| function.span.start);
+        let mut shared: FxHashMap<String, Shared<'a>> = FxHashMap::default();
+        for (function, class) in &all {
+            for write in self.sites(function).into_iter().flat_map(|sites| &sites.writes) {
+                let own = ["self.__class__.", "type().", "cls."]
+                    .iter()
+                    .find_map(|own| write.path.strip_prefix(own));
+                let path = match (own, write.path.strip_prefix(['#', ':'])) {
+                    (Some(attribute), _) => format!("{}.{attribute}", class.unwrap_or_default()),
+                    (None, Some(path)) => path.to_owned(),
+                    (None, None) => continue,
+                };
+                let name = path.split(['.', '(', '[']).next().unwrap_or(&path);
+                shared.entry(name.to_owned()).or_default();
+                let writers = &mut shared.entry(path).or_default().writers;
+                if !writers.iter().any(|known| std::ptr::eq(*known, *function)) {
+                    writers.push(function);
+                }
+            }
+        }
+        if !shared.is_empty() {
+            for (function, _) in &all {
+                for name in self.sites(function).into_iter().flat_map(|sites| &sites.names_read) {
+                    if let Some(shared) = shared.get_mut(*name) {
+                        shared.users.push(function);
+                    }
+                }
+            }
+        }
+        shared
     }
 
     fn collect_sites(&self, body: &'a [Stmt], out: &mut FxHashMap<u32, Sites<'a>>) {
@@ -166,7 +229,7 @@ pub struct ClassRef<'a> {
 }
 
 /// Which calls of a function lead to functions in the tree: the call's index in [`Sites::calls`] and its target.
-pub type Links<'a> = Vec<(usize, FunctionRef<'a>)>;
+pub(super) type Links<'a> = Vec<(usize, FunctionRef<'a>)>;
 
 /// All modules with their definitions.
 #[derive(Debug)]
@@ -182,7 +245,8 @@ impl<'a> Analysis<'a> {
         use rayon::prelude::*;
         let views = project.modules.par_iter().map(View::new).collect();
         let mut analysis = Analysis { project, views, links: vec![] };
-        analysis.links = (0..analysis.views.len()).into_par_iter().map(|module| analysis.link(module)).collect();
+        analysis.links =
+            (0..analysis.views.len()).into_par_iter().map(|module| analysis.link(module)).collect();
         analysis
     }
 
@@ -320,9 +384,11 @@ impl<'a> Analysis<'a> {
     /// The method called `name` of a class or of its bases in the tree.
     pub fn method(&self, class: ClassRef<'a>, name: &str) -> Option<FunctionRef<'a>> {
         self.lineage(class).0.into_iter().find_map(|owner| {
-            methods(owner.class)
-                .find(|function| &*function.name == name)
-                .map(|function| FunctionRef { module: owner.module, function, class: Some(owner.class) })
+            methods(owner.class).find(|function| &*function.name == name).map(|function| FunctionRef {
+                module: owner.module,
+                function,
+                class: Some(owner.class),
+            })
         })
     }
 }

@@ -81,6 +81,8 @@ pub struct WriteSite<'a> {
     pub path: String,
     pub is_item: bool,
     pub kind: WriteKind,
+    /// The method called, for a write of kind [`WriteKind::Method`].
+    pub method: Option<&'a str>,
     pub value: Option<&'a Expr>,
     pub span: Span,
     pub at: At,
@@ -109,7 +111,10 @@ pub struct LoopSite<'a> {
 #[derive(Debug)]
 pub struct Binding<'a> {
     pub name: &'a str,
-    pub value: &'a Expr,
+    /// None for the target of a loop.
+    pub value: Option<&'a Expr>,
+    /// The value is all of the expression, not a part of it.
+    pub is_whole: bool,
     pub at: At,
 }
 
@@ -125,6 +130,8 @@ pub struct Sites<'a> {
     pub bindings: Vec<Binding<'a>>,
     /// Locals whose type is known, by the path of the value last given to them.
     pub locals: FxHashMap<&'a str, String>,
+    /// Dotted paths of what the function imports itself.
+    pub imports: Vec<&'a str>,
     /// `self.name` ─▶ path of the value given to it here.
     pub self_types: FxHashMap<&'a str, String>,
     pub returns: Vec<(&'a Expr, String)>,
@@ -137,8 +144,23 @@ pub struct Sites<'a> {
 }
 
 const MUTATORS: [&str; 17] = [
-    "append", "extend", "insert", "remove", "pop", "clear", "update", "add", "discard", "setdefault", "popitem",
-    "appendleft", "sort", "reverse", "register", "subscribe", "unregister",
+    "append",
+    "extend",
+    "insert",
+    "remove",
+    "pop",
+    "clear",
+    "update",
+    "add",
+    "discard",
+    "setdefault",
+    "popitem",
+    "appendleft",
+    "sort",
+    "reverse",
+    "register",
+    "subscribe",
+    "unregister",
 ];
 
 /// Flattens `function` of `module`; `defined` says whether the module defines a function or class of a name,
@@ -156,15 +178,16 @@ pub fn collect<'a>(
         sites: Sites::default(),
         at: At::default(),
         globals: FxHashSet::default(),
+        nonlocals: FxHashSet::default(),
         imports: FxHashMap::default(),
         awaited: false,
         used: Use::Other,
     };
     for param in &function.params {
         let known = match &param.annotation {
-            Some(hint) if !matches!(&*param.name, "self" | "cls") => collector.path(hint).filter(|path| {
-                !path.starts_with([':', '~', '@', '#']) && path.contains('.')
-            }),
+            Some(hint) if !matches!(&*param.name, "self" | "cls") => collector
+                .path(hint)
+                .filter(|path| !path.starts_with([':', '~', '@', '#']) && path.contains('.')),
             _ => None,
         };
         let path = match (&*param.name, known) {
@@ -219,6 +242,7 @@ struct Collector<'a, 'f> {
     sites: Sites<'a>,
     at: At,
     globals: FxHashSet<&'a str>,
+    nonlocals: FxHashSet<&'a str>,
     imports: FxHashMap<&'a str, &'a str>,
     awaited: bool,
     used: Use<'a>,
@@ -275,6 +299,9 @@ impl<'a> Collector<'a, '_> {
             StmtKind::Assign { targets, value, .. } => self.assign(stmt, targets, value.as_ref()),
             StmtKind::AugAssign { target, value, .. } => {
                 self.value(value, Use::Other);
+                if let Some(name) = target.as_name() {
+                    self.sites.bindings.push(Binding { name, value: None, is_whole: false, at: self.at });
+                }
                 self.write(target, WriteKind::Augmented, Some(value), stmt.span);
             }
             StmtKind::Assert { test, message } => {
@@ -298,19 +325,24 @@ impl<'a> Collector<'a, '_> {
                 }
             }
             StmtKind::Global(names) => self.globals.extend(names.iter().map(|name| &**name)),
+            StmtKind::Nonlocal(names) => self.nonlocals.extend(names.iter().map(|name| &**name)),
             StmtKind::Import(names) => {
                 for import in names {
                     self.imports.insert(&import.local, &import.path);
+                    self.sites.imports.push(&import.path);
                     self.sites.locals.remove(&*import.local);
                 }
             }
             StmtKind::If { test, body, or_else } => {
                 self.sites.branches += 1;
                 self.value(test, Use::Other);
-                self.within(|at| at.in_branch = true, |this| {
-                    this.block(body);
-                    this.block(or_else);
-                });
+                self.within(
+                    |at| at.in_branch = true,
+                    |this| {
+                        this.block(body);
+                        this.block(or_else);
+                    },
+                );
             }
             StmtKind::For { target, iter, body, or_else, .. } => {
                 self.enter_loop(stmt, iter, false, body);
@@ -380,7 +412,8 @@ impl<'a> Collector<'a, '_> {
         let mut has_break = false;
         super::module::for_each_statement(body, &mut |inner| {
             has_break |= matches!(inner.kind, StmtKind::Return(_) | StmtKind::Raise(_))
-                || (matches!(inner.kind, StmtKind::Other) && self.module.text(inner.span).starts_with("break"));
+                || (matches!(inner.kind, StmtKind::Other)
+                    && self.module.text(inner.span).starts_with("break"));
         });
         let at = self.next();
         self.sites.loops.push(LoopSite { span: stmt.span, is_while, head, path, has_break, at });
@@ -394,10 +427,12 @@ impl<'a> Collector<'a, '_> {
             let name = target.as_ref().and_then(|target| target.as_name());
             if let Some(name) = name {
                 let at = self.next();
-                self.sites.bindings.push(Binding { name, value: expr, at });
-                self.sites.locals.insert(name, if path.is_empty() { format!("~{name}") } else { path.clone() });
+                self.sites.bindings.push(Binding { name, value: Some(expr), is_whole: true, at });
+                self.sites
+                    .locals
+                    .insert(name, if path.is_empty() { format!("~{name}") } else { path.clone() });
             } else if let Some(target) = target {
-                self.bind(target, None, expr);
+                self.bind(target, None, expr, true);
             }
             self.sites.withs.push(WithSite { expr, path, target: name, parent: self.at.with });
             self.at.with = Some(self.sites.withs.len() as u32 - 1);
@@ -418,18 +453,18 @@ impl<'a> Collector<'a, '_> {
         self.value(value, name.map_or(Use::Other, Use::Assigned));
         let path = self.path(value);
         for target in targets {
-            self.bind(target, path.as_deref(), value);
+            self.bind(target, path.as_deref(), value, true);
             self.write(target, WriteKind::Assign, Some(value), stmt.span);
         }
     }
 
-    fn bind(&mut self, target: &'a Expr, path: Option<&str>, value: &'a Expr) {
+    fn bind(&mut self, target: &'a Expr, path: Option<&str>, value: &'a Expr, is_whole: bool) {
         match &target.kind {
             ExprKind::Name(name) if !self.globals.contains(&**name) => {
                 let path = path.map_or_else(|| format!("~{name}"), str::to_owned);
                 self.sites.locals.insert(name, path);
                 let at = self.next();
-                self.sites.bindings.push(Binding { name, value, at });
+                self.sites.bindings.push(Binding { name, value: Some(value), is_whole, at });
             }
             ExprKind::Attribute { value: base, attr } if matches!(base.as_name(), Some("self" | "cls")) => {
                 if let Some(path) = path {
@@ -438,12 +473,20 @@ impl<'a> Collector<'a, '_> {
             }
             ExprKind::Tuple(parts) | ExprKind::List(parts) => {
                 let values = match &value.kind {
-                    ExprKind::Tuple(values) | ExprKind::List(values) if values.len() == parts.len() => Some(values),
+                    ExprKind::Tuple(values) | ExprKind::List(values) if values.len() == parts.len() => {
+                        Some(values)
+                    }
                     _ => None,
                 };
                 for (index, part) in parts.iter().enumerate() {
                     let path = values.and_then(|values| self.path(&values[index]));
-                    self.bind(part, path.as_deref(), values.map_or(value, |values| &values[index]));
+                    let part_value = values.map(|values| &values[index]);
+                    self.bind(
+                        part,
+                        path.as_deref(),
+                        part_value.unwrap_or(value),
+                        is_whole && part_value.is_some(),
+                    );
                 }
             }
             _ => {}
@@ -453,17 +496,19 @@ impl<'a> Collector<'a, '_> {
     fn forget(&mut self, target: &'a Expr) {
         match &target.kind {
             ExprKind::Name(name) => {
+                self.sites.bindings.push(Binding { name, value: None, is_whole: false, at: self.at });
                 self.sites.locals.insert(name, format!("~{name}"));
             }
-            _ => target.children().into_iter().for_each(|child| self.forget(child)),
+            ExprKind::Tuple(parts) | ExprKind::List(parts) => parts.iter().for_each(|part| self.forget(part)),
+            ExprKind::Starred(inner) => self.forget(inner),
+            _ => {}
         }
     }
 
     fn write(&mut self, target: &'a Expr, kind: WriteKind, value: Option<&'a Expr>, span: Span) {
         let (path, is_item) = match &target.kind {
-            ExprKind::Name(name) if self.globals.contains(&**name) => {
-                (format!("#{name}"), false)
-            }
+            ExprKind::Name(name) if self.globals.contains(&**name) => (format!("#{name}"), false),
+            ExprKind::Name(name) if self.nonlocals.contains(&**name) => (format!("~{name}"), false),
             ExprKind::Name(_) => return,
             ExprKind::Subscript { value: base, index } => {
                 index.iter().for_each(|part| self.value(part, Use::Other));
@@ -482,7 +527,7 @@ impl<'a> Collector<'a, '_> {
             _ => return,
         };
         let at = self.next();
-        self.sites.writes.push(WriteSite { target, path, is_item, kind, value, span, at });
+        self.sites.writes.push(WriteSite { target, path, is_item, kind, method: None, value, span, at });
     }
 
     /// The path of a thing that is changed; a variable of the module keeps its name (`#CACHE`).
@@ -537,9 +582,11 @@ impl<'a> Collector<'a, '_> {
             ExprKind::Walrus { target, value } => {
                 self.value(value, target.as_name().map_or(Use::Other, Use::Assigned));
                 let path = self.path(value);
-                self.bind(target, path.as_deref(), value);
+                self.bind(target, path.as_deref(), value, true);
             }
-            ExprKind::Lambda(body) => self.within(|at| at.in_nested = true, |this| this.value(body, Use::Other)),
+            ExprKind::Lambda(body) => {
+                self.within(|at| at.in_nested = true, |this| this.value(body, Use::Other))
+            }
             ExprKind::Bools(parts) => {
                 self.sites.branches += 1;
                 parts.iter().for_each(|part| self.value(part, Use::Other));
@@ -553,9 +600,16 @@ impl<'a> Collector<'a, '_> {
                     self.value(iter, Use::Other);
                     self.forget(target);
                 }
-                self.within(|at| at.loops += 1, |this| {
-                    inner.conditions.iter().chain(&inner.element).for_each(|part| this.value(part, Use::Other));
-                });
+                self.within(
+                    |at| at.loops += 1,
+                    |this| {
+                        inner
+                            .conditions
+                            .iter()
+                            .chain(&inner.element)
+                            .for_each(|part| this.value(part, Use::Other));
+                    },
+                );
             }
             _ => expr.children().into_iter().for_each(|child| self.value(child, Use::Other)),
         }
@@ -573,8 +627,16 @@ impl<'a> Collector<'a, '_> {
             {
                 let at = self.next();
                 let value = call.args.last();
-                let (kind, span) = (WriteKind::Method, expr.span);
-                self.sites.writes.push(WriteSite { target: receiver, path, is_item: true, kind, value, span, at });
+                self.sites.writes.push(WriteSite {
+                    target: receiver,
+                    path,
+                    is_item: true,
+                    kind: WriteKind::Method,
+                    method: Some(attr),
+                    value,
+                    span: expr.span,
+                    at,
+                });
             }
             let is_assert = attr.starts_with("assert") && !attr.starts_with("assert_called_once_with_");
             if is_assert || (&**attr == "fail" && receiver.as_name() == Some("self")) {
@@ -588,10 +650,16 @@ impl<'a> Collector<'a, '_> {
 }
 
 impl<'a> Sites<'a> {
-    /// The value last given to a plain local before `order`.
+    /// The value last given to a plain local before `order`, or what it is a part of.
     pub fn value_of(&self, name: &str, order: u32) -> Option<&'a Expr> {
         let mut earlier = self.bindings.iter().rev().filter(|binding| binding.name == name);
-        earlier.find(|binding| binding.at.order < order).map(|binding| binding.value)
+        earlier.find(|binding| binding.at.order < order)?.value
+    }
+
+    /// The expression that a name was last bound to before `order`, where it is one.
+    pub fn bound(&self, name: &str, order: u32) -> Option<&'a Expr> {
+        let mut before = self.bindings.iter().rev().filter(|binding| binding.name == name);
+        before.find(|binding| binding.at.order <= order).filter(|binding| binding.is_whole)?.value
     }
 
     /// The `with` blocks around a site, innermost first.

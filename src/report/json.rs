@@ -6,7 +6,7 @@ use crate::risk::features;
 use crate::scan::{self, Scan};
 
 /// The contract's version; it grows when a field changes its meaning or goes.
-pub const SCHEMA_VERSION: u32 = 1;
+pub(super) const SCHEMA_VERSION: u32 = 1;
 
 /// A scan as one JSON object.
 ///

@@ -1,9 +1,13 @@
 //! What people and programs read: one file per format. Knows the nouns, and nothing of how they came to be.
 
 mod evaluation;
+mod explanation;
 mod json;
+mod search;
 mod text;
 
 pub use evaluation::evaluation;
-pub use json::json;
+pub use explanation::{answer_end, explanation_head, prompt, sentence};
+pub use json::{json, value};
+pub use search::{hits, patterns};
 pub use text::text;

@@ -62,7 +62,9 @@ pub enum DatasetError {
     Unreadable { path: String, reason: String },
     #[error("{path} is not a label list: it needs the columns repo, sha, test_id, category ({reason})")]
     Columns { path: String, reason: String },
-    #[error("{path} is not a dataset of this version: {reason}; build it again with 'flakydetector dataset build'")]
+    #[error(
+        "{path} is not a dataset of this version: {reason}; build it again with 'flakydetector dataset build'"
+    )]
     Table { path: String, reason: String },
     #[error("cannot write {path}: {reason}")]
     Unwritable { path: String, reason: String },
@@ -94,7 +96,11 @@ pub fn build(labels: &[Label], clones: &Path, progress: &(dyn Fn(&str) + Sync)) 
         .par_iter()
         .map(|(repo, labels)| {
             let part = build_one(repo, labels, &groups[*repo], clones);
-            progress(&format!("{repo}: {} tests, {} labels without one", part.rows.len(), part.unmatched.len()));
+            progress(&format!(
+                "{repo}: {} tests, {} labels without one",
+                part.rows.len(),
+                part.unmatched.len()
+            ));
             part
         })
         .collect();
@@ -147,7 +153,10 @@ fn build_one(repo: &str, labels: &[&Label], group: &str, clones: &Path) -> Datas
     for label in labels {
         match matching(&scan, &label.test_id) {
             Some(id) => {
-                categories.insert(id, CATEGORIES.into_iter().find(|known| *known == label.category).unwrap_or("OD"));
+                categories.insert(
+                    id,
+                    CATEGORIES.into_iter().find(|known| *known == label.category).unwrap_or("OD"),
+                );
             }
             None => unmatched.push(((*label).clone(), "no test of that name".to_owned())),
         }
@@ -247,7 +256,9 @@ pub fn read(path: &Path) -> Result<Vec<Row>, DatasetError> {
         |error: std::io::Error| DatasetError::Unreadable { path: shown.clone(), reason: error.to_string() };
     let table = |reason: String| DatasetError::Table { path: shown.clone(), reason };
     let mut text = String::new();
-    GzDecoder::new(std::fs::File::open(path).map_err(unreadable)?).read_to_string(&mut text).map_err(unreadable)?;
+    GzDecoder::new(std::fs::File::open(path).map_err(unreadable)?)
+        .read_to_string(&mut text)
+        .map_err(unreadable)?;
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let head: Vec<String> =
         reader.headers().map_err(|error| table(error.to_string()))?.iter().map(str::to_owned).collect();

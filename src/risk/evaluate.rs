@@ -50,7 +50,9 @@ pub fn recipes() -> Vec<(&'static str, Recipe)> {
         extra.extend(shared.map(|(name, value)| (name, value.to_owned())));
         Recipe { parameters: extra, rounds }
     };
-    let text = |pairs: &[(&'static str, &str)]| pairs.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+    let text = |pairs: &[(&'static str, &str)]| {
+        pairs.iter().map(|(name, value)| (*name, (*value).to_owned())).collect()
+    };
     let linear = |strength: &'static str| {
         common(text(&[("booster", "gblinear"), ("updater", "coord_descent"), ("lambda", strength)]), 60)
     };
@@ -230,7 +232,8 @@ fn figures(name: &str, parts: &[Ranked<'_>], scores: &[Vec<f32>]) -> Figures {
         })
         .collect();
     let pooled_scores: Vec<f32> = scores.iter().flatten().copied().collect();
-    let pooled_labels: Vec<bool> = parts.iter().flat_map(|part| &part.rows).map(|row| row.is_flaky()).collect();
+    let pooled_labels: Vec<bool> =
+        parts.iter().flat_map(|part| &part.rows).map(|row| row.is_flaky()).collect();
     Figures {
         name: name.to_owned(),
         auc,

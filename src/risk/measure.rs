@@ -1,9 +1,9 @@
 //! Measures the 42 features of a test from what it reaches and from what the rules found.
 
 use super::features::{self, Features};
+use crate::python::Scope;
 use crate::python::ast::{Expr, ExprKind};
 use crate::python::sites::{CallSite, WriteSite};
-use crate::python::Scope;
 use crate::smells::{Context, Finding, Role, Severity, words};
 
 /// The features of a test. Counts are over everything that runs because of it, teardown left out, unless the
@@ -134,7 +134,10 @@ fn lasting_write(write: &WriteSite<'_>) -> Option<&'static str> {
     }
     let is_global = path.starts_with(['#', ':'])
         || path.starts_with("cls.")
-        || (path.contains('.') && !path.contains("()") && !path.starts_with(['~', '@']) && !path.starts_with("self"));
+        || (path.contains('.')
+            && !path.contains("()")
+            && !path.starts_with(['~', '@'])
+            && !path.starts_with("self"));
     is_global.then_some("global_writes")
 }
 

@@ -1,6 +1,7 @@
 //! XGBoost behind plain slices: the only place that names the library.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 use thiserror::Error;
@@ -24,9 +25,10 @@ pub struct Recipe {
     pub rounds: i32,
 }
 
-/// A trained model over rows of a fixed number of columns.
+/// A trained model over rows of a fixed number of columns. XGBoost 1.6 keeps predictions in the booster, so one
+/// thread at a time may ask it.
 pub struct Model {
-    booster: Booster,
+    booster: Mutex<Booster>,
     columns: usize,
 }
 
@@ -48,7 +50,11 @@ impl Model {
         for round in 0..recipe.rounds {
             booster.update(&matrix, round)?;
         }
-        Ok(Model { booster, columns })
+        Ok(Model { booster: Mutex::new(booster), columns })
+    }
+
+    fn booster(&self) -> MutexGuard<'_, Booster> {
+        self.booster.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Log-odds, one a row.
@@ -56,7 +62,7 @@ impl Model {
         if rows.is_empty() {
             return Ok(vec![]);
         }
-        Ok(self.booster.predict_margin(&DMatrix::from_dense(rows, rows.len() / self.columns)?)?)
+        Ok(self.booster().predict_margin(&DMatrix::from_dense(rows, rows.len() / self.columns)?)?)
     }
 
     /// SHAP values in log-odds: for each row one a column, and the bias last.
@@ -65,18 +71,19 @@ impl Model {
             return Ok(vec![]);
         }
         let matrix = DMatrix::from_dense(rows, rows.len() / self.columns)?;
-        let (values, (_, columns)) = self.booster.predict_contributions(&matrix)?;
+        let (values, (_, columns)) = self.booster().predict_contributions(&matrix)?;
         Ok(values.chunks(columns).map(<[f32]>::to_vec).collect())
     }
 
     /// XGBoost's own JSON.
     pub fn to_json(&self) -> Result<Value, BoostError> {
-        let text = self.booster.save_to_buffer("json".to_owned())?;
+        let text = self.booster().save_to_buffer("json".to_owned())?;
         serde_json::from_str(&text).map_err(|error| BoostError(error.to_string()))
     }
 
     /// The opposite of [`Model::to_json`].
     pub fn from_json(value: &Value, columns: usize) -> Result<Model, BoostError> {
-        Ok(Model { booster: Booster::load_buffer(value.to_string().as_bytes())?, columns })
+        let booster = Booster::load_buffer(value.to_string().as_bytes())?;
+        Ok(Model { booster: Mutex::new(booster), columns })
     }
 }

@@ -30,12 +30,12 @@ pub struct Place {
 }
 
 /// Names of the inputs in [`Place`], in their order.
-pub const PLACE: [&str; 4] = ["position_in_file", "tests_in_file", "lines", "class_depth"];
+pub(super) const PLACE: [&str; 4] = ["position_in_file", "tests_in_file", "lines", "class_depth"];
 /// How many inputs the model has.
-pub const INPUTS: usize = features::COUNT + PLACE.len();
+pub(super) const INPUTS: usize = features::COUNT + PLACE.len();
 
 /// All inputs of a test, before they are ranked.
-pub fn inputs(test: &ScannedTest) -> [f32; INPUTS] {
+pub(super) fn inputs(test: &ScannedTest) -> [f32; INPUTS] {
     let Place { position, tests_in_file, lines, depth } = test.place;
     let mut out = [0.0; INPUTS];
     out[..features::COUNT].copy_from_slice(&test.assessment.features.0);
@@ -44,18 +44,24 @@ pub fn inputs(test: &ScannedTest) -> [f32; INPUTS] {
 }
 
 /// The names of the inputs, in their order.
-pub fn input_names() -> Vec<&'static str> {
+pub(super) fn input_names() -> Vec<&'static str> {
     features::DEFINITIONS.iter().map(|(name, _)| *name).chain(PLACE).collect()
 }
 
 /// Why a model file cannot be used.
 #[derive(Debug, Error)]
 pub enum ModelError {
-    #[error("the model file {path} cannot be read: {reason}; give another with --risk-model, or leave it out for the built-in one")]
+    #[error(
+        "the model file {path} cannot be read: {reason}; give another with --risk-model, or leave it out for the built-in one"
+    )]
     Unreadable { path: String, reason: String },
-    #[error("the risk model was trained for feature schema '{found}', but this version measures '{expected}'; train it again with 'flakydetector train'")]
+    #[error(
+        "the risk model was trained for feature schema '{found}', but this version measures '{expected}'; train it again with 'flakydetector train'"
+    )]
     Schema { found: String, expected: &'static str },
-    #[error("the risk model is broken ({0}); train it again with 'flakydetector train', or leave --risk-model out")]
+    #[error(
+        "the risk model is broken ({0}); train it again with 'flakydetector train', or leave --risk-model out"
+    )]
     Broken(String),
 }
 
@@ -117,14 +123,20 @@ impl RiskModel {
         if file.inputs != input_names() || file.quantiles.len() != INPUTS {
             return Err(ModelError::Broken("its inputs are not those of this version".to_owned()));
         }
-        Ok(RiskModel { model: Model::from_json(&file.booster, INPUTS)?, quantiles: file.quantiles, card: file.card })
+        Ok(RiskModel {
+            model: Model::from_json(&file.booster, INPUTS)?,
+            quantiles: file.quantiles,
+            card: file.card,
+        })
     }
 
     /// Gives every test its risk and what moved it. The tests are those of one repository.
     pub fn assess(&self, tests: &mut [ScannedTest]) {
         let rows: Vec<[f32; INPUTS]> = tests.iter().map(inputs).collect();
         let ranked = if rows.len() >= ENOUGH_NEIGHBOURS { ranks(&rows) } else { self.global_ranks(&rows) };
-        let (Ok(margins), Ok(contributions)) = (self.model.margins(&ranked), self.model.contributions(&ranked)) else {
+        let (Ok(margins), Ok(contributions)) =
+            (self.model.margins(&ranked), self.model.contributions(&ranked))
+        else {
             tracing::error!("xgboost refused to predict; risks stay at 0");
             return;
         };
@@ -154,17 +166,19 @@ impl RiskModel {
             let up_to = quantiles.partition_point(|known| *known <= value);
             (below + up_to) as f32 / (2 * quantiles.len().max(1)) as f32
         };
-        rows.iter().flat_map(|row| row.iter().enumerate().map(|(column, value)| rank(column, *value))).collect()
+        rows.iter()
+            .flat_map(|row| row.iter().enumerate().map(|(column, value)| rank(column, *value)))
+            .collect()
     }
 }
 
 /// Log-odds ─▶ probability.
-pub fn sigmoid(margin: f32) -> f32 {
+pub(super) fn sigmoid(margin: f32) -> f32 {
     1.0 / (1.0 + (-margin).exp())
 }
 
 /// Each value's rank among the rows, from 0 to 1, ties in the middle; row after row.
-pub fn ranks(rows: &[[f32; INPUTS]]) -> Vec<f32> {
+pub(super) fn ranks(rows: &[[f32; INPUTS]]) -> Vec<f32> {
     let mut out = vec![0.0; rows.len() * INPUTS];
     let mut order: Vec<usize> = (0..rows.len()).collect();
     for column in 0..INPUTS {
@@ -184,12 +198,14 @@ pub fn ranks(rows: &[[f32; INPUTS]]) -> Vec<f32> {
 }
 
 /// 33 quantiles of each input.
-pub fn quantiles(rows: &[[f32; INPUTS]]) -> Vec<Vec<f32>> {
+pub(super) fn quantiles(rows: &[[f32; INPUTS]]) -> Vec<Vec<f32>> {
     (0..INPUTS)
         .map(|column| {
             let mut values: Vec<f32> = rows.iter().map(|row| row[column]).collect();
             values.sort_by(f32::total_cmp);
-            (0..33).filter_map(|step| values.get(step * values.len().saturating_sub(1) / 32).copied()).collect()
+            (0..33)
+                .filter_map(|step| values.get(step * values.len().saturating_sub(1) / 32).copied())
+                .collect()
         })
         .collect()
 }

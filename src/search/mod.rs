@@ -2,6 +2,9 @@
 //! prompt.
 
 mod candidates;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod end_to_end;
 mod hit;
 mod hybrid;
 mod query;

@@ -44,7 +44,7 @@ fn body(source: &str) -> Option<String> {
             '"' | '\'' => {
                 body.push('s');
                 let mut before = ' ';
-                while let Some(inside) = chars.next() {
+                for inside in chars.by_ref() {
                     if inside == c && before != '\\' || inside == '\n' {
                         break;
                     }

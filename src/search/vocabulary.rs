@@ -152,7 +152,7 @@ const CAUSES: &[(Cause, &str, &str)] = &[
         Cause::Unordered,
         "unordered,set order,set ordering,dict order,dictionary order,iteration order,hash order,directory listing,\
          order of a set,order of set,listdir,without order by,result order,row order,order of result",
-        "ordering,sorted,set,dict",
+        "sorted,set,dict",
     ),
     (
         Cause::Structure,

@@ -154,8 +154,24 @@ impl<'a, 'v> Context<'a, 'v> {
     /// Whether a marker says that the test needs more than this machine, so that people can leave it out.
     pub fn is_set_apart(&self) -> bool {
         const APART: [&str; 18] = [
-            "network", "integration", "live", "online", "e2e", "external", "internet", "needs_network", "requires_network",
-            "remote", "remote_data", "vcr", "slow", "functional", "system", "end_to_end", "enable_socket", "acceptance",
+            "network",
+            "integration",
+            "live",
+            "online",
+            "e2e",
+            "external",
+            "internet",
+            "needs_network",
+            "requires_network",
+            "remote",
+            "remote_data",
+            "vcr",
+            "slow",
+            "functional",
+            "system",
+            "end_to_end",
+            "enable_socket",
+            "acceptance",
         ];
         self.decorators.iter().any(|(path, _)| APART.contains(&super::words::last(path)))
     }
@@ -184,10 +200,10 @@ impl<'a, 'v> Context<'a, 'v> {
             }
         } else if path.starts_with('@') {
             let (name, tail) = split(1);
-            if let Some(found) = self.fixtures.iter().find(|found| found.fixture.name == name) {
-                if let Some(gives) = &found.fixture.gives {
-                    return Cow::Owned(format!("{}{tail}", self.expand(gives, found.module, depth + 1)));
-                }
+            if let Some(found) = self.fixtures.iter().find(|found| found.fixture.name == name)
+                && let Some(gives) = &found.fixture.gives
+            {
+                return Cow::Owned(format!("{}{tail}", self.expand(gives, found.module, depth + 1)));
             }
         } else if path.starts_with(':') {
             let (name, tail) = split(1);
@@ -242,8 +258,13 @@ impl<'a, 'v> Context<'a, 'v> {
         let mut found = vec![];
         for (names, role) in [(&SETUPS[..], Role::Setup), (&TEARDOWNS[..], Role::Teardown)] {
             for owner in &self.case.lineage {
-                for method in crate::python::methods(owner.class).filter(|method| names.contains(&&*method.name)) {
-                    found.push((FunctionRef { module: owner.module, function: method, class: Some(owner.class) }, role));
+                for method in
+                    crate::python::methods(owner.class).filter(|method| names.contains(&&*method.name))
+                {
+                    found.push((
+                        FunctionRef { module: owner.module, function: method, class: Some(owner.class) },
+                        role,
+                    ));
                 }
             }
             let view = self.analysis.view(self.case.module);
@@ -271,14 +292,19 @@ impl<'a, 'v> Context<'a, 'v> {
         let mut wanted: Vec<(&'a str, Span, Option<&'a Function>)> = vec![];
         if !case.is_unittest {
             for param in test.params.iter().filter(|param| param.default.is_none() && !param.is_variadic) {
-                let span = if case.function.module == case.module { param.span } else { self.own_span(case.function) };
+                let span = if case.function.module == case.module {
+                    param.span
+                } else {
+                    self.own_span(case.function)
+                };
                 wanted.push((&param.name, span, None));
             }
         }
         let anchor = self.own_span(case.function);
         for (path, expr) in &self.decorators {
             if path == "pytest.mark.usefixtures" {
-                let names = expr.as_call().into_iter().flat_map(|call| &call.args).filter_map(|name| name.as_str());
+                let names =
+                    expr.as_call().into_iter().flat_map(|call| &call.args).filter_map(|name| name.as_str());
                 wanted.extend(names.map(|name| (name, anchor, None)));
             }
         }
@@ -335,7 +361,11 @@ impl<'a, 'v> Context<'a, 'v> {
     fn callees(&self, index: usize) -> Vec<(FunctionRef<'a>, Span)> {
         let from = &self.reach[index];
         let anchor = |site: &CallSite<'a>| {
-            if from.role == Role::Test && from.function.module == self.case.module { site.expr.span } else { from.anchor }
+            if from.role == Role::Test && from.function.module == self.case.module {
+                site.expr.span
+            } else {
+                from.anchor
+            }
         };
         let mut out: Vec<_> = self
             .analysis

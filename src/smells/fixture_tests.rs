@@ -30,7 +30,8 @@ fn findings(file: &str, source: &str, code: &str) -> Vec<(String, Finding)> {
 fn fixture(rule: &Registered) -> (String, String) {
     let name = rule.name().replace('-', "_");
     let path = format!("{ROOT}/tests/fixtures/smells/{name}.py");
-    let source = std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("{} has no fixture {path}", rule.code()));
+    let source =
+        std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("{} has no fixture {path}", rule.code()));
     (format!("{name}.py"), source)
 }
 
@@ -74,8 +75,12 @@ fn every_marker_is_found_and_nothing_else() {
     for rule in RULES {
         let (file, source) = fixture(rule);
         let marker = format!("# flaky: {}", rule.code());
-        let expected: Vec<u32> =
-            source.lines().enumerate().filter(|(_, line)| line.contains(&marker)).map(|(at, _)| at as u32 + 1).collect();
+        let expected: Vec<u32> = source
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| line.contains(&marker))
+            .map(|(at, _)| at as u32 + 1)
+            .collect();
         let found = findings(&file, &source, rule.code());
         let mut lines: Vec<u32> = found.iter().map(|(_, finding)| finding.line).collect();
         lines.sort_unstable();
@@ -113,7 +118,8 @@ fn what_every_rule_says() {
 
 #[test]
 fn a_comment_silences_a_rule() {
-    let source = "import time\n\ndef test_a():\n    time.sleep(1)  # flaky: ignore[FD101]\n    assert work()\n";
+    let source =
+        "import time\n\ndef test_a():\n    time.sleep(1)  # flaky: ignore[FD101]\n    assert work()\n";
     assert_eq!(findings("test_a.py", source, "FD101"), vec![]);
     let other = source.replace("FD101", "FD102");
     assert_eq!(findings("test_a.py", &other, "FD101").len(), 1);

@@ -75,7 +75,11 @@ pub fn libraries(test: &Context<'_, '_>) -> Vec<String> {
         reached.sites.names_read.iter().filter_map(|name| resolve(name)).for_each(&mut note);
         for path in &reached.paths {
             // what is neither imported nor known by its receiver is a builtin or a local
-            if path.contains('.') && !path.starts_with("self.") && !path.starts_with("cls.") && path.contains("()") {
+            if path.contains('.')
+                && !path.starts_with("self.")
+                && !path.starts_with("cls.")
+                && path.contains("()")
+            {
                 note(path);
             }
         }
@@ -87,13 +91,36 @@ pub fn libraries(test: &Context<'_, '_>) -> Vec<String> {
 }
 
 fn is_part_of_python(root: &str) -> bool {
-    root == "self" || root == "cls" || NOT_LIBRARIES.contains(&format!(" {root} ")) || BUILTINS.contains(&root)
+    root == "self"
+        || root == "cls"
+        || NOT_LIBRARIES.contains(&format!(" {root} "))
+        || BUILTINS.contains(&root)
 }
 
 /// Builtins whose results have methods that are called.
 const BUILTINS: [&str; 22] = [
-    "open", "list", "dict", "set", "str", "bytes", "super", "type", "iter", "next", "getattr", "sorted", "object",
-    "tuple", "frozenset", "bytearray", "memoryview", "int", "float", "range", "vars", "map",
+    "open",
+    "list",
+    "dict",
+    "set",
+    "str",
+    "bytes",
+    "super",
+    "type",
+    "iter",
+    "next",
+    "getattr",
+    "sorted",
+    "object",
+    "tuple",
+    "frozenset",
+    "bytearray",
+    "memoryview",
+    "int",
+    "float",
+    "range",
+    "vars",
+    "map",
 ];
 
 fn root_name(expr: &Expr) -> Option<&str> {

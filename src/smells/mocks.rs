@@ -9,6 +9,8 @@ use crate::python::ast::*;
 pub struct Mocks {
     /// Dotted names given to a patch: `time.sleep`, `app.client.requests.get`; for attributes the last part only.
     pub targets: Vec<String>,
+    /// Paths that the test overwrites with a mock itself, so that nothing puts them back.
+    pub by_hand: Vec<String>,
     pub time: bool,
     pub http: bool,
     pub redis: bool,
@@ -65,7 +67,7 @@ impl Mocks {
             for write in &reached.sites.writes {
                 // `time.sleep = Mock()` replaces by hand; that is a smell of its own, but it is a mock too
                 if write.value.is_some_and(|value| is_mock(value, reached.sites)) {
-                    mocks.targets.push(write.path.clone());
+                    mocks.by_hand.push(write.path.clone());
                 }
             }
         }
@@ -75,7 +77,7 @@ impl Mocks {
     /// Whether a resolved path, or a name at its end, is replaced.
     pub fn covers(&self, path: &str) -> bool {
         let path = path.replace("()", "");
-        self.targets.iter().any(|target| {
+        self.targets.iter().chain(&self.by_hand).any(|target| {
             let last = target.rsplit('.').next().unwrap_or(target);
             path == *target
                 || path.starts_with(&format!("{target}."))
@@ -95,9 +97,8 @@ impl Mocks {
         let first = |call: &Call| call.args.first().and_then(|arg| arg.as_str()).map(str::to_owned);
         let Some(call) = call else { return };
         if path.ends_with("patch.object") || path.ends_with("setattr") || path.ends_with("patch.multiple") {
-            match call.args.as_slice() {
-                [_, name, ..] => self.targets.extend(name.as_str().map(str::to_owned)),
-                _ => {}
+            if let [_, name, ..] = call.args.as_slice() {
+                self.targets.extend(name.as_str().map(str::to_owned))
             }
             if path.ends_with("setattr") || path.ends_with("patch.multiple") {
                 self.targets.extend(first(call).filter(|target| target.contains('.')));

@@ -1,6 +1,7 @@
 //! Rules over the semantic model of a test: one file per rule, one line per rule here.
 //! Knows no vector store, no model and no report.
 
+mod assertions;
 mod comparison;
 mod context;
 mod finding;
@@ -8,6 +9,10 @@ mod flow;
 mod libraries;
 mod mocks;
 mod network;
+mod paths;
+mod randomness;
+mod resources;
+mod restored;
 mod rule;
 pub(crate) mod words;
 
@@ -15,9 +20,9 @@ pub(crate) mod words;
 mod fixture_tests;
 
 pub use context::{Context, Reached, Role};
-pub use libraries::libraries;
 pub use finding::{Applicability, Cause, Edit, Finding, Fix, Severity};
-pub use rule::{HEADINGS, Registered, Report, Rule, Smell};
+pub use libraries::libraries;
+pub use rule::{HEADINGS, Registered, Report, Rule, RuleInfo, Smell};
 
 macro_rules! rules {
     ($($file:ident :: $rule:ident,)*) => {
@@ -58,7 +63,33 @@ rules! {
     date_that_will_pass::DateThatWillPass,
     clock_read_twice::ClockReadTwice,
     file_time_order::FileTimeOrder,
+    unseeded_random::UnseededRandom,
+    unseeded_numpy::UnseededNumpy,
+    unseeded_faker::UnseededFaker,
+    statistical_assertion::StatisticalAssertion,
+    hash_compared::HashCompared,
+    module_global_changed::ModuleGlobalChanged,
+    class_attribute_changed::ClassAttributeChanged,
     environment_not_restored::EnvironmentNotRestored,
+    wide_fixture_changed::WideFixtureChanged,
+    cache_not_cleared::CacheNotCleared,
+    attribute_patched_by_hand::AttributePatchedByHand,
+    test_order::TestOrder,
+    global_configuration_changed::GlobalConfigurationChanged,
+    patch_never_stopped::PatchNeverStopped,
+    file_not_closed::FileNotClosed,
+    resource_left_open::ResourceLeftOpen,
+    fixed_path::FixedPath,
+    temporary_left_behind::TemporaryLeftBehind,
+    fixture_without_teardown::FixtureWithoutTeardown,
+    set_order::SetOrder,
+    directory_order::DirectoryOrder,
+    serialized_compared::SerializedCompared,
+    query_without_order::QueryWithoutOrder,
+    float_equality::FloatEquality,
+    complex_test::ComplexTest,
+    conditional_assertion::ConditionalAssertion,
+    retry_marker::RetryMarker,
 }
 
 /// The rule with this code or name.

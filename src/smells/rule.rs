@@ -1,5 +1,8 @@
 //! What a rule is, and how it says what it found. A rule's documentation is the head of its own file.
 
+use serde::Serialize;
+use utoipa::ToSchema;
+
 use super::context::{Context, Reached};
 use super::finding::{Cause, Finding, Severity};
 use crate::python::ast::Span;
@@ -19,6 +22,18 @@ pub struct Registered {
     pub(super) file: &'static str,
 }
 
+/// A rule for people and programs.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct RuleInfo {
+    pub code: String,
+    pub name: String,
+    pub cause: Cause,
+    /// What it detects.
+    pub summary: String,
+    /// The whole documentation.
+    pub markdown: String,
+}
+
 /// The fixed headings of a rule's documentation, in their order.
 pub const HEADINGS: [&str; 5] =
     ["What it detects", "Why it makes tests unstable", "Example", "Use instead", "Known false positives"];
@@ -33,8 +48,19 @@ impl Registered {
     }
 
     pub fn cause(&self) -> Cause {
-        let hundred = self.code().as_bytes().get(2).map_or(0, |digit| usize::from(digit.saturating_sub(b'1')));
+        let hundred =
+            self.code().as_bytes().get(2).map_or(0, |digit| usize::from(digit.saturating_sub(b'1')));
         Cause::ALL[hundred.min(Cause::ALL.len() - 1)]
+    }
+
+    pub fn info(&self) -> RuleInfo {
+        RuleInfo {
+            code: self.code().to_owned(),
+            name: self.name().to_owned(),
+            cause: self.cause(),
+            summary: self.section("What it detects"),
+            markdown: self.documentation(),
+        }
     }
 
     /// What the rule finds in a test.
@@ -59,7 +85,9 @@ impl Registered {
     pub fn section(&self, heading: &str) -> String {
         self.documentation()
             .split("\n## ")
-            .find_map(|part| part.trim_start_matches("## ").strip_prefix(heading).map(str::trim).map(str::to_owned))
+            .find_map(|part| {
+                part.trim_start_matches("## ").strip_prefix(heading).map(str::trim).map(str::to_owned)
+            })
             .unwrap_or_default()
     }
 }

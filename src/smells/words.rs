@@ -1,11 +1,19 @@
 //! Names of calls that several rules share. A path here is a resolved one: see `python::sites`.
 
+use super::{Context, Reached};
+
 /// Calls that only let time pass.
 pub(crate) fn is_sleep(path: &str) -> bool {
     matches!(
         path,
-        "time.sleep" | "asyncio.sleep" | "anyio.sleep" | "trio.sleep" | "gevent.sleep" | "eventlet.sleep"
-            | "tornado.gen.sleep" | "curio.sleep"
+        "time.sleep"
+            | "asyncio.sleep"
+            | "anyio.sleep"
+            | "trio.sleep"
+            | "gevent.sleep"
+            | "eventlet.sleep"
+            | "tornado.gen.sleep"
+            | "curio.sleep"
     )
 }
 
@@ -14,8 +22,12 @@ pub(crate) fn is_clock(path: &str) -> bool {
     is_wall_clock(path)
         || matches!(
             path,
-            "time.monotonic" | "time.perf_counter" | "time.process_time" | "time.perf_counter_ns"
-                | "time.monotonic_ns" | "timeit.default_timer"
+            "time.monotonic"
+                | "time.perf_counter"
+                | "time.process_time"
+                | "time.perf_counter_ns"
+                | "time.monotonic_ns"
+                | "timeit.default_timer"
         )
 }
 
@@ -23,10 +35,20 @@ pub(crate) fn is_clock(path: &str) -> bool {
 pub(crate) fn is_wall_clock(path: &str) -> bool {
     matches!(
         path,
-        "time.time" | "time.time_ns" | "time.localtime" | "time.gmtime" | "time.ctime"
-            | "datetime.datetime.now" | "datetime.datetime.utcnow" | "datetime.datetime.today"
-            | "datetime.date.today" | "django.utils.timezone.now" | "arrow.now" | "arrow.utcnow"
-            | "pendulum.now" | "pendulum.today"
+        "time.time"
+            | "time.time_ns"
+            | "time.localtime"
+            | "time.gmtime"
+            | "time.ctime"
+            | "datetime.datetime.now"
+            | "datetime.datetime.utcnow"
+            | "datetime.datetime.today"
+            | "datetime.date.today"
+            | "django.utils.timezone.now"
+            | "arrow.now"
+            | "arrow.utcnow"
+            | "pendulum.now"
+            | "pendulum.today"
     )
 }
 
@@ -46,8 +68,15 @@ pub(crate) fn is_process(path: &str) -> bool {
     path.starts_with("subprocess.") && !path.contains("()")
         || matches!(
             path,
-            "os.system" | "os.popen" | "os.fork" | "os.spawnl" | "os.spawnv" | "multiprocessing.Process"
-                | "multiprocessing.Pool" | "asyncio.create_subprocess_exec" | "asyncio.create_subprocess_shell"
+            "os.system"
+                | "os.popen"
+                | "os.fork"
+                | "os.spawnl"
+                | "os.spawnv"
+                | "multiprocessing.Process"
+                | "multiprocessing.Pool"
+                | "asyncio.create_subprocess_exec"
+                | "asyncio.create_subprocess_shell"
                 | "pexpect.spawn"
         )
 }
@@ -56,17 +85,50 @@ pub(crate) fn is_process(path: &str) -> bool {
 pub(crate) fn is_spawn(path: &str) -> bool {
     matches!(
         path,
-        "threading.Thread" | "threading.Timer" | "_thread.start_new_thread" | "asyncio.create_task"
-            | "asyncio.ensure_future" | "asyncio.gather" | "asyncio.run_coroutine_threadsafe" | "gevent.spawn"
-            | "concurrent.futures.ThreadPoolExecutor" | "concurrent.futures.ProcessPoolExecutor"
+        "threading.Thread"
+            | "threading.Timer"
+            | "_thread.start_new_thread"
+            | "asyncio.create_task"
+            | "asyncio.ensure_future"
+            | "asyncio.gather"
+            | "asyncio.run_coroutine_threadsafe"
+            | "gevent.spawn"
+            | "concurrent.futures.ThreadPoolExecutor"
+            | "concurrent.futures.ProcessPoolExecutor"
     ) || matches!(last(path), "create_task" | "ensure_future" | "run_in_executor" | "start_soon" | "spawn")
 }
 
 /// Libraries whose calls talk to something over a network, by the first part of a path.
 const NETWORK_ROOTS: [&str; 30] = [
-    "requests", "httpx", "aiohttp", "urllib3", "http", "socket", "ftplib", "smtplib", "telnetlib", "paramiko",
-    "redis", "aioredis", "pymongo", "motor", "psycopg2", "psycopg", "asyncpg", "pymysql", "aiomysql", "MySQLdb",
-    "kafka", "aiokafka", "pika", "aio_pika", "boto3", "botocore", "elasticsearch", "memcache", "pymemcache",
+    "requests",
+    "httpx",
+    "aiohttp",
+    "urllib3",
+    "http",
+    "socket",
+    "ftplib",
+    "smtplib",
+    "telnetlib",
+    "paramiko",
+    "redis",
+    "aioredis",
+    "pymongo",
+    "motor",
+    "psycopg2",
+    "psycopg",
+    "asyncpg",
+    "pymysql",
+    "aiomysql",
+    "MySQLdb",
+    "kafka",
+    "aiokafka",
+    "pika",
+    "aio_pika",
+    "boto3",
+    "botocore",
+    "elasticsearch",
+    "memcache",
+    "pymemcache",
     "websockets",
 ];
 
@@ -97,7 +159,8 @@ pub(crate) fn is_random(path: &str) -> bool {
 /// Listings whose order the system does not promise.
 pub(crate) fn is_listing(path: &str) -> bool {
     matches!(path, "os.listdir" | "os.scandir" | "os.walk" | "glob.glob" | "glob.iglob")
-        || (matches!(last(path), "iterdir" | "rglob") || (path.starts_with("pathlib.") && last(path) == "glob"))
+        || (matches!(last(path), "iterdir" | "rglob")
+            || (path.starts_with("pathlib.") && last(path) == "glob"))
 }
 
 /// Calls that open, write, list or remove files.
@@ -107,11 +170,33 @@ pub(crate) fn is_file_operation(path: &str) -> bool {
         || path.starts_with("tempfile.")
         || matches!(
             path,
-            "os.remove" | "os.unlink" | "os.mkdir" | "os.makedirs" | "os.rename" | "os.rmdir" | "os.open" | "io.open"
+            "os.remove"
+                | "os.unlink"
+                | "os.mkdir"
+                | "os.makedirs"
+                | "os.rename"
+                | "os.rmdir"
+                | "os.open"
+                | "io.open"
                 | "os.replace"
         )
         || matches!(
             last(path),
-            "write_text" | "read_text" | "write_bytes" | "read_bytes" | "unlink" | "mkdir" | "touch" | "rmdir"
+            "write_text"
+                | "read_text"
+                | "write_bytes"
+                | "read_bytes"
+                | "unlink"
+                | "mkdir"
+                | "touch"
+                | "rmdir"
         )
+}
+
+/// Whether a function belongs to the tests, and not to what they test.
+pub(super) fn is_test_code(test: &Context<'_, '_>, at: &Reached<'_, '_>) -> bool {
+    at.function.module == test.case.module || {
+        let file = &test.analysis.view(at.function.module).module.file;
+        file.ends_with("conftest.py") || file.split('/').any(|part| part.contains("test"))
+    }
 }

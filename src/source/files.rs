@@ -60,6 +60,8 @@ pub fn discover(paths: &[PathBuf], root: &Path, config: &PytestConfig) -> Result
     let mut out = Discovered::default();
     let mut wanted: Vec<PathBuf> = vec![];
     for path in paths {
+        // one file has one name, however it is reached
+        let path = &std::path::absolute(path).unwrap_or_else(|_| path.clone());
         let found = std::fs::metadata(path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => SourceError::Missing(path.clone()),
             _ => SourceError::Unreadable { path: path.clone(), reason: error.to_string() },
@@ -217,10 +219,16 @@ pub fn decode(bytes: &[u8]) -> Result<String, String> {
             let says = |name: &[u8]| {
                 head.iter().any(|line| {
                     let line = line.to_ascii_lowercase();
-                    line.windows(6).any(|part| part == b"coding") && line.windows(name.len()).any(|part| part == name)
+                    line.windows(6).any(|part| part == b"coding")
+                        && line.windows(name.len()).any(|part| part == name)
                 })
             };
-            if says(b"latin-1") || says(b"latin1") || says(b"iso-8859-1") || says(b"iso8859") || says(b"cp1252") {
+            if says(b"latin-1")
+                || says(b"latin1")
+                || says(b"iso-8859-1")
+                || says(b"iso8859")
+                || says(b"cp1252")
+            {
                 return Ok(bytes.iter().map(|byte| char::from(*byte)).collect());
             }
             let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;

@@ -28,7 +28,9 @@ pub fn find_clone(folder: &Path, repo: &str) -> Result<PathBuf, GitError> {
     let name = repo.rsplit('/').next().unwrap_or(repo);
     [repo, &flat, name]
         .iter()
-        .flat_map(|stem| ["", ".git", "repo", "repo/.git"].iter().map(move |inner| folder.join(stem).join(inner)))
+        .flat_map(|stem| {
+            ["", ".git", "repo", "repo/.git"].iter().map(move |inner| folder.join(stem).join(inner))
+        })
         .find(|candidate| candidate.join("HEAD").is_file() && candidate.join("objects").is_dir())
         .ok_or_else(|| GitError::NoClone { repo: repo.to_owned(), folder: folder.to_owned() })
 }
@@ -84,7 +86,8 @@ fn write_blobs(mut answers: impl BufRead, files: &[(&str, &str)], into: &Path) -
     for (_, path) in files {
         let mut head = String::new();
         answers.read_line(&mut head)?;
-        let Some(size) = head.trim_end().rsplit(' ').next().and_then(|size| size.parse::<usize>().ok()) else {
+        let Some(size) = head.trim_end().rsplit(' ').next().and_then(|size| size.parse::<usize>().ok())
+        else {
             continue;
         };
         let mut content = vec![0; size + 1];

@@ -26,7 +26,10 @@ impl Owners {
                 let mut words = line.split_whitespace();
                 let mut builder = GitignoreBuilder::new("");
                 builder.add_line(None, words.next()?).ok()?;
-                Some((builder.build().ok()?, words.map(|team| team.trim_start_matches('@').to_owned()).collect()))
+                Some((
+                    builder.build().ok()?,
+                    words.map(|team| team.trim_start_matches('@').to_owned()).collect(),
+                ))
             })
             .collect();
         Owners { rules, fallback: team.map(str::to_owned).into_iter().collect() }

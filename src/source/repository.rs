@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 
 use crate::python::{CONFIG_FILES, pytest_section};
 
-/// The nearest folder at or above `path` with pytest's configuration or `.git`, else `path` itself (its folder,
-/// for a file). The result is absolute.
+/// The nearest folder at or above `path` with pytest's configuration or `.git`, else with `setup.py` (pytest does
+/// the same), else `path` itself (its folder, for a file). The result is absolute.
 pub fn project_root(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let start = if path.is_file() { path.parent().unwrap_or(&path).to_owned() } else { path };
-    start.ancestors().find(|folder| is_root(folder)).unwrap_or(&start).to_owned()
+    let has_setup = |folder: &&Path| folder.join("setup.py").is_file();
+    let root = start.ancestors().find(|folder| is_root(folder)).or_else(|| start.ancestors().find(has_setup));
+    root.unwrap_or(&start).to_owned()
 }
 
 fn is_root(folder: &Path) -> bool {

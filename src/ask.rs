@@ -1,0 +1,82 @@
+//! The second half of the river in one call: a test or a question ─▶ what is retrieved for it ─▶ an answer.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::explain::evidence::{Evidence, Material, RuleText};
+use crate::index::store::{Filter, Scored};
+use crate::index::{Embedder, IndexedTest, VectorStore, point_id};
+use crate::search::{Hit, SearchError, Target, search, similar};
+use crate::smells;
+
+/// Similar tests that stand beside the one in question.
+const SIMILAR: usize = 4;
+/// Tests retrieved for a question.
+const RETRIEVED: usize = 5;
+
+/// Everything known about a stored test, and the milliseconds that it took to find.
+///
+/// # Errors
+/// The store or the embedding model fail.
+pub async fn evidence(
+    store: &Arc<dyn VectorStore>,
+    embedder: &Arc<dyn Embedder>,
+    test: IndexedTest,
+) -> Result<(Evidence, u64), SearchError> {
+    let started = Instant::now();
+    let target = Target::Stored(test.point_id());
+    let like = similar(store, embedder, target, &Filter::default(), false, SIMILAR).await?;
+    let similar = stored(store, like.hits).await?;
+    let rules = rules(std::iter::once(&test));
+    let evidence = Evidence { target: test, similar, rules, outcomes: vec![], fixes: vec![] };
+    Ok((evidence, milliseconds(started)))
+}
+
+/// What the index holds for a question, and the milliseconds that it took to find.
+///
+/// # Errors
+/// The store or the embedding model fail.
+pub async fn material(
+    store: &Arc<dyn VectorStore>,
+    embedder: &Arc<dyn Embedder>,
+    question: &str,
+    filter: &Filter,
+) -> Result<(Material, u64), SearchError> {
+    let started = Instant::now();
+    let answer = search(store, embedder, question, filter, RETRIEVED).await?;
+    let tests: Vec<IndexedTest> = stored(store, answer.hits).await?.into_iter().map(|hit| hit.test).collect();
+    let rules = rules(tests.iter());
+    Ok((Material { tests, rules, outcomes: vec![], fixes: vec![] }, milliseconds(started)))
+}
+
+async fn stored(store: &Arc<dyn VectorStore>, hits: Vec<Hit>) -> Result<Vec<Scored>, SearchError> {
+    let mut out = vec![];
+    for hit in hits {
+        if let Some(point) = store.get(point_id(&hit.repo, &hit.id)).await? {
+            out.push(Scored { score: hit.score, test: point.test });
+        }
+    }
+    Ok(out)
+}
+
+/// The rules that these tests break, each once, by code.
+fn rules<'t>(tests: impl Iterator<Item = &'t IndexedTest>) -> Vec<RuleText> {
+    let mut codes: Vec<&str> =
+        tests.flat_map(|test| &test.assessment.findings).map(|finding| finding.code.as_str()).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    codes
+        .into_iter()
+        .filter_map(smells::find)
+        .map(|rule| RuleText {
+            code: rule.code().to_owned(),
+            name: rule.name().to_owned(),
+            why: rule.section("Why it makes tests unstable"),
+            remedy: rule.section("Use instead"),
+        })
+        .collect()
+}
+
+fn milliseconds(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

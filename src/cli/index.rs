@@ -1,0 +1,94 @@
+//! `index`: scan, embed what changed, store it, and drop what is gone.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::open::{self, StoreArgs};
+use super::{Outcome, note, risk_model, scan::scan_paths};
+use crate::config::ProjectFile;
+use crate::index::IndexedTest;
+use crate::index::edge::Access;
+use crate::index::sync::{Progress, sync};
+use crate::scan::ScanRequest;
+use crate::smells::Selection;
+
+/// Scan, embed and remember; only what changed is embedded again
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Files and folders
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// The repository's name; the git remote's or the root folder's otherwise
+    #[arg(long)]
+    repo: Option<String>,
+    /// The team that owns what CODEOWNERS gives to nobody
+    #[arg(long)]
+    team: Option<String>,
+    /// Forget everything in the store first
+    #[arg(long)]
+    rebuild: bool,
+    /// A risk model other than the built-in one
+    #[arg(long, value_name = "FILE")]
+    risk_model: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
+    let near = args.paths.first().map_or(Path::new("."), PathBuf::as_path);
+    let project = ProjectFile::nearest(near)?;
+    let model = risk_model(args.risk_model.as_ref())?;
+    let request = ScanRequest {
+        paths: args.paths.clone(),
+        repo: args.repo.clone().or_else(|| project.repo.clone()),
+        team: args.team.clone().or_else(|| project.team.clone()),
+        selection: Selection { select: vec![], ignore: project.ignore.clone() },
+    };
+    let scan = scan_paths(&request, &model)?;
+    for error in &scan.errors {
+        note(&format!("{}:{}: {}", error.file, error.line, error.message));
+    }
+    note(&format!("scanned {} tests in {} files ({:.2} s)", scan.tests.len(), scan.files, scan.seconds));
+    let started = Instant::now();
+    let repo = scan.repo.clone();
+    let tests: Vec<IndexedTest> =
+        scan.tests.into_iter().map(|test| IndexedTest::new(test.assessment, test.source)).collect();
+    let (report, place) = open::block_on(async {
+        if args.rebuild {
+            open::erase(&args.store, &project, near).await?;
+        }
+        let opened = open::open(&args.store, &project, near, Access::Create).await?;
+        let bar = progress_bar();
+        let shown = bar.clone();
+        let show = move |progress: Progress| {
+            shown.set_length(progress.total as u64);
+            shown.set_position(progress.done as u64);
+        };
+        let report = sync(&opened.store, &opened.embedder, &repo, tests, &show).await?;
+        bar.finish_and_clear();
+        anyhow::Ok((report, opened.place))
+    })?;
+    note(&format!(
+        "indexed {repo}: {} added, {} updated, {} unchanged, {} removed in {place} ({:.1} s)",
+        report.added,
+        report.updated,
+        report.unchanged,
+        report.removed,
+        started.elapsed().as_secs_f64()
+    ));
+    Ok(Outcome::Clean)
+}
+
+fn progress_bar() -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("embedding {bar:30} {pos}/{len} tests  {per_sec}  {eta} left")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::new(0).with_style(style);
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}

@@ -1,0 +1,125 @@
+//! What several commands open: the store, the embedding model, and the runtime they need. The arguments that say
+//! which are here too.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::config::ProjectFile;
+use crate::index::edge::{Access, EdgeStore};
+use crate::index::embedder::MiniLm;
+use crate::index::qdrant::QdrantStore;
+use crate::index::store::Filter;
+use crate::index::{Embedder, VectorStore};
+use crate::smells::{Cause, Severity};
+use crate::source;
+
+/// The collection on a Qdrant server.
+const COLLECTION: &str = "tests";
+
+/// Which store
+#[derive(clap::Args, Clone, Debug, Default)]
+pub(super) struct StoreArgs {
+    /// Folder of the embedded store; `.flakydetector` in the project otherwise
+    #[arg(long, value_name = "DIR", env = "FLAKYDETECTOR_STORE")]
+    pub store: Option<PathBuf>,
+    /// A Qdrant server or cluster instead of the embedded store (gRPC, port 6334)
+    #[arg(long, value_name = "URL", env = "QDRANT_URL", conflicts_with = "store")]
+    pub qdrant_url: Option<String>,
+}
+
+/// Conditions on tests
+#[derive(clap::Args, Clone, Debug, Default)]
+pub(super) struct FilterArgs {
+    /// Only tests with a finding of this cause (repeatable)
+    #[arg(long)]
+    pub cause: Vec<Cause>,
+    /// Only tests of this severity (repeatable)
+    #[arg(long)]
+    pub severity: Vec<Severity>,
+    /// Only tests of this repository (repeatable)
+    #[arg(long)]
+    pub repo: Vec<String>,
+    /// Only tests of this team (repeatable)
+    #[arg(long)]
+    pub team: Vec<String>,
+}
+
+impl FilterArgs {
+    pub(super) fn filter(&self) -> Filter {
+        Filter {
+            causes: self.cause.clone(),
+            severities: self.severity.clone(),
+            repos: self.repo.clone(),
+            teams: self.team.clone(),
+            ..Filter::default()
+        }
+    }
+}
+
+/// An open store and the model that its vectors were made with.
+pub(super) struct Opened {
+    pub store: Arc<dyn VectorStore>,
+    pub embedder: Arc<dyn Embedder>,
+    /// The embedded store, where it is one.
+    pub edge: Option<EdgeStore>,
+    /// Where it is, in words.
+    pub place: String,
+}
+
+/// Opens what the arguments, else the project file at or above `near`, name.
+pub(super) async fn open(
+    args: &StoreArgs,
+    project: &ProjectFile,
+    near: &Path,
+    access: Access,
+) -> anyhow::Result<Opened> {
+    let (folder, url) = place(args, project, near);
+    // whether there is a store is told before a model of 23 MB is read
+    let known_missing = url.is_none() && access == Access::Existing && !folder.join("shard").is_dir();
+    if known_missing {
+        let path = folder.display().to_string();
+        return Err(crate::index::store::StoreError::Missing { path }.into());
+    }
+    let embedder: Arc<dyn Embedder> = Arc::new(tokio::task::spawn_blocking(MiniLm::load).await??);
+    Ok(match url {
+        Some(url) => {
+            let store = QdrantStore::open(&url, COLLECTION, embedder.id(), access).await?;
+            Opened { store: Arc::new(store), embedder, edge: None, place: url }
+        }
+        None => {
+            let edge = EdgeStore::open(&folder, embedder.id(), access).await?;
+            Opened {
+                store: Arc::new(edge.clone()),
+                embedder,
+                edge: Some(edge),
+                place: folder.display().to_string(),
+            }
+        }
+    })
+}
+
+/// Removes what the arguments name.
+pub(super) async fn erase(args: &StoreArgs, project: &ProjectFile, near: &Path) -> anyhow::Result<()> {
+    match place(args, project, near) {
+        (_, Some(url)) => QdrantStore::erase(&url, COLLECTION).await?,
+        (folder, None) => EdgeStore::erase(&folder)?,
+    }
+    Ok(())
+}
+
+/// The folder of the embedded store, and the server that is to be used instead.
+pub(super) fn place(args: &StoreArgs, project: &ProjectFile, near: &Path) -> (PathBuf, Option<String>) {
+    let folder = args
+        .store
+        .clone()
+        .or_else(|| project.store.clone())
+        .unwrap_or_else(|| source::project_root(near).join(".flakydetector"));
+    let url = args.qdrant_url.clone().filter(|url| !url.is_empty());
+    let url = url.or_else(|| project.qdrant_url.clone().filter(|_| args.store.is_none()));
+    (folder, url)
+}
+
+/// Runs what is asynchronous.
+pub(super) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}

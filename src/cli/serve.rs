@@ -1,0 +1,53 @@
+//! `serve`: the HTTP service and the web page.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use super::model::ModelArgs;
+use super::open::{self, StoreArgs};
+use super::{Outcome, note, risk_model};
+use crate::config::ProjectFile;
+use crate::http::{self, Service};
+use crate::index::edge::Access;
+
+/// Serve the HTTP API and the web page
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Address to listen on; anything but loopback is reachable from other machines
+    #[arg(long, default_value = "127.0.0.1")]
+    host: IpAddr,
+    /// Port to listen on; 0 lets the system choose
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    #[command(flatten)]
+    store: StoreArgs,
+    #[command(flatten)]
+    model: ModelArgs,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
+    let near = Path::new(".");
+    let project = ProjectFile::nearest(near)?;
+    let risk = Arc::new(risk_model(None)?);
+    open::block_on(async {
+        let listener = tokio::net::TcpListener::bind((args.host, args.port)).await.with_context(|| {
+            format!(
+                "cannot listen on {}:{}; is the port taken? choose another with --port",
+                args.host, args.port
+            )
+        })?;
+        let address = format!("http://{}", listener.local_addr()?);
+        let opened = open::open(&args.store, &project, near, Access::Create).await?;
+        if let Some(edge) = &opened.edge {
+            edge.announce(&address)?;
+        }
+        note(&format!("serving {} at {address} (Ctrl-C ends it)", opened.place));
+        let service = Service::new(opened.store, opened.embedder, risk, args.model.settings(&project));
+        http::serve(listener, service).await?;
+        Ok(())
+    })?;
+    Ok(Outcome::Clean)
+}

@@ -1,0 +1,136 @@
+//! # FD606 attribute-patched-by-hand
+//!
+//! ## What it detects
+//! An assignment to an attribute of an imported module, class or object (`app.client.fetch = Mock()`) that nothing
+//! puts back.
+//!
+//! ## Why it makes tests unstable
+//! The replacement stays for the rest of the run. Tests that come later, in any file, meet the mock instead of the
+//! real thing: they fail or, worse, pass for the wrong reason, depending on the order.
+//!
+//! ## Example
+//! ```python
+//! def test_sends():
+//!     mailer.send = Mock()
+//!     register("ada")
+//!     mailer.send.assert_called_once()
+//! ```
+//!
+//! ## Use instead
+//! `monkeypatch.setattr` or `mock.patch.object`, which put back what was there.
+//! ```python
+//! def test_sends():
+//!     with mock.patch.object(mailer, "send") as send:
+//!         register("ada")
+//!     send.assert_called_once()
+//! ```
+//!
+//! ## Known false positives
+//! An attribute that no other test uses. What is restored in `finally`, a tear-down, after a fixture's `yield` or
+//! by a patch of the same name is not reported, nor is a flag such as `app.testing`.
+
+use super::restored::{is_cleanup, is_restored};
+use super::words::is_test_code;
+use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::{Expr, ExprKind};
+use crate::python::sites::{WriteKind, WriteSite};
+
+pub(super) struct AttributePatchedByHand;
+
+impl Rule for AttributePatchedByHand {
+    fn code(&self) -> &'static str {
+        "FD606"
+    }
+
+    fn name(&self) -> &'static str {
+        "attribute-patched-by-hand"
+    }
+
+    fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
+        for (at, write) in test.writes() {
+            if write.kind != WriteKind::Assign
+                || write.is_item
+                || is_cleanup(at, write.at)
+                || !is_test_code(test, at)
+                || !is_imported(test, at, &write.path)
+                || is_flag(write)
+                || is_base_state(at, write)
+                || at
+                    .sites
+                    .enclosing_withs(write.at)
+                    .any(|with| with.path.ends_with("raises()") || with.path.contains("assertRaises"))
+                || at
+                    .sites
+                    .writes
+                    .iter()
+                    .any(|other| other.path == write.path && other.at.order < write.at.order)
+                || is_restored(test, at, write.at, &write.path)
+            {
+                continue;
+            }
+            let target = test.text(at, write.target);
+            report.add(
+                at,
+                Smell {
+                    span: write.span,
+                    severity: if at.role == Role::Test { Severity::Critical } else { Severity::High },
+                    confidence: 0.9,
+                    message: format!(
+                        "`{target}` is overwritten and never put back, so every test that runs later gets the replacement"
+                    ),
+                    help: if test.case.is_unittest {
+                        "use mock.patch.object(owner, name) as decorator or context manager"
+                    } else {
+                        "use monkeypatch.setattr(owner, name, value), or mock.patch.object(owner, name)"
+                    }
+                    .to_owned(),
+                },
+            );
+        }
+    }
+}
+
+/// Whether the path is an attribute of something imported. `sys.stdout` and its like have a rule of their own.
+fn is_imported(test: &Context<'_, '_>, at: &Reached<'_, '_>, path: &str) -> bool {
+    if path.starts_with(['#', ':', '@', '~']) || path.contains(['(', '[']) || path.starts_with("sys.") {
+        return false;
+    }
+    let Some((owner, _)) = path.rsplit_once('.') else { return false };
+    // the root must be bound by an import, at the top or in the function, and not be a builtin or an unknown name
+    let module = test.analysis.view(at.function.module).module;
+    let known = |imported: &str| {
+        owner == imported || owner.strip_prefix(imported).is_some_and(|rest| rest.starts_with('.'))
+    };
+    module.imports.values().any(|imported| known(imported))
+        || at.sites.imports.iter().any(|imported| known(imported))
+}
+
+/// A switch that a test framework's users set to the same value everywhere.
+fn is_flag(write: &WriteSite<'_>) -> bool {
+    let name = write.path.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+    let constant = |value: &Expr| matches!(value.kind, ExprKind::Bool(_) | ExprKind::Str { .. });
+    matches!(&*name, "testing" | "debug" | "secret_key" | "maxdiff") && write.value.is_some_and(constant)
+}
+
+/// Emptying what earlier tests may have filled, or giving it its initial value again, is no patch.
+fn is_base_state(at: &Reached<'_, '_>, write: &WriteSite<'_>) -> bool {
+    let (owner, name) = write.path.rsplit_once('.').unwrap_or_default();
+    write.value.is_some_and(|value| match &value.kind {
+        ExprKind::None | ExprKind::Bool(false) => true,
+        ExprKind::List(parts) => parts.is_empty(),
+        ExprKind::Dict(parts) => parts.is_empty(),
+        ExprKind::Number { value, .. } => *value == 0.0,
+        ExprKind::Name(value) => **value == *name,
+        ExprKind::Call(call) => {
+            call.args.is_empty() && matches!(call.func.as_name(), Some("list" | "dict" | "set"))
+                // `queue._current = queue.Queue()`
+                || at.sites.calls.iter().any(|site| {
+                    site.expr.span == value.span
+                        && site.path.rsplit_once('.').is_some_and(|(from, class)| {
+                            from == owner && class.trim_start_matches('_').starts_with(char::is_uppercase)
+                        })
+                })
+        }
+        _ => false,
+    })
+}

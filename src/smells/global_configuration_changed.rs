@@ -1,0 +1,204 @@
+//! # FD608 global-configuration-changed
+//!
+//! ## What it detects
+//! A call that changes how the whole process behaves and is not taken back: default socket timeouts, disabled
+//! logging or garbage collection, signal handlers, event loop policies, NumPy's and pandas' options.
+//!
+//! ## Why it makes tests unstable
+//! Every test that runs later runs under the changed configuration: it times out, logs nothing, or rounds
+//! differently, but only when it comes after this one.
+//!
+//! ## Example
+//! ```python
+//! def test_slow_server():
+//!     socket.setdefaulttimeout(0.1)
+//!     assert fetch() is None
+//! ```
+//!
+//! ## Use instead
+//! A fixture that puts the setting back after its `yield`, or the context manager that the library has for it.
+//! ```python
+//! @pytest.fixture
+//! def short_timeout():
+//!     before = socket.getdefaulttimeout()
+//!     socket.setdefaulttimeout(0.1)
+//!     yield
+//!     socket.setdefaulttimeout(before)
+//! ```
+//!
+//! ## Known false positives
+//! A setting that all tests of the suite share. Filters of `warnings` are not reported: pytest resets them.
+
+use super::restored::{is_cleanup, registers_cleanup, says_restore};
+use super::words::{is_test_code, last};
+use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::sites::CallSite;
+
+pub(super) struct GlobalConfigurationChanged;
+
+/// A call that sets something for the process: `(call, call that takes it back, what it sets, help)`.
+type Setting = (&'static str, &'static str, &'static str, &'static str);
+
+const SETTINGS: [Setting; 19] = [
+    (
+        "socket.setdefaulttimeout",
+        "socket.setdefaulttimeout",
+        "the default timeout of all sockets",
+        "give the timeout to the one socket or client, or restore socket.getdefaulttimeout() in a fixture",
+    ),
+    (
+        "logging.disable",
+        "logging.disable",
+        "logging as a whole",
+        "use caplog.set_level, or call logging.disable(logging.NOTSET) after the fixture's yield",
+    ),
+    (
+        "logging.setLoggerClass",
+        "logging.setLoggerClass",
+        "the class of all loggers",
+        "restore logging.getLoggerClass() after the fixture's yield",
+    ),
+    (
+        "gc.disable",
+        "gc.enable",
+        "garbage collection",
+        "call gc.enable() in a finally or after the fixture's yield",
+    ),
+    (
+        "gc.set_threshold",
+        "gc.set_threshold",
+        "garbage collection",
+        "restore gc.get_threshold() after the fixture's yield",
+    ),
+    (
+        "sys.setrecursionlimit",
+        "sys.setrecursionlimit",
+        "the recursion limit",
+        "restore sys.getrecursionlimit() after the fixture's yield",
+    ),
+    (
+        "sys.setswitchinterval",
+        "sys.setswitchinterval",
+        "the thread switch interval",
+        "restore sys.getswitchinterval() after the fixture's yield",
+    ),
+    ("sys.settrace", "sys.settrace", "the trace function", "call sys.settrace(None) in a finally"),
+    (
+        "signal.signal",
+        "signal.signal",
+        "a signal handler",
+        "restore the handler that signal.signal returned in a finally",
+    ),
+    (
+        "asyncio.set_event_loop_policy",
+        "asyncio.set_event_loop_policy",
+        "the event loop policy",
+        "override pytest-asyncio's event_loop_policy fixture, or call set_event_loop_policy(None) afterwards",
+    ),
+    (
+        "multiprocessing.set_start_method",
+        "multiprocessing.set_start_method",
+        "the start method of processes",
+        "use multiprocessing.get_context(method) instead",
+    ),
+    ("numpy.seterr", "numpy.seterr", "NumPy's error handling", "use with numpy.errstate(…)"),
+    (
+        "numpy.set_printoptions",
+        "numpy.set_printoptions",
+        "NumPy's print options",
+        "use with numpy.printoptions(…)",
+    ),
+    ("pandas.set_option", "pandas.reset_option", "pandas' options", "use with pandas.option_context(…)"),
+    (
+        "torch.set_default_dtype",
+        "torch.set_default_dtype",
+        "PyTorch's default type",
+        "pass dtype= instead, or restore it after the fixture's yield",
+    ),
+    (
+        "torch.set_default_tensor_type",
+        "torch.set_default_tensor_type",
+        "PyTorch's default type",
+        "pass dtype= instead, or restore it after the fixture's yield",
+    ),
+    (
+        "django.utils.translation.activate",
+        "django.utils.translation.deactivate",
+        "the active language",
+        "use with translation.override(language)",
+    ),
+    (
+        "django.utils.timezone.activate",
+        "django.utils.timezone.deactivate",
+        "the active time zone",
+        "use with timezone.override(zone)",
+    ),
+    (
+        "time.tzset",
+        "time.tzset",
+        "the process's time zone",
+        "call time.tzset() again after monkeypatch has restored TZ",
+    ),
+];
+
+impl Rule for GlobalConfigurationChanged {
+    fn code(&self) -> &'static str {
+        "FD608"
+    }
+
+    fn name(&self) -> &'static str {
+        "global-configuration-changed"
+    }
+
+    fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
+        for (at, site, path) in test.calls() {
+            let Some(setting) = SETTINGS.iter().find(|setting| setting.0 == path) else { continue };
+            let (_, undo, what, help) = *setting;
+            if is_cleanup(at, site.at)
+                || !is_test_code(test, at)
+                || site.at.in_nested
+                || is_default(test, at, site)
+                || test.mocks.covers(path)
+                || is_undone(test, at, site, undo)
+            {
+                continue;
+            }
+            report.add(
+                at,
+                Smell {
+                    span: site.expr.span,
+                    severity: if at.role == Role::Test { Severity::Critical } else { Severity::High },
+                    confidence: 0.85,
+                    message: format!("`{path}` sets {what} for the whole process, and nothing sets it back"),
+                    help: help.to_owned(),
+                },
+            );
+        }
+    }
+}
+
+/// Setting the default is putting it back.
+fn is_default(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    site.call.args.iter().any(|argument| {
+        let text = test.text(at, argument);
+        text == "None"
+            || text.ends_with("NOTSET")
+            || text.ends_with("SIG_DFL")
+            || text.ends_with("default_int_handler")
+    })
+}
+
+fn is_undone(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>, undo: &str) -> bool {
+    let around = |with: &crate::python::sites::WithSite<'_>| says_restore(&with.path);
+    at.sites.enclosing_withs(site.at).any(around)
+        || test.calls().any(|(other, call, path)| {
+            let same = std::ptr::eq(other.function.function, at.function.function);
+            let later = is_cleanup(other, call.at) || (same && call.at.order > site.at.order);
+            later && (path == undo || says_restore(last(path)))
+                || (registers_cleanup(path)
+                    && call.call.args.iter().any(|argument| {
+                        let text = test.text(other, argument);
+                        text.contains(last(undo)) || !text.contains('.')
+                    }))
+        })
+}

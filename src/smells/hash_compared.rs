@@ -1,0 +1,100 @@
+//! # FD505 hash-compared
+//!
+//! ## What it detects
+//! An assertion on the value of `hash()` or on the order of `id()`, and sorting by either.
+//!
+//! ## Why it makes tests unstable
+//! Python salts the hashes of strings and bytes anew in every process, and `id` is a place in memory. What
+//! depends on their values or order differs from run to run.
+//!
+//! ## Example
+//! ```python
+//! assert hash("apple") == 5389231045
+//! ```
+//!
+//! ## Use instead
+//! A digest that is the same everywhere, or a comparison of two hashes of the same run.
+//! ```python
+//! assert hashlib.sha256(b"apple").hexdigest()[:8] == "3a7bd3e2"
+//! ```
+//!
+//! ## Known false positives
+//! Hashes of numbers are the same in every run and not reported where the number is written out.
+
+use super::assertions::{Comparison, comparisons};
+use super::{Context, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::{Expr, ExprKind};
+
+pub(super) struct HashCompared;
+
+impl Rule for HashCompared {
+    fn code(&self) -> &'static str {
+        "FD505"
+    }
+
+    fn name(&self) -> &'static str {
+        "hash-compared"
+    }
+
+    fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
+        for at in test.reach.iter().filter(|at| at.role == Role::Test) {
+            // most tests call neither
+            let calls = || at.sites.calls.iter();
+            if calls().any(|site| matches!(&*site.path, "hash" | "id")) {
+                for assert in &at.sites.asserts {
+                    let Some(why) = comparisons(assert.test).iter().find_map(judge) else { continue };
+                    report.add(at, smell(assert.span, test.text(at, assert.test), why));
+                }
+            }
+            for site in calls().filter(|site| matches!(&*site.path, "sorted" | "min" | "max")) {
+                let key = site.call.keyword("key").and_then(|key| key.as_name());
+                if matches!(key, Some("hash" | "id")) {
+                    let why = "orders by a value that differs from run to run";
+                    report.add(at, smell(site.expr.span, test.text(at, site.expr), why));
+                }
+            }
+        }
+    }
+}
+
+fn smell(span: crate::python::ast::Span, text: &str, why: &str) -> Smell {
+    Smell {
+        span,
+        severity: Severity::High,
+        confidence: 0.85,
+        message: format!("`{}` {why}", text.split_whitespace().collect::<Vec<_>>().join(" ")),
+        help: "compare with a hash taken in the same run, use hashlib for a fixed digest, or sort by a value of \
+               the object"
+            .to_owned(),
+    }
+}
+
+fn judge(comparison: &Comparison<'_>) -> Option<&'static str> {
+    let sides = [(comparison.left, comparison.right), (comparison.right, comparison.left)];
+    sides.into_iter().find_map(|(one, other)| {
+        let (function, argument) = called(one)?;
+        match function {
+            "hash" if comparison.is_equality() && other.as_number().is_some() && is_salted(argument) => {
+                Some("expects a fixed value of a hash that Python salts anew in every process")
+            }
+            "hash" | "id" if comparison.is_bound() => Some("orders by a value that differs from run to run"),
+            _ => None,
+        }
+    })
+}
+
+fn called(expr: &Expr) -> Option<(&str, &Expr)> {
+    let ExprKind::Call(call) = &expr.kind else { return None };
+    let name = call.func.as_name().filter(|name| matches!(*name, "hash" | "id"))?;
+    Some((name, call.args.first()?))
+}
+
+/// Text and bytes have salted hashes; of other objects it is not known.
+fn is_salted(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Str { .. } => true,
+        ExprKind::Tuple(parts) => parts.iter().any(is_salted),
+        ExprKind::Call(call) => matches!(call.func.as_name(), Some("str" | "repr" | "frozenset" | "bytes")),
+        _ => false,
+    }
+}

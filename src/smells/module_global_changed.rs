@@ -1,0 +1,138 @@
+//! # FD601 module-global-changed
+//!
+//! ## What it detects
+//! A test that changes a variable of the module (rebinds it by `global`, or changes it in place) without putting
+//! it back, where another test or the test's own assertion reads it.
+//!
+//! ## Why it makes tests unstable
+//! The variable lives as long as the process. What the test leaves in it, the next test finds: both pass in one
+//! order and fail in another, or fail as soon as the test runs twice.
+//!
+//! ## Example
+//! ```python
+//! SEEN = []
+//!
+//! def test_first():
+//!     SEEN.append("first")
+//!     assert SEEN == ["first"]
+//! ```
+//!
+//! ## Use instead
+//! A value that each test makes anew, in a function-scoped fixture.
+//! ```python
+//! @pytest.fixture
+//! def seen():
+//!     return []
+//!
+//! def test_first(seen):
+//!     seen.append("first")
+//!     assert seen == ["first"]
+//! ```
+//!
+//! ## Known false positives
+//! A change that code called by name only (a reset in an imported helper) takes back. What a set-up, a
+//! function-scoped fixture or the beginning of each reader renews is not reported.
+
+use super::restored::{is_cleanup, is_reset_before, is_restored, renews};
+use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::{Expr, Function};
+use crate::python::sites::{WriteKind, WriteSite};
+
+pub(super) struct ModuleGlobalChanged;
+
+impl Rule for ModuleGlobalChanged {
+    fn code(&self) -> &'static str {
+        "FD601"
+    }
+
+    fn name(&self) -> &'static str {
+        "module-global-changed"
+    }
+
+    fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
+        for (at, write) in test.writes() {
+            let Some(name) = global(&write.path) else { continue };
+            if !concerns(test, at, write, name)
+                || is_reset_before(test, at, write.at.order, &write.path)
+                || is_restored(test, at, write.at, &write.path)
+            {
+                continue;
+            }
+            let Some((severity, confidence, reader)) = harm(test, at, write, name) else { continue };
+            report.add(
+                at,
+                Smell {
+                    span: write.span,
+                    severity,
+                    confidence,
+                    message: format!("`{name}` belongs to the module and keeps this change; {reader}"),
+                    help: format!(
+                        "make `{name}` anew for each test in a function-scoped fixture, or change it with monkeypatch"
+                    ),
+                },
+            );
+        }
+    }
+}
+
+/// The name of the variable at the root of `#NAME`, `#NAME.attribute`.
+fn global(path: &str) -> Option<&str> {
+    path.strip_prefix('#')?.split(['.', '(', '[']).next()
+}
+
+/// Whether the write is a test's change of shared state, and not the making of it.
+fn concerns(test: &Context<'_, '_>, at: &Reached<'_, '_>, write: &WriteSite<'_>, name: &str) -> bool {
+    if is_cleanup(at, write.at) || write.path.contains('(') {
+        return false;
+    }
+    // `env = os.environ` is another name for what other rules watch
+    if known_path(test, at, name).is_some_and(|path| path.contains('.') && !path.contains('(')) {
+        return false;
+    }
+    let is_whole = write.path.len() == name.len() + 1;
+    let known = test.analysis.view(at.function.module).globals.get(name);
+    match write.kind {
+        // only of builtin collections is it known that `add` and the like change them
+        WriteKind::Method => {
+            is_whole && known.is_some_and(|global| global.is_mutable()) && at.role != Role::Helper
+        }
+        WriteKind::Assign | WriteKind::Augmented | WriteKind::Delete => at.role == Role::Test,
+    }
+}
+
+fn known_path<'v>(test: &Context<'_, 'v>, at: &Reached<'_, '_>, name: &str) -> Option<&'v str> {
+    test.analysis.view(at.function.module).globals.get(name)?.path.as_deref()
+}
+
+/// How bad it is, and who reads it.
+fn harm(
+    test: &Context<'_, '_>,
+    at: &Reached<'_, '_>,
+    write: &WriteSite<'_>,
+    name: &str,
+) -> Option<(Severity, f32, String)> {
+    let view = test.analysis.view(at.function.module);
+    let is_victim = |function: &&&Function| {
+        function.name.starts_with("test")
+            && !std::ptr::eq(**function, at.function.function)
+            && view.sites(function).is_some_and(|sites| {
+                !sites.writes.iter().any(|other| other.path == write.path && renews(other))
+            })
+    };
+    if let Some(victim) = view.shared.get(name).and_then(|shared| shared.users.iter().find(is_victim)) {
+        let reader = format!("`{}` reads it and depends on whether this test ran before", victim.name);
+        return Some((Severity::Critical, 0.85, reader));
+    }
+    let grows = match write.kind {
+        WriteKind::Augmented => true,
+        WriteKind::Method => {
+            matches!(write.method, Some("append" | "extend" | "insert" | "pop" | "remove" | "appendleft"))
+        }
+        _ => false,
+    };
+    let asserted =
+        test.asserts().any(|(_, assert)| assert.test.any(&mut |part: &Expr| part.as_name() == Some(name)));
+    (grows && asserted).then(|| {
+        (Severity::High, 0.8, "the assertion on it fails when the test runs a second time".to_owned())
+    })
+}

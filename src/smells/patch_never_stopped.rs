@@ -1,0 +1,86 @@
+//! # FD609 patch-never-stopped
+//!
+//! ## What it detects
+//! A `patch(…)` of unittest.mock that is started by `start()` and for which nothing calls `stop()`.
+//!
+//! ## Why it makes tests unstable
+//! The mock stays in place until the process ends. Later tests meet it instead of the real thing, and which tests
+//! are later depends on the order.
+//!
+//! ## Example
+//! ```python
+//! def setUp(self):
+//!     self.send = mock.patch("shop.mailer.send").start()
+//! ```
+//!
+//! ## Use instead
+//! `addCleanup` on the line after the start, or `patch` as decorator or context manager.
+//! ```python
+//! def setUp(self):
+//!     patcher = mock.patch("shop.mailer.send")
+//!     self.send = patcher.start()
+//!     self.addCleanup(patcher.stop)
+//! ```
+//!
+//! ## Known false positives
+//! A `stop` in code that is called by name only. `mock.patch.stopall` anywhere in the test's tear-down counts as
+//! stopped.
+
+use super::restored::registers_cleanup;
+use super::words::last;
+use super::{Context, Report, Role, Rule, Severity, Smell};
+
+pub(super) struct PatchNeverStopped;
+
+impl Rule for PatchNeverStopped {
+    fn code(&self) -> &'static str {
+        "FD609"
+    }
+
+    fn name(&self) -> &'static str {
+        "patch-never-stopped"
+    }
+
+    fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
+        for (at, site, path) in test.calls() {
+            if at.role == Role::Teardown || !starts_patch(path) || is_stopped(test) {
+                continue;
+            }
+            report.add(
+                at,
+                Smell {
+                    span: site.expr.span,
+                    severity: Severity::Critical,
+                    confidence: 0.9,
+                    message:
+                        "a patch is started here and never stopped, so tests that run later meet the mock"
+                            .to_owned(),
+                    help: if test.case.is_unittest {
+                        "add self.addCleanup(patcher.stop) right after the start, or use patch as a decorator"
+                    } else {
+                        "use patch as a context manager or decorator, or pytest-mock's mocker.patch"
+                    }
+                    .to_owned(),
+                },
+            );
+        }
+    }
+}
+
+/// `mock.patch(…).start`, `patch.object(…).start`, `patch.dict(…).start`
+fn starts_patch(path: &str) -> bool {
+    let Some(receiver) = path.strip_suffix("().start") else { return false };
+    let parts: Vec<&str> = receiver.rsplit('.').take(2).collect();
+    matches!(parts.as_slice(), ["patch", ..] | ["object" | "dict" | "multiple", "patch"])
+        && !receiver.contains("mocker")
+}
+
+fn is_stopped(test: &Context<'_, '_>) -> bool {
+    test.reach.iter().any(|reached| {
+        reached.sites.calls.iter().zip(&reached.paths).any(|(site, path)| {
+            matches!(last(path), "stop" | "stopall" | "__exit__")
+                || (registers_cleanup(path)
+                    && site.call.args.iter().any(|argument| test.text(reached, argument).contains("stop")))
+        })
+    })
+}

@@ -1,0 +1,193 @@
+//! What the rules on randomness share: which calls draw, which seed, and which values come from a draw.
+
+use rustc_hash::FxHashSet;
+
+use super::words::last;
+use super::{Context, Reached, Role};
+use crate::python::ast::{Expr, ExprKind, Span, Stmt, StmtKind};
+use crate::python::sites::CallSite;
+
+/// Draws of the standard library's generator.
+pub(super) fn draws_stdlib(path: &str) -> bool {
+    let Some(name) = path.strip_prefix("random.").map(|rest| rest.strip_prefix("Random().").unwrap_or(rest))
+    else {
+        return path.strip_prefix("secrets.").is_some_and(|name| {
+            matches!(name, "choice" | "randbelow" | "randbits") || name.starts_with("SystemRandom().")
+        });
+    };
+    matches!(
+        name,
+        "random"
+            | "randint"
+            | "randrange"
+            | "choice"
+            | "choices"
+            | "sample"
+            | "shuffle"
+            | "uniform"
+            | "gauss"
+            | "normalvariate"
+            | "lognormvariate"
+            | "betavariate"
+            | "expovariate"
+            | "triangular"
+            | "getrandbits"
+            | "randbytes"
+            | "paretovariate"
+            | "vonmisesvariate"
+            | "gammavariate"
+            | "weibullvariate"
+    )
+}
+
+/// Draws of NumPy's, PyTorch's and TensorFlow's generators that no seed was given to.
+pub(super) fn draws_array(path: &str) -> bool {
+    let numpy = |name: &str| {
+        matches!(
+            name,
+            "rand"
+                | "randn"
+                | "randint"
+                | "random"
+                | "random_sample"
+                | "ranf"
+                | "sample"
+                | "choice"
+                | "normal"
+                | "uniform"
+                | "permutation"
+                | "permuted"
+                | "shuffle"
+                | "standard_normal"
+                | "poisson"
+                | "binomial"
+                | "exponential"
+                | "beta"
+                | "gamma"
+                | "multivariate_normal"
+                | "random_integers"
+                | "integers"
+                | "lognormal"
+                | "multinomial"
+                | "dirichlet"
+                | "laplace"
+                | "geometric"
+                | "bytes"
+        )
+    };
+    if let Some(name) = path.strip_prefix("numpy.random.") {
+        let name = name
+            .strip_prefix("default_rng().")
+            .or_else(|| name.strip_prefix("RandomState()."))
+            .unwrap_or(name);
+        return numpy(name);
+    }
+    matches!(
+        path,
+        "torch.rand"
+            | "torch.randn"
+            | "torch.randint"
+            | "torch.randperm"
+            | "torch.rand_like"
+            | "torch.randn_like"
+            | "torch.normal"
+            | "torch.bernoulli"
+            | "torch.multinomial"
+            | "tensorflow.random.normal"
+            | "tensorflow.random.uniform"
+            | "tensorflow.random.shuffle"
+            | "jax.numpy.random"
+    )
+}
+
+/// Whether something fixes the generators before the test draws: a seed in the test, its set-up or fixtures, at the
+/// top of the module, or a library that does so.
+pub(super) fn is_seeded(test: &Context<'_, '_>) -> bool {
+    test.mocks.random
+        || test.decorators.iter().any(|(path, _)| path.contains("seed") || path.starts_with("hypothesis."))
+        || test.case.function.function.params.iter().any(|param| param.name.contains("seed"))
+        || test.fixtures.iter().any(|found| found.fixture.name.contains("seed"))
+        || test.calls().any(|(at, _, path)| at.role != Role::Teardown && seeds(path))
+        || test.reach.iter().any(|at| seeds_at_top(&test.analysis.view(at.function.module).module.body))
+        || test.case.lineage.iter().any(|owner| seeds_at_top(&owner.class.body))
+}
+
+fn seeds(path: &str) -> bool {
+    let name = last(path);
+    name == "setstate" || name == "set_state" || (name.contains("seed") && !name.contains("get"))
+}
+
+fn seeds_at_top(body: &[Stmt]) -> bool {
+    body.iter().any(|stmt| match &stmt.kind {
+        StmtKind::Expr(expr) => expr.as_call().is_some_and(|call| match &call.func.kind {
+            ExprKind::Attribute { attr, .. } => seeds(attr),
+            ExprKind::Name(name) => seeds(name),
+            _ => false,
+        }),
+        _ => false,
+    })
+}
+
+/// Whether the generator that a call draws from was made with a seed: `random.Random(3).choice(…)`,
+/// `rng = np.random.default_rng(3)`.
+pub(super) fn has_own_seed(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let ExprKind::Attribute { value, .. } = &site.call.func.kind else { return false };
+    let made = match value.as_name() {
+        Some(name) => at.sites.bound(name, site.at.order),
+        None => Some(&**value),
+    };
+    // without the expression that made it, a generator counts as seeded
+    match made.map(|made| &made.kind) {
+        Some(ExprKind::Call(call)) => {
+            call.args.iter().any(|arg| !matches!(arg.kind, ExprKind::None))
+                || call.keywords.iter().any(|(_, value)| !matches!(value.kind, ExprKind::None))
+        }
+        Some(_) => false,
+        None => site.path.contains("()"),
+    }
+}
+
+/// Values that come from some calls, followed through the names of one function.
+pub(super) struct Tainted<'a> {
+    names: FxHashSet<&'a str>,
+    spans: FxHashSet<Span>,
+}
+
+impl<'a> Tainted<'a> {
+    /// Follows the results of `sources`; a call that changes its argument (`shuffle`) taints that.
+    pub(super) fn new(at: &Reached<'a, '_>, sources: &[&CallSite<'a>]) -> Tainted<'a> {
+        let spans: FxHashSet<Span> = sources.iter().map(|site| site.expr.span).collect();
+        let mut tainted = Tainted { names: FxHashSet::default(), spans };
+        let shuffled = sources.iter().filter(|site| last(&site.path) == "shuffle");
+        tainted.names.extend(shuffled.filter_map(|site| site.call.args.first()?.as_name()));
+        for binding in at.sites.bindings.iter().filter(|binding| binding.is_whole) {
+            if binding.value.is_some_and(|value| tainted.holds(value)) {
+                tainted.names.insert(binding.name);
+            }
+        }
+        tainted
+    }
+
+    /// Whether an expression or a part of it comes from a source.
+    pub(super) fn holds(&self, expr: &Expr) -> bool {
+        expr.any(&mut |part| {
+            self.spans.contains(&part.span) || part.as_name().is_some_and(|name| self.names.contains(name))
+        })
+    }
+}
+
+/// The draws in a function that nothing seeds.
+pub(super) fn unseeded<'a, 'v>(
+    test: &Context<'a, 'v>,
+    at: &Reached<'a, 'v>,
+    draws: fn(&str) -> bool,
+) -> Vec<&'v CallSite<'a>> {
+    let sites: &'v crate::python::sites::Sites<'a> = at.sites;
+    sites
+        .calls
+        .iter()
+        .zip(&at.paths)
+        .filter(|(site, path)| draws(path) && !has_own_seed(at, site) && !test.mocks.covers(path))
+        .map(|(site, _)| site)
+        .collect()
+}

@@ -1,0 +1,171 @@
+//! What puts things back: whether a change of something that outlives a test is undone by the test itself, its
+//! tear-down, the end of a fixture or a patch around it.
+
+use super::words::last;
+use super::{Context, Reached, Role};
+use crate::python::Scope;
+use crate::python::ast::{Call, Expr, ExprKind};
+use crate::python::sites::{At, WriteKind, WriteSite};
+
+/// Whether code at this place runs to put things back.
+pub(super) fn is_cleanup(at: &Reached<'_, '_>, site: At) -> bool {
+    match at.role {
+        Role::Teardown => true,
+        Role::Fixture(_) => site.in_finally || site.after_yield,
+        Role::Helper => site.in_finally || says_restore(&at.function.function.name),
+        _ => site.in_finally,
+    }
+}
+
+/// Whether a change of `path` at `site` is undone. `path` is the resolved one of a write, or of what a call changes.
+pub(super) fn is_restored(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: At, path: &str) -> bool {
+    let target = path.trim_start_matches(['#', ':']);
+    let around = |with: &crate::python::sites::WithSite<'_>| {
+        says_restore(&with.path) || mentions(test.text(at, with.expr), target)
+    };
+    at.sites.enclosing_withs(site).any(around)
+        || test.decorators.iter().any(|(path, _)| says_restore(path) || last(path).starts_with("with_"))
+        || test.fixtures.iter().any(|found| says_restore(found.fixture.name))
+        || test.case.function.function.params.iter().any(|param| says_restore(&param.name))
+        || test.mocks.targets.iter().any(|patched| is_end_of(target, patched))
+        || test.reach.iter().any(|reached| {
+            let same = std::ptr::eq(reached.function.function, at.function.function);
+            reached.sites.writes.iter().any(|write| {
+                touches(&write.path, path)
+                    && (is_cleanup(reached, write.at)
+                        || (same && write.at.order > site.order && puts_back(write)))
+            }) || reached.sites.calls.iter().zip(&reached.paths).any(|(call, called)| {
+                let position = is_cleanup(reached, call.at) || (same && call.at.order > site.order);
+                registers_cleanup(called)
+                    || (position && undoes(test, reached, call.call, called, target))
+                    || resets_owner(called, target)
+                    || (called.ends_with("patch.dict") && argument_mentions(test, reached, call.call, target))
+            })
+        })
+}
+
+/// Whether every test that sees the change starts from a fresh value: its set-up, a fixture or its own beginning
+/// assigns or empties what `path` names, in the test before `order`.
+pub(super) fn is_reset_before(test: &Context<'_, '_>, at: &Reached<'_, '_>, order: u32, path: &str) -> bool {
+    test.reach.iter().any(|reached| {
+        let same = std::ptr::eq(reached.function.function, at.function.function);
+        let before = match reached.role {
+            Role::Setup => !reached.function.function.name.ends_with("lass"),
+            Role::Fixture(scope) => scope == Scope::Function,
+            Role::Test => same,
+            _ => false,
+        };
+        let fresh =
+            |write: &WriteSite<'_>| write.path == path && renews(write) && (!same || write.at.order < order);
+        before && reached.sites.writes.iter().any(fresh)
+    })
+}
+
+/// An assignment of the whole, or a call that empties it.
+pub(super) fn renews(write: &WriteSite<'_>) -> bool {
+    match write.kind {
+        WriteKind::Assign => !write.is_item,
+        // `del calls[:]`
+        WriteKind::Delete => true,
+        WriteKind::Method => write.method == Some("clear"),
+        WriteKind::Augmented => false,
+    }
+}
+
+/// A patch, addCleanup, finalizer or exit stack: what it does is not followed.
+pub(super) fn registers_cleanup(path: &str) -> bool {
+    matches!(
+        last(path),
+        "addCleanup"
+            | "addfinalizer"
+            | "addClassCleanup"
+            | "addModuleCleanup"
+            | "addAsyncCleanup"
+            | "enter_context"
+            | "enterContext"
+            | "callback"
+            | "push_async_callback"
+    )
+}
+
+/// A later write in the same function that takes the change back: from a saved name, or by removing it.
+fn puts_back(write: &WriteSite<'_>) -> bool {
+    match write.kind {
+        WriteKind::Assign => write.value.is_some_and(is_saved),
+        WriteKind::Delete => true,
+        WriteKind::Method => matches!(write.method, Some("remove" | "pop" | "clear" | "discard" | "popitem")),
+        WriteKind::Augmented => false,
+    }
+}
+
+fn is_saved(value: &Expr) -> bool {
+    matches!(
+        value.kind,
+        ExprKind::Name(_)
+            | ExprKind::Attribute { .. }
+            | ExprKind::Subscript { .. }
+            | ExprKind::None
+            | ExprKind::Bool(_)
+            | ExprKind::Number { .. }
+            | ExprKind::Str { .. }
+    )
+}
+
+/// `setattr(app, "fetch", before)`, `importlib.reload(app)`, `registry.reset()`
+fn undoes(test: &Context<'_, '_>, at: &Reached<'_, '_>, call: &Call, path: &str, target: &str) -> bool {
+    (matches!(last(path), "setattr" | "delattr" | "reload") && argument_mentions(test, at, call, target))
+        || says_restore(last(path))
+}
+
+/// `Config.reset()` anywhere around the test, for a change of `Config.debug`: each test begins or ends afresh.
+fn resets_owner(called: &str, target: &str) -> bool {
+    let owner =
+        |path: &str| path.rsplit_once('.').map(|(owner, _)| owner.trim_start_matches([':', '#']).to_owned());
+    says_restore(last(called)) && owner(called).is_some_and(|called| owner(target) == Some(called))
+}
+
+fn argument_mentions(test: &Context<'_, '_>, at: &Reached<'_, '_>, call: &Call, target: &str) -> bool {
+    call.args.iter().any(|argument| mentions(test.text(at, argument), target))
+}
+
+/// Whether a text names the end of a path, or its root.
+fn mentions(text: &str, target: &str) -> bool {
+    let words = || text.split(|c: char| !c.is_alphanumeric() && c != '_');
+    let parts = [last(target), target.rsplit('.').nth(1).unwrap_or(target)];
+    words().any(|word| !word.is_empty() && parts.contains(&word))
+}
+
+/// Words in the name of a function, a context manager or a fixture that puts things back.
+pub(super) fn says_restore(path: &str) -> bool {
+    let name = path.to_ascii_lowercase();
+    [
+        "restor",
+        "reset",
+        "isolat",
+        "preserv",
+        "cleanup",
+        "clean_up",
+        "teardown",
+        "tear_down",
+        "overrid",
+        "tempora",
+        "sandbox",
+    ]
+    .iter()
+    .any(|word| name.contains(word))
+}
+
+/// Whether `patched` names `path` as a whole or its end.
+fn is_end_of(path: &str, patched: &str) -> bool {
+    path == patched
+        || (path.ends_with(patched) && path[..path.len() - patched.len()].ends_with('.'))
+        || (patched.ends_with(path) && patched[..patched.len() - path.len()].ends_with('.'))
+}
+
+/// Whether two paths name the same thing or a part of it.
+fn touches(one: &str, other: &str) -> bool {
+    let within = |long: &str, short: &str| {
+        long.strip_prefix(short).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    };
+    within(one, other) || within(other, one)
+}

@@ -1,0 +1,83 @@
+//! # FD904 retry-marker
+//!
+//! ## What it detects
+//! A mark or decorator that runs a failed test again: `pytest.mark.flaky`, `@flaky`, a retry decorator on a test.
+//!
+//! ## Why it makes tests unstable
+//! The mark says that the test is known to fail now and then. It hides the failure instead of mending it, and with
+//! it every real defect that shows itself only sometimes.
+//!
+//! ## Example
+//! ```python
+//! @pytest.mark.flaky(reruns=3)
+//! def test_upload(client):
+//!     assert client.upload("a.txt").done
+//! ```
+//!
+//! ## Use instead
+//! Find what the test races with or depends on, wait for that or isolate it, and take the mark away.
+//! ```python
+//! def test_upload(client):
+//!     assert client.upload("a.txt").wait(timeout=10)
+//! ```
+//!
+//! ## Known false positives
+//! A project's own decorator that has `flaky` or `retry` in its name and does something else.
+
+use super::words::last;
+use super::{Context, Report, Rule, Severity, Smell};
+use crate::python::ast::Expr;
+
+pub(super) struct RetryMarker;
+
+impl Rule for RetryMarker {
+    fn code(&self) -> &'static str {
+        "FD904"
+    }
+
+    fn name(&self) -> &'static str {
+        "retry-marker"
+    }
+
+    fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
+        for (path, decorator) in &test.decorators {
+            if !reruns(path) || is_off(decorator) {
+                continue;
+            }
+            let at = test.test();
+            // a mark on a base class stands in another file
+            let is_own = at.function.module == test.case.module
+                || at.function.function.decorators.iter().any(|own| std::ptr::eq(own, *decorator));
+            let span = if is_own { decorator.span } else { at.function.function.name_span };
+            report.add(
+                at,
+                Smell {
+                    span,
+                    severity: Severity::High,
+                    confidence: 0.95,
+                    message: format!("`{path}` runs the test again until it passes; it is known to fail now and then"),
+                    help: "reproduce the failure (pytest --count, pytest-randomly, a loaded machine), mend its cause \
+                           and take the mark away"
+                        .to_owned(),
+                },
+            );
+        }
+    }
+}
+
+fn reruns(path: &str) -> bool {
+    let name = last(path);
+    matches!(
+        name,
+        "flaky" | "rerun" | "reruns" | "repeat_on_fail" | "retry_on_failure" | "retry_on_fail" | "flaky_test"
+    ) || (name.contains("retry")
+        && !name.contains("no_retry")
+        && !path.starts_with("pytest.mark.usefixtures"))
+        || (name.contains("flaky")
+            && !["skip", "xfail", "not_", "unflaky"].iter().any(|word| name.contains(word)))
+}
+
+/// `@pytest.mark.flaky(reruns=0)`
+fn is_off(decorator: &Expr) -> bool {
+    decorator.as_call().is_some_and(|call| call.argument(0, "reruns").and_then(Expr::as_number) == Some(0.0))
+}

@@ -1,0 +1,204 @@
+//! # FD801 set-order
+//!
+//! ## What it detects
+//! An assertion that depends on the order in which a set gives its elements: `list(set(…))` compared with a list,
+//! `str` or `join` of a set, the first element of a set.
+//!
+//! ## Why it makes tests unstable
+//! The order of a set of strings follows their hashes, which differ from run to run unless `PYTHONHASHSEED` is
+//! fixed. The same assertion holds in one run and fails in the next.
+//!
+//! ## Example
+//! ```python
+//! assert list(set(tags)) == ["new", "sale"]
+//! ```
+//!
+//! ## Use instead
+//! A comparison that knows no order: sets, or `sorted` on both sides.
+//! ```python
+//! assert set(tags) == {"new", "sale"}
+//! ```
+//!
+//! ## Known false positives
+//! A set of small integers, which CPython gives in the same order every time (reported as medium), and a set that
+//! can only hold one element.
+
+use super::assertions::comparisons;
+use super::{Context, Reached, Report, Rule, Severity, Smell};
+use crate::python::ast::*;
+
+pub(super) struct SetOrder;
+
+impl Rule for SetOrder {
+    fn code(&self) -> &'static str {
+        "FD801"
+    }
+
+    fn name(&self) -> &'static str {
+        "set-order"
+    }
+
+    fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
+        for (at, assert) in test.asserts() {
+            for comparison in comparisons(assert.test).iter().filter(|comparison| comparison.is_equality()) {
+                let look = Look { at, order: assert.at.order };
+                let (left, right) =
+                    (look.ordered_set(comparison.left, 0), look.ordered_set(comparison.right, 0));
+                let (found, other) = match (left, right) {
+                    (Some(_), Some(_)) | (None, None) => continue,
+                    (Some(found), None) => (found, look.resolve(comparison.right)),
+                    (None, Some(found)) => (found, look.resolve(comparison.left)),
+                };
+                if length(other).is_some_and(|length| length < 2) && !found.is_pick {
+                    continue;
+                }
+                if found.is_pick && holds_one(test, at, found.set) {
+                    continue;
+                }
+                let severity = if holds_numbers(other) || holds_numbers(look.resolve(found.set)) {
+                    Severity::Medium
+                } else {
+                    Severity::High
+                };
+                report.add(
+                    at,
+                    Smell {
+                        span: assert.span,
+                        severity,
+                        confidence: if severity == Severity::High { 0.85 } else { 0.6 },
+                        message: format!(
+                            "`{}` takes the elements of a set in an order that changes with the hash seed",
+                            test.text(at, found.expr)
+                        ),
+                        help: "compare sets, or sorted(…) on both sides".to_owned(),
+                    },
+                );
+            }
+        }
+    }
+}
+
+/// A place that makes an order out of a set.
+struct Found<'a> {
+    expr: &'a Expr,
+    set: &'a Expr,
+    /// One element out of it.
+    is_pick: bool,
+}
+
+/// Looks at expressions as of one assertion.
+struct Look<'r, 'a, 'v> {
+    at: &'r Reached<'a, 'v>,
+    order: u32,
+}
+
+impl<'a> Look<'_, 'a, '_> {
+    /// A name as the expression it was bound to.
+    fn resolve(&self, expr: &'a Expr) -> &'a Expr {
+        expr.as_name().and_then(|name| self.at.sites.bound(name, self.order)).unwrap_or(expr)
+    }
+
+    fn ordered_set(&self, expr: &'a Expr, depth: u8) -> Option<Found<'a>> {
+        let found = |set: &'a Expr, is_pick| Some(Found { expr, set, is_pick });
+        match &expr.kind {
+            ExprKind::Name(_) if depth < 2 => {
+                let bound = self.resolve(expr);
+                if std::ptr::eq(bound, expr) { None } else { self.ordered_set(bound, depth + 1) }
+            }
+            ExprKind::Call(call) => {
+                let first = call.args.first();
+                match &call.func.kind {
+                    ExprKind::Name(name) => match &**name {
+                        "list" | "tuple" | "str" | "repr" => found(self.set(first?, 0)?, false),
+                        "next" => {
+                            let inner = first?.as_call()?;
+                            (inner.func.as_name() == Some("iter")).then_some(())?;
+                            found(self.set(inner.args.first()?, 0)?, true)
+                        }
+                        _ => None,
+                    },
+                    ExprKind::Attribute { value, attr } => match &**attr {
+                        "join" if value.as_str().is_some() => found(self.set(first?, 0)?, false),
+                        "pop" if call.args.is_empty() => self.set(value, 0).and_then(|_| found(value, true)),
+                        _ => None,
+                    },
+                    _ => None,
+                }
+            }
+            ExprKind::Subscript { value, index }
+                if index.first().is_some_and(|index| index.as_number().is_some()) =>
+            {
+                Some(Found { is_pick: true, ..self.ordered_set(value, depth + 1)? })
+            }
+            ExprKind::Comprehension(inner) if inner.kind == Collection::List => {
+                found(self.set(&inner.clauses.first()?.1, 0)?, false)
+            }
+            _ => None,
+        }
+    }
+
+    /// The expression that makes the set, if this is one of two elements or more.
+    fn set(&self, expr: &'a Expr, depth: u8) -> Option<&'a Expr> {
+        let is_set = match &expr.kind {
+            ExprKind::Set(parts) => parts.len() > 1,
+            ExprKind::Comprehension(inner) => inner.kind == Collection::Set,
+            ExprKind::Call(call) => match &call.func.kind {
+                ExprKind::Name(name) => {
+                    matches!(&**name, "set" | "frozenset")
+                        && call
+                            .args
+                            .first()
+                            .is_some_and(|arg| length(self.resolve(arg)).is_none_or(|length| length > 1))
+                }
+                ExprKind::Attribute { value, attr } => {
+                    matches!(&**attr, "union" | "intersection" | "difference" | "symmetric_difference")
+                        && self.set(value, depth).is_some()
+                }
+                _ => false,
+            },
+            ExprKind::Binary { left, op, right } => {
+                matches!(&**op, "|" | "&" | "-" | "^")
+                    && (self.set(left, depth).is_some() || self.set(right, depth).is_some())
+            }
+            ExprKind::Name(_) if depth < 2 => {
+                let bound = self.resolve(expr);
+                return if std::ptr::eq(bound, expr) { None } else { self.set(bound, depth + 1) };
+            }
+            _ => false,
+        };
+        is_set.then_some(expr)
+    }
+}
+
+/// How many elements a literal has.
+fn length(expr: &Expr) -> Option<usize> {
+    match &expr.kind {
+        ExprKind::List(parts) | ExprKind::Tuple(parts) | ExprKind::Set(parts) => Some(parts.len()),
+        _ => None,
+    }
+}
+
+fn holds_numbers(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Number { .. } => true,
+        ExprKind::List(parts) | ExprKind::Tuple(parts) | ExprKind::Set(parts) => {
+            !parts.is_empty() && parts.iter().all(|part| part.as_number().is_some())
+        }
+        ExprKind::Call(call) => call.args.first().is_some_and(holds_numbers),
+        _ => false,
+    }
+}
+
+/// `assert len(found) == 1 and found.pop() == …`
+fn holds_one(test: &Context<'_, '_>, at: &Reached<'_, '_>, set: &Expr) -> bool {
+    let text = test.text(at, set);
+    at.sites.asserts.iter().flat_map(|assert| comparisons(assert.test)).any(|comparison| {
+        let is_length = |expr: &Expr| {
+            expr.as_call().is_some_and(|call| {
+                call.func.as_name() == Some("len")
+                    && call.args.first().is_some_and(|arg| test.text(at, arg) == text)
+            })
+        };
+        comparison.op == "==" && is_length(comparison.left) && comparison.right.as_number() == Some(1.0)
+    })
+}

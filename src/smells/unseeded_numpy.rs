@@ -1,0 +1,119 @@
+//! # FD502 unseeded-numpy
+//!
+//! ## What it detects
+//! Data drawn from `numpy.random`, PyTorch or TensorFlow without a seed that an assertion depends on.
+//!
+//! ## Why it makes tests unstable
+//! The result is computed from other numbers on every run. A tolerance that fits nearly all draws fails for the
+//! rare one: a nearly singular matrix, a tie, an outlier. The failing data is gone when somebody looks for it.
+//!
+//! ## Example
+//! ```python
+//! def test_fit():
+//!     x = np.random.rand(50)
+//!     assert fit(x).error < 0.1
+//! ```
+//!
+//! ## Use instead
+//! A generator with a seed.
+//! ```python
+//! def test_fit():
+//!     x = np.random.default_rng(7).random(50)
+//!     assert fit(x).error < 0.1
+//! ```
+//!
+//! ## Known false positives
+//! A property that holds for every draw, such as a shape (not reported) or an exact inverse (reported as low).
+
+use super::assertions::{Comparison, comparisons};
+use super::randomness::{Tainted, draws_array, is_seeded, unseeded};
+use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::{Expr, ExprKind};
+
+pub(super) struct UnseededNumpy;
+
+impl Rule for UnseededNumpy {
+    fn code(&self) -> &'static str {
+        "FD502"
+    }
+
+    fn name(&self) -> &'static str {
+        "unseeded-numpy"
+    }
+
+    fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
+        for at in test.reach.iter().filter(|at| at.role == Role::Test) {
+            let draws = unseeded(test, at, draws_array);
+            if draws.is_empty() || is_seeded(test) {
+                continue;
+            }
+            for draw in &draws {
+                let tainted = Tainted::new(at, &[draw]);
+                let judged = at
+                    .sites
+                    .asserts
+                    .iter()
+                    .flat_map(|assert| comparisons(assert.test))
+                    .filter(|comparison| tainted.holds(comparison.left) || tainted.holds(comparison.right))
+                    .filter(|comparison| !is_shape(comparison))
+                    .map(|comparison| judge(&comparison, &tainted))
+                    .max_by_key(|(severity, _, _)| *severity);
+                let Some((severity, confidence, why)) = judged else { continue };
+                add(report, test, at, draw.expr, (severity, confidence, why));
+            }
+        }
+    }
+}
+
+fn add(
+    report: &mut Report<'_>,
+    test: &Context<'_, '_>,
+    at: &Reached<'_, '_>,
+    draw: &Expr,
+    (severity, confidence, why): (Severity, f32, &str),
+) {
+    let text = draw.as_call().map_or("", |call| test.text(at, &call.func));
+    report.add(
+        at,
+        Smell {
+            span: draw.span,
+            severity,
+            confidence,
+            message: format!("`{text}` draws without a seed, {why}"),
+            help: "draw from numpy.random.default_rng(seed), or call torch.manual_seed(seed) in a fixture"
+                .to_owned(),
+        },
+    );
+}
+
+/// Assertions on shape, type and length hold for every draw.
+fn is_shape(comparison: &Comparison<'_>) -> bool {
+    let is_formal = |expr: &Expr| {
+        expr.any(&mut |part| match &part.kind {
+            ExprKind::Attribute { attr, .. } => {
+                matches!(&**attr, "shape" | "dtype" | "ndim" | "size" | "device" | "columns" | "index")
+            }
+            ExprKind::Call(call) => matches!(call.func.as_name(), Some("len" | "type" | "isinstance")),
+            _ => false,
+        })
+    };
+    is_formal(comparison.left) || is_formal(comparison.right) || matches!(comparison.op, "is" | "is not")
+}
+
+fn judge(comparison: &Comparison<'_>, tainted: &Tainted<'_>) -> (Severity, f32, &'static str) {
+    let both = tainted.holds(comparison.left) && tainted.holds(comparison.right);
+    if comparison.is_bound() && !both {
+        let number = comparison.left.as_number().or_else(|| comparison.right.as_number());
+        // every probability and every count is above zero
+        return match number {
+            Some(0.0) => (Severity::Low, 0.5, "so a failure of the assertion on it cannot be reproduced"),
+            _ => (Severity::Medium, 0.7, "and the bound in the assertion fits most draws, not all"),
+        };
+    }
+    match comparison.op {
+        "!=" => {
+            (Severity::Medium, 0.6, "and the assertion that values differ fails when they happen to be equal")
+        }
+        _ => (Severity::Low, 0.6, "so a failure of the assertion on it cannot be reproduced"),
+    }
+}

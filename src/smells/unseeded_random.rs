@@ -1,0 +1,114 @@
+//! # FD501 unseeded-random
+//!
+//! ## What it detects
+//! A value drawn from `random` or `secrets` without a seed that an assertion depends on.
+//!
+//! ## Why it makes tests unstable
+//! Every run tests something else. The unlucky draw (two equal numbers, a shuffle that changes nothing, an edge of
+//! the range) comes some day, and it cannot be reproduced.
+//!
+//! ## Example
+//! ```python
+//! def test_shuffle():
+//!     deck = list(range(5))
+//!     random.shuffle(deck)
+//!     assert deck != list(range(5))
+//! ```
+//!
+//! ## Use instead
+//! A generator with a seed of its own, or a value that is written out; Hypothesis where many values matter.
+//! ```python
+//! def test_shuffle():
+//!     deck = list(range(5))
+//!     random.Random(7).shuffle(deck)
+//!     assert deck != list(range(5))
+//! ```
+//!
+//! ## Known false positives
+//! An assertion that holds for every value that can be drawn (reported as medium or low). A seed in the test, a
+//! set-up, a fixture or at the top of the module, pytest-randomly and Hypothesis are known.
+
+use super::assertions::{Comparison, comparisons};
+use super::randomness::{Tainted, draws_stdlib, is_seeded, unseeded};
+use super::words::last;
+use super::{Context, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::{Expr, ExprKind};
+
+pub(super) struct UnseededRandom;
+
+impl Rule for UnseededRandom {
+    fn code(&self) -> &'static str {
+        "FD501"
+    }
+
+    fn name(&self) -> &'static str {
+        "unseeded-random"
+    }
+
+    fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
+        for at in test.reach.iter().filter(|at| at.role == Role::Test) {
+            let draws = unseeded(test, at, draws_stdlib);
+            if draws.is_empty() || is_seeded(test) {
+                continue;
+            }
+            let tainted = Tainted::new(at, &draws);
+            for draw in &draws {
+                let own = Tainted::new(at, &[draw]);
+                let judged = at
+                    .sites
+                    .asserts
+                    .iter()
+                    .flat_map(|assert| comparisons(assert.test))
+                    .filter(|comparison| own.holds(comparison.left) || own.holds(comparison.right))
+                    .map(|comparison| judge(&comparison, &tainted, draw.at.loops > 0))
+                    .max_by_key(|(severity, _, _)| *severity);
+                let Some((severity, confidence, why)) = judged else { continue };
+                report.add(
+                    at,
+                    Smell {
+                        span: draw.expr.span,
+                        severity,
+                        confidence,
+                        message: format!("`{}` draws without a seed, {why}", last(&draw.path)),
+                        help:
+                            "draw from random.Random(seed), seed in an autouse fixture, write the value out, \
+                               or let Hypothesis choose it"
+                                .to_owned(),
+                    },
+                );
+            }
+        }
+    }
+}
+
+fn judge(comparison: &Comparison<'_>, tainted: &Tainted<'_>, is_many: bool) -> (Severity, f32, &'static str) {
+    let both = tainted.holds(comparison.left) && tainted.holds(comparison.right);
+    match comparison.op {
+        // many draws together, or nothing at all, are never equal in practice
+        "!=" | "not in" if !is_many && !is_empty(comparison.left) && !is_empty(comparison.right) => {
+            (Severity::High, 0.8, "and the assertion that values differ fails when they happen to be equal")
+        }
+        "==" if !both && (is_constant(comparison.left) || is_constant(comparison.right)) => {
+            (Severity::Medium, 0.7, "and the assertion expects one fixed result of it")
+        }
+        _ => (Severity::Low, 0.6, "so a failure of the assertion on it cannot be reproduced"),
+    }
+}
+
+fn is_empty(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::None | ExprKind::Bool(_) => true,
+        ExprKind::Str { text, .. } => text.is_empty(),
+        ExprKind::List(parts) | ExprKind::Tuple(parts) => parts.is_empty(),
+        ExprKind::Dict(parts) => parts.is_empty(),
+        _ => false,
+    }
+}
+
+fn is_constant(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Number { .. } | ExprKind::Str { .. } => true,
+        ExprKind::List(parts) | ExprKind::Tuple(parts) => !parts.is_empty() && parts.iter().all(is_constant),
+        _ => false,
+    }
+}

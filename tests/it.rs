@@ -1,0 +1,13 @@
+//! The whole program as a user meets it: one test binary, one file per subject.
+#![allow(clippy::unwrap_used)]
+
+#[path = "it/bad_input.rs"]
+mod bad_input;
+#[path = "it/invariants.rs"]
+mod invariants;
+#[path = "it/river.rs"]
+mod river;
+#[path = "it/service.rs"]
+mod service;
+#[path = "it/support.rs"]
+mod support;

@@ -1,0 +1,219 @@
+//! The HTTP service, in its own process on loopback.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Stdio};
+
+use serde_json::{Value, json};
+
+use super::support::Suite;
+
+struct Server {
+    child: Child,
+    address: String,
+    // the store lies in it
+    _suite: Suite,
+}
+
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("{} {}", self.status, self.body))
+    }
+}
+
+impl Server {
+    fn start() -> Server {
+        let suite = Suite::new();
+        assert!(suite.run(&["index", ".", "--repo", "acme/shop"]).status.success());
+        let mut child = suite
+            .command(&["serve", "--port", "0", "--model", "none"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let address = line
+            .split("http://")
+            .nth(1)
+            .and_then(|rest| rest.split(' ').next())
+            .unwrap_or_else(|| panic!("{line}"));
+        Server { address: address.to_owned(), child, _suite: suite }
+    }
+
+    /// One request with HTTP/1.0, so that the answer ends with the connection.
+    fn ask(&self, method: &str, path: &str, body: Option<&Value>, headers: &[&str]) -> Answer {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let extra: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+        let host = if extra.to_lowercase().contains("host:") {
+            String::new()
+        } else {
+            format!("Host: {}\r\n", self.address)
+        };
+        write!(
+            stream,
+            "{method} {path} HTTP/1.0\r\n{host}Content-Type: application/json\r\nContent-Length: {}\r\n{extra}\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Answer { status, head: head.to_lowercase(), body: body.to_owned() }
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, None, &[])
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Answer {
+        self.ask("POST", path, Some(body), &[])
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Events of a stream in their order.
+fn events(body: &str) -> Vec<(String, Value)> {
+    body.split("\n\n")
+        .filter_map(|block| {
+            let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name));
+            Some((field("event: ")?.to_owned(), serde_json::from_str(field("data: ")?).ok()?))
+        })
+        .collect()
+}
+
+#[test]
+fn the_api_answers_as_described() {
+    let server = Server::start();
+    let found =
+        server.post("/api/v1/search", &json!({"query": "similar async Redis flakes", "limit": 3})).json();
+    assert_eq!(found["facets"]["async"], true);
+    assert_eq!(found["hits"].as_array().unwrap().len(), 3);
+    let none = json!({"query": "flakes", "filters": {"causes": ["time"], "repos": ["other/repo"]}});
+    assert_eq!(server.post("/api/v1/search", &none).json()["hits"], json!([]));
+
+    let first = server.get("/api/v1/tests?limit=8").json();
+    let second = server
+        .get(&format!("/api/v1/tests?limit=8&cursor={}", first["next_cursor"].as_str().unwrap()))
+        .json();
+    assert_eq!(first["tests"].as_array().unwrap().len() + second["tests"].as_array().unwrap().len(), 12);
+    assert_eq!(second["next_cursor"], Value::Null);
+    let filtered = server.get("/api/v1/tests?cause=shared-state,async-wait&team=acme/storage").json();
+    assert!(
+        filtered["tests"].as_array().unwrap().iter().all(|test| test["teams"] == json!(["acme/storage"]))
+    );
+
+    let id = "tests%2Fcache%2Ftest_expiry.py%3A%3ATestExpiry%3A%3Atest_key_expires";
+    let test = server.get(&format!("/api/v1/tests/{id}")).json();
+    assert!(test["source"].as_str().unwrap().starts_with("    async def test_key_expires"));
+    let like = server.get(&format!("/api/v1/tests/{id}/similar?repo=acme/shop&limit=2")).json();
+    assert_eq!(like["hits"].as_array().unwrap().len(), 2);
+
+    let answer = server.post(&format!("/api/v1/tests/{id}/explanation"), &json!({}));
+    assert!(answer.head.contains("text/event-stream"), "{}", answer.head);
+    let events = events(&answer.body);
+    assert_eq!(events.first().map(|(name, _)| name.as_str()), Some("retrieval"));
+    let (last, done) = events.last().unwrap();
+    assert_eq!(last, "done");
+    assert!(!done["sentences"].as_array().unwrap().is_empty());
+    assert!(events.iter().any(|(name, data)| name == "verification" && data["kept"] == true));
+
+    let patterns = server.get("/api/v1/patterns").json();
+    assert_eq!(patterns["tests"], 12);
+    assert_eq!(server.get("/api/v1/teams").json()["teams"], json!(["acme/platform", "acme/storage"]));
+    assert!(
+        server.get("/api/v1/rules/FD101").json()["markdown"].as_str().unwrap().contains("## Use instead")
+    );
+
+    let scanned = server.post(
+        "/api/v1/scan",
+        &json!({"source": "import time\n\ndef test_a():\n    time.sleep(1)\n    assert work()\n"}),
+    );
+    assert_eq!(scanned.json()["tests"][0]["findings"][0]["code"], "FD101");
+
+    let chat = server.post("/api/v1/chat", &json!({"question": "which Redis tests sleep?"}));
+    let chat = self::events(&chat.body);
+    assert!(
+        chat.last()
+            .is_some_and(|(name, data)| name == "done" && !data["sources"].as_array().unwrap().is_empty())
+    );
+}
+
+#[test]
+fn a_job_indexes_in_the_background() {
+    let server = Server::start();
+    let root = Suite::new();
+    root.file("tests/test_more.py", "def test_more():\n    assert True\n");
+    let job = server.post("/api/v1/index", &json!({"paths": [root.path()], "repo": "acme/more"}));
+    assert_eq!(job.status, 202);
+    let id = job.json()["id"].as_u64().unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(120);
+    loop {
+        let job = server.get(&format!("/api/v1/jobs/{id}")).json();
+        if job["state"] == "done" {
+            assert_eq!(job["report"]["added"], 13);
+            break;
+        }
+        assert_eq!(job["state"], "running", "{job}");
+        assert!(std::time::Instant::now() < deadline, "{job}");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let id = "tests%2Funit%2Ftest_settings.py%3A%3Atest_addition";
+    let both = server.get(&format!("/api/v1/tests/{id}"));
+    assert_eq!(both.status, 409, "two repositories have it");
+    assert_eq!(server.get(&format!("/api/v1/tests/{id}?repo=acme/more")).status, 200);
+}
+
+#[test]
+fn mistakes_are_problems() {
+    let server = Server::start();
+    for (answer, status) in [
+        (server.post("/api/v1/search", &json!({"query": " "})), 400),
+        (server.post("/api/v1/search", &json!({"query": "a", "limit": 0})), 400),
+        (server.post("/api/v1/search", &json!({"query": "a".repeat(100_000)})), 400),
+        (server.post("/api/v1/search", &json!({"question": "a"})), 422),
+        (server.get("/api/v1/tests?cause=gremlins"), 400),
+        (server.get("/api/v1/tests?cursor=gremlins"), 400),
+        (server.get("/api/v1/tests/nowhere"), 404),
+        (server.get("/api/v1/jobs/99"), 404),
+        (server.get("/api/v1/nowhere"), 404),
+        (server.post("/api/v1/scan", &json!({})), 400),
+        (server.post("/api/v1/index", &json!({"paths": ["/nowhere"]})), 400),
+        (server.ask("GET", "/api/v1/teams", None, &["Origin: https://example.org"]), 403),
+        (server.ask("GET", "/api/v1/teams", None, &["Host: evil.example.org"]), 403),
+    ] {
+        assert_eq!(answer.status, status, "{}", answer.body);
+        assert!(answer.head.contains("application/problem+json"), "{}", answer.head);
+        assert!(answer.json()["detail"].as_str().is_some_and(|detail| detail.len() > 10));
+    }
+}
+
+#[test]
+fn the_page_the_description_and_the_signs_of_life() {
+    let server = Server::start();
+    let api = server.get("/api/openapi.json").json();
+    assert!(api["openapi"].as_str().unwrap().starts_with("3.1"));
+    for path in
+        ["/search", "/scan", "/index", "/chat", "/patterns", "/teams", "/tests", "/tests/{id}/explanation"]
+    {
+        assert!(api["paths"].get(format!("/api/v1{path}")).is_some(), "{path} is not described");
+    }
+    assert_eq!(server.get("/healthz").status, 200);
+    assert_eq!(server.get("/readyz").status, 200);
+    assert!(server.get("/metrics").body.contains("flakydetector_tests 12"));
+    let page = server.get("/");
+    assert!(page.status == 200 && page.head.contains("text/html"), "build the page first: scripts/web.sh");
+}

@@ -88,6 +88,8 @@ if start_llm models/smollm2-135m.toml; then
 else
     say "skipped: the tests against a live model server, since none could be brought up"
 fi
+[ -n "${QDRANT_URL:-}" ] || say "skipped: the contract of the store on a Qdrant server, since QDRANT_URL names none"
+[ -n "${OLLAMA_HOST:-}" ] || say "skipped: the tests against a live Ollama, since OLLAMA_HOST names none"
 check format cargo fmt --check
 check lints cargo clippy --release --all-targets -- -D warnings
 tests rust cargo test --release --no-fail-fast

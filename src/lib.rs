@@ -1,4 +1,14 @@
-//! FlakyDetector.
+//! FlakyDetector finds Python tests that are likely to be unstable, remembers them, and explains them.
+//!
+//! ```text
+//!  files ─▶ TestCase ─▶ Finding ─▶ Features ─▶ Assessment ─▶ IndexedTest ─▶ Hit ─▶ Answer
+//!  source   python      smells     risk        risk          index          search  explain
+//! ```
+//!
+//! Data flows one way, one folder a step. [`scan`] is the first half of the river in one call, [`ask`] the second;
+//! [`cli`] and [`http`] only call, [`report`] writes what people and programs read, [`patterns`] counts what repeats.
+//! Which libraries are named where, and who may know whom, is checked by `tests/it/invariants.rs`.
+
 pub mod ask;
 pub mod cli;
 pub mod config;

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use thiserror::Error;
 
 use crate::python::{Analysis, Module, Project, PytestConfig, TestCase};
-use crate::risk::{Assessment, Place, RiskBasis, RiskModel, measure, weight};
+use crate::risk::{Assessment, Place, RiskBasis, RiskModel, ScannedTest, measure, weight};
 use crate::smells::{self, Cause, Context, Finding, Selection, Severity};
 use crate::source::{self, FileError, Owners, SourceError};
 
@@ -21,15 +21,6 @@ pub struct ScanRequest {
     /// Owner of what CODEOWNERS gives to nobody.
     pub team: Option<String>,
     pub selection: Selection,
-}
-
-/// A scanned test with what later steps need beside its assessment.
-#[derive(Clone, Debug)]
-pub struct ScannedTest {
-    pub assessment: Assessment,
-    /// The test's code as it stands in the file, decorators included.
-    pub source: String,
-    pub place: Place,
 }
 
 /// The result of a scan, tests in the order of their files.

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::{Outcome, note};
-use crate::risk::dataset;
+use crate::risk::{ScannedTest, dataset};
+use crate::scan::{ScanRequest, scan};
 
 /// Build the table that the risk model learns from
 #[derive(clap::Args)]
@@ -39,7 +40,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         "there is no folder '{}'; give the folder of git clones",
         args.clones.display()
     );
-    let table = dataset::build(&labels, &args.clones, &|line| note(line));
+    let table = dataset::build(&labels, &args.clones, &scan_repository, &|line| note(line));
     for (label, reason) in &table.unmatched {
         note(&format!("no row for {} {}: {reason}", label.repo, label.test_id));
     }
@@ -54,4 +55,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         labels.len()
     ));
     Ok(Outcome::Clean)
+}
+
+fn scan_repository(repo: &str, paths: Vec<PathBuf>) -> Result<Vec<ScannedTest>, String> {
+    let request = ScanRequest { paths, repo: Some(repo.to_owned()), ..ScanRequest::default() };
+    scan(&request, None).map(|scan| scan.tests).map_err(|error| error.to_string())
 }

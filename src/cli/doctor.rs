@@ -60,8 +60,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         .map_err(|error| format!("{error:#}")),
     };
     line("store", store, false);
-    let chat = open::block_on(async { Ok(connect(&args.model.settings(&project)).await?) });
+    let settings = args.model.settings(&project);
+    let chat = open::block_on(async { Ok(connect(&settings).await?) });
     let chat = match chat {
+        Ok(None) if settings.none => Err("none is wanted; explanations rest on the evidence alone".to_owned()),
         Ok(Some(model)) => Ok(model.name().to_owned()),
         Ok(None) => Err("no Ollama answers; explanations rest on the evidence alone until one does (ollama serve), or name a server with --llm-url".to_owned()),
         Err(error) => Err(format!("{error:#}")),

@@ -14,7 +14,7 @@ use crate::smells::Cause;
 pub(super) use plain::sentences;
 
 /// Most sentences that a model is asked for.
-const MOST_SENTENCES: u32 = 6;
+const MOST_SENTENCES: u32 = 5;
 /// Most citations of one sentence.
 const MOST_CITATIONS: u32 = 3;
 
@@ -40,9 +40,10 @@ pub enum Piece {
     Sentence(Sentence),
 }
 
-/// The schema of an answer that cites only `references` and names only `causes` (all nine where empty).
-/// Properties are written in this order: the cause first, and a sentence's evidence before its words.
-pub fn schema(references: &[String], causes: &[Cause]) -> Value {
+/// The schema of an answer of `least` sentences or more that cites only `references` and names only
+/// `causes` (all nine where empty). Properties are written in this order: the cause first, and a sentence's
+/// evidence before its words.
+pub fn schema(references: &[String], causes: &[Cause], least: u32) -> Value {
     let causes = if causes.is_empty() { &Cause::ALL } else { causes };
     let names: Vec<&str> = causes.iter().map(|cause| cause.name()).collect();
     json!({
@@ -51,7 +52,7 @@ pub fn schema(references: &[String], causes: &[Cause]) -> Value {
             "cause": { "type": "string", "enum": names },
             "sentences": {
                 "type": "array",
-                "minItems": 1,
+                "minItems": least,
                 "maxItems": MOST_SENTENCES,
                 "items": {
                     "type": "object",
@@ -137,6 +138,19 @@ impl Parser {
     }
 }
 
+/// The sentences of one item of an answer: models put several into one, and each has to stand by itself.
+/// `cut` says that the end of the text is missing; the last one then has no citation, so that it cannot.
+fn item(text: &str, citations: &[String], cut: bool) -> Vec<Piece> {
+    let parts = sentences(text);
+    let last = parts.len().saturating_sub(1);
+    let whole = |part: &str| part.ends_with(['.', '!', '?', ']']);
+    let one = |(n, part): (usize, &String)| {
+        let lost = cut && n == last && !whole(part);
+        Piece::Sentence(sentence(part, if lost { Vec::new() } else { citations.to_vec() }))
+    };
+    parts.iter().enumerate().map(one).collect()
+}
+
 /// A sentence out of raw text: hidden characters written out, white space made plain, and citations that
 /// stand in the text taken out of it.
 fn sentence(text: &str, citations: Vec<String>) -> Sentence {
@@ -217,11 +231,11 @@ mod tests {
 
     #[test]
     fn the_schema_enumerates_what_was_retrieved() {
-        let schema = schema(&["T1".to_string(), "FD101".to_string()], &[Cause::Time]);
+        let schema = schema(&["T1".to_string(), "FD101".to_string()], &[Cause::Time], 2);
         let sentence = &schema["properties"]["sentences"]["items"]["properties"];
         assert_eq!(sentence["citations"]["items"]["enum"], json!(["T1", "FD101"]));
         assert_eq!(schema["properties"]["cause"]["enum"], json!(["time"]));
-        let all = super::schema(&[], &[]);
+        let all = super::schema(&[], &[], 1);
         assert_eq!(all["properties"]["cause"]["enum"].as_array().map(Vec::len), Some(9));
         let order: Vec<_> = schema["properties"].as_object().into_iter().flat_map(|map| map.keys()).collect();
         assert_eq!(order, ["cause", "sentences"]);

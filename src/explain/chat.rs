@@ -12,7 +12,7 @@ use super::grounding::Ground;
 use super::model::ChatModel;
 use super::offline;
 use super::prompt::{Turn, conversation};
-use super::run::{Log, events};
+use super::run::{Ask, Log, events};
 
 /// Said where neither the index nor the conversation has anything to answer from.
 pub const NOTHING: &str = "nothing relevant was found in the index, so there is nothing to answer from";
@@ -56,7 +56,8 @@ async fn answer(
                 let shown: Vec<Source> =
                     sources.iter().filter(|s| prompt.references.contains(&s.reference)).cloned().collect();
                 let ground = Ground::new(&shown, &material.tests);
-                log.ask(model, &prompt, &[], &ground, options.max_tokens).await.map_err(|e| e.to_string())
+                let ask = Ask { causes: &[], least: 1, ground: &ground, max_tokens: options.max_tokens };
+                log.ask(model, &prompt, ask).await.map_err(|error| error.to_string())
             }
             Err(error) => Err(error.to_string()),
         };

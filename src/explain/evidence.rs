@@ -159,26 +159,44 @@ impl Material {
         rules
     }
 
-    /// Adds what is not there yet; returns the numbers of the tests and the rules that are new.
-    pub fn add(&mut self, more: &Material) -> (Vec<usize>, Vec<RuleText>) {
-        let mut tests = Vec::new();
+    /// Adds what is not there yet, and tells what that was.
+    pub fn add(&mut self, more: &Material) -> Added {
+        let mut added = Added::default();
         for test in &more.tests {
             let same = |known: &IndexedTest| {
                 (&known.assessment.repo, &known.assessment.id) == (&test.assessment.repo, &test.assessment.id)
             };
-            if !self.tests.iter().any(same) {
-                self.tests.push(test.clone());
-                tests.push(self.tests.len());
-            }
+            added.tests.extend(append(&mut self.tests, test, same));
         }
-        let known = |rule: &&RuleText| !self.rules.iter().any(|known| known.code == rule.code);
-        let rules: Vec<RuleText> = more.rules.iter().filter(known).cloned().collect();
-        self.rules.extend(rules.iter().cloned());
-        self.outcomes
-            .extend(more.outcomes.iter().filter(|o| !self.outcomes.contains(o)).cloned().collect::<Vec<_>>());
-        self.fixes.extend(more.fixes.iter().filter(|f| !self.fixes.contains(f)).cloned().collect::<Vec<_>>());
-        (tests, rules)
+        for rule in &more.rules {
+            added.rules.extend(append(&mut self.rules, rule, |known| known.code == rule.code));
+        }
+        for outcome in &more.outcomes {
+            added.outcomes.extend(append(&mut self.outcomes, outcome, |known| known == outcome));
+        }
+        for fix in &more.fixes {
+            added.fixes.extend(append(&mut self.fixes, fix, |known| known == fix));
+        }
+        added
     }
+}
+
+/// What a step of a conversation brought, as positions in its [`Material`], counted from 0.
+#[derive(Clone, Debug, Default)]
+pub struct Added {
+    pub tests: Vec<usize>,
+    pub rules: Vec<usize>,
+    pub outcomes: Vec<usize>,
+    pub fixes: Vec<usize>,
+}
+
+/// The position of `new`, if nothing there is the same.
+fn append<T: Clone>(list: &mut Vec<T>, new: &T, same: impl Fn(&T) -> bool) -> Option<usize> {
+    if list.iter().any(same) {
+        return None;
+    }
+    list.push(new.clone());
+    Some(list.len() - 1)
 }
 
 /// The rules that a test breaks, the weightiest first, each once.

@@ -14,11 +14,12 @@ const GAP: &str = "...";
 /// signature, its assertions, and what stands around them. Empty where not even one line fits.
 pub(super) fn excerpt(test: &IndexedTest, budget: u32) -> String {
     let lines: Vec<String> = dedented(&test.source);
-    let first = test.assessment.line;
+    // Counted from the end: the source may begin before the test's line, with its decorators.
+    let end = test.assessment.end_line;
     let found: Vec<usize> = weighty(test)
         .iter()
-        .filter_map(|finding| usize::try_from(finding.line.checked_sub(first)?).ok())
-        .filter(|index| *index < lines.len())
+        .filter_map(|finding| usize::try_from(end.checked_sub(finding.line)?).ok())
+        .filter_map(|before_end| lines.len().checked_sub(before_end + 1))
         .collect();
     let signature = lines.iter().position(|line| line.trim_end().ends_with(':')).unwrap_or(0);
     let mut order: Vec<usize> = (0..lines.len()).filter(|index| !lines[*index].trim().is_empty()).collect();

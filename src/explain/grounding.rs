@@ -57,6 +57,8 @@ pub struct Dropped {
 /// The evidence in the form in which sentences are held against it.
 pub struct Ground {
     sources: HashMap<String, Known>,
+    /// The references in the order of the sources.
+    order: Vec<String>,
     numbers: Vec<f64>,
 }
 
@@ -89,7 +91,40 @@ impl Ground {
             }
         };
         let numbers = sources.iter().flat_map(|source| quotes::numbers_in(&words_of(source))).collect();
-        Ground { sources: sources.iter().map(|s| (s.reference.clone(), known(s))).collect(), numbers }
+        Ground {
+            sources: sources.iter().map(|source| (source.reference.clone(), known(source))).collect(),
+            order: sources.iter().map(|source| source.reference.clone()).collect(),
+            numbers,
+        }
+    }
+
+    /// The sentence with the citations that its own words ask for: the test that it speaks of by its reference,
+    /// and where it quotes from one source and cites others, that one. Small models know what they read better
+    /// than where. Any other sentence is as it was.
+    pub fn mended(&self, sentence: Sentence) -> Sentence {
+        let mut spoken = sentence;
+        if !spoken.citations.is_empty() {
+            for reference in self.spoken_of(&quotes::prose(&spoken.text)) {
+                if !spoken.citations.contains(&reference) {
+                    spoken.citations.push(reference);
+                }
+            }
+        }
+        if self.check(&spoken) != Err(Reason::QuoteNotFound) {
+            return spoken;
+        }
+        let quotes = quotes::quoted(&spoken.text);
+        let has_all = |known: &Known| quotes.iter().all(|quote| quote.stands_in(&known.quotable));
+        let holds = |reference: &&String| self.sources.get(*reference).is_some_and(has_all);
+        let Some(reference) = self.order.iter().find(holds) else { return spoken };
+        let mended = Sentence { text: spoken.text.clone(), citations: vec![reference.clone()] };
+        if self.check(&mended).is_ok() { mended } else { spoken }
+    }
+
+    /// The tests that prose names by their references.
+    fn spoken_of(&self, prose: &str) -> Vec<String> {
+        let is_test = |word: &&str| self.sources.get(*word).is_some_and(|known| known.test.is_some());
+        quotes::words(prose).filter(is_test).map(str::to_string).collect()
     }
 
     /// Whether the sentence stands.
@@ -105,10 +140,15 @@ impl Ground {
             return Err(Reason::NoCitation);
         }
         let cited: Vec<&Known> = sentence.citations.iter().filter_map(|c| self.sources.get(c)).collect();
-        if !quotes::quoted(&sentence.text)
-            .iter()
-            .all(|quote| cited.iter().any(|k| quote.stands_in(&k.quotable)))
-        {
+        // What is said of one test cannot be quoted from another.
+        let spoken = self.spoken_of(&prose);
+        let is_test = |reference: &str| self.sources.get(reference).is_some_and(|known| known.test.is_some());
+        let may_have =
+            |reference: &&String| spoken.is_empty() || !is_test(reference) || spoken.contains(reference);
+        let quotable: Vec<&Known> =
+            sentence.citations.iter().filter(may_have).filter_map(|c| self.sources.get(c)).collect();
+        let stands = |quote: &quotes::Quote| quotable.iter().any(|known| quote.stands_in(&known.quotable));
+        if !quotes::quoted(&sentence.text).iter().all(stands) {
             return Err(Reason::QuoteNotFound);
         }
         if !quotes::claimed_numbers(&prose).all(|claimed| self.numbers.iter().any(|known| claimed.is(*known)))

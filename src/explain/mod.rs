@@ -36,7 +36,7 @@ use evidence::{Evidence, Source};
 use grounding::Ground;
 use model::ChatModel;
 use prompt::{Prompt, PromptError, Turn, conversation, repair};
-use run::{Log, events};
+use run::{Ask, Log, events};
 
 pub use choose::{Installed, choose_model};
 pub use explanation::{Event, Explanation, Finished, Milliseconds, Origin, ProposedFix, Reply};
@@ -62,6 +62,8 @@ impl Default for Options {
 
 /// Fewer sentences than this about the test itself are no explanation.
 const ENOUGH: usize = 2;
+/// Sentences that a model is asked for at least where there are findings.
+const LEAST: u32 = 2;
 /// Tokens for the sentences that are asked for once more.
 const REPAIR_TOKENS: u32 = 160;
 
@@ -138,14 +140,17 @@ async fn converse(
         sources.iter().filter(|source| prompt.references.contains(&source.reference)).cloned().collect();
     let ground = Ground::new(&shown, &evidence.material().tests);
     let causes: Vec<_> = evidence.causes().into_iter().map(|ranked| ranked.cause).collect();
-    let asked = log.ask(model, &prompt, &causes, &ground, options.max_tokens).await;
+    let least = if causes.is_empty() { 1 } else { LEAST };
+    let ask = Ask { causes: &causes, least, ground: &ground, max_tokens: options.max_tokens };
+    let asked = log.ask(model, &prompt, ask).await;
     asked.map_err(|error| error.to_string())?;
 
     let about_it = log.kept.iter().filter(|sentence| is_about(sentence, evidence)).count();
     if options.repair && about_it < ENOUGH && !log.dropped.is_empty() {
         let missing = if about_it == 0 { "what in T1 makes it unstable" } else { "the remedy for T1" };
         let again = repair(&prompt, &log.said, &log.dropped, missing).map_err(|error| error.to_string())?;
-        let asked = log.ask(model, &again, &causes, &ground, REPAIR_TOKENS).await;
+        let ask = Ask { least: 1, max_tokens: REPAIR_TOKENS, ..ask };
+        let asked = log.ask(model, &again, ask).await;
         // What stands already is worth more than what a second question would have added.
         if log.kept.is_empty() {
             asked.map_err(|error| error.to_string())?;

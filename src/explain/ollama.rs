@@ -273,7 +273,7 @@ impl OllamaModel {
 
     async fn refusal(&self, response: Response, num_ctx: u32) -> ChatError {
         let status = response.status().as_u16();
-        let body = wire::refusal(response, self.server.patience.between).await;
+        let body = wire::body(response, self.server.patience.between).await;
         match status {
             404 if line::says_missing(&body) => self.server.missing(&self.name).await,
             400 if wire::reason(&body).contains("context length") => ChatError::TooLong { num_ctx },

@@ -103,7 +103,7 @@ impl OpenAi {
             let started = Instant::now();
             let response = wire::send(request, &self.url, self.patience, started, self.pause).await?;
             let status = response.status();
-            let body = wire::refusal(response, ASKING).await;
+            let body = wire::body(response, ASKING).await;
             match serde_json::from_str::<Models>(&body) {
                 Ok(models) if status.is_success() => Ok(models.data),
                 _ if status.is_success() => Err(self.refused(status, "it does not list models at /models")),
@@ -172,7 +172,7 @@ impl ChatModel for OpenAi {
             if status.is_success() {
                 break response;
             }
-            let body = wire::refusal(response, self.patience.between).await;
+            let body = wire::body(response, self.patience.between).await;
             let reason = wire::reason(&body).to_lowercase();
             // A server that cannot hold a model to a schema still answers in sentences.
             if with_schema && status.is_client_error() && names_the_schema(&reason) {

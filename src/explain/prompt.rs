@@ -8,6 +8,8 @@ mod tests;
 
 use thiserror::Error;
 
+use block::Shares;
+
 use super::evidence::Material;
 use super::grounding::Dropped;
 use super::model::{Message, Role};
@@ -16,6 +18,7 @@ use super::untrusted::{neutral, neutral_line};
 
 const SYSTEM: &str = include_str!("../../prompts/system.md");
 const EXPLAIN: &str = include_str!("../../prompts/explain.md");
+const UNSUSPECTED: &str = include_str!("../../prompts/unsuspected.md");
 const CHAT: &str = include_str!("../../prompts/chat.md");
 const FOLLOW_UP: &str = include_str!("../../prompts/follow-up.md");
 const REPAIR: &str = include_str!("../../prompts/repair.md");
@@ -26,6 +29,8 @@ const AROUND: u32 = 8;
 const SEAMS: u32 = 8;
 /// Whatever the instructions take, evidence gets this much.
 const LEAST_EVIDENCE: u32 = 120;
+/// Room for a question is kept in multiples of so many tokens.
+const QUESTION: u32 = 50;
 /// A longer question is cut.
 const LONGEST_QUESTION: usize = 4000;
 
@@ -92,16 +97,22 @@ pub fn conversation(turns: &[Turn], budget: u32) -> Result<Prompt, PromptError> 
     let mut prompt = Prompt { tokens: cost(&system), messages: vec![system], references: Vec::new() };
     let mut material = Material::default();
     for (number, turn) in turns.iter().enumerate() {
-        let (tests, rules) = material.add(&turn.material);
+        let added = material.add(&turn.material);
         let question = turn.question.as_deref().map(asked);
+        let suspected = turn.material.tests.first().is_some_and(|test| !test.assessment.findings.is_empty());
         let fill = |evidence: &str| match (&question, number) {
+            (None, _) if !suspected => render(UNSUSPECTED, &[("evidence", evidence)]),
             (None, _) => render(EXPLAIN, &[("evidence", evidence)]),
             (Some(question), 0) => render(CHAT, &[("evidence", evidence), ("question", question)]),
             (Some(question), _) => render(FOLLOW_UP, &[("evidence", evidence), ("question", question)]),
         };
         let allowed = if number == 0 { budget.saturating_sub(prompt.tokens) } else { budget / 3 };
-        let left = allowed.saturating_sub(estimate(&fill("")?) + AROUND + SEAMS).max(LEAST_EVIDENCE);
-        let block = block::evidence(&material, &tests, &rules, left, &mut prompt.references);
+        // Room is kept for a question in steps, so that questions of about one length see the same evidence.
+        let asks = question.as_deref().map_or(0, estimate);
+        let frame = estimate(&fill("")?) - asks + asks.next_multiple_of(QUESTION);
+        let left = allowed.saturating_sub(frame + AROUND + SEAMS).max(LEAST_EVIDENCE);
+        let shares = if question.is_none() { Shares::First } else { Shares::Even };
+        let block = block::evidence(&material, &added, shares, left, &mut prompt.references);
         let content = fill(&if number == 0 || block.is_empty() {
             block
         } else {

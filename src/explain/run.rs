@@ -21,6 +21,17 @@ const BYTES_A_TOKEN: usize = 16;
 /// A model that says the same again so often is in a loop.
 const REPETITIONS: usize = 2;
 
+/// What an answer is held to.
+#[derive(Clone, Copy)]
+pub(super) struct Ask<'a> {
+    /// Causes that may be named; all nine where empty.
+    pub(super) causes: &'a [Cause],
+    /// Least number of sentences.
+    pub(super) least: u32,
+    pub(super) ground: &'a Ground,
+    pub(super) max_tokens: u32,
+}
+
 /// What one answer has come to.
 pub(super) struct Log {
     events: UnboundedSender<Event>,
@@ -88,13 +99,12 @@ impl Log {
         &mut self,
         model: &Arc<dyn ChatModel>,
         prompt: &Prompt,
-        causes: &[Cause],
-        ground: &Ground,
-        max_tokens: u32,
+        ask: Ask<'_>,
     ) -> Result<(), ChatError> {
+        let Ask { causes, least, ground, max_tokens } = ask;
         let request = ChatRequest {
             messages: prompt.messages.clone(),
-            schema: Some(schema(&prompt.references, causes)),
+            schema: Some(schema(&prompt.references, causes, least)),
             max_tokens,
             temperature: 0.0,
             num_ctx: window(prompt.tokens + max_tokens),
@@ -153,7 +163,10 @@ impl Log {
             match piece {
                 Piece::Cause(cause) => self.send(Event::Cause { cause }),
                 Piece::Text(text) => self.send(Event::Token { sentence: self.next, text }),
-                Piece::Sentence(sentence) => self.judge(sentence, |sentence| ground.check(sentence)),
+                Piece::Sentence(sentence) => {
+                    let sentence = ground.mended(sentence);
+                    self.judge(sentence, |sentence| ground.check(sentence));
+                }
             }
         }
     }

@@ -130,7 +130,8 @@ async fn sentences_are_shown_as_they_complete_and_checked() {
     let body = replay.asked().pop().unwrap().body;
     let allowed =
         &body["format"]["properties"]["sentences"]["items"]["properties"]["citations"]["items"]["enum"];
-    assert_eq!(*allowed, json!(["T1", "FD101", "T2", "T3"]));
+    assert_eq!(*allowed, json!(shown_prompt(&samples::evidence(), 700).unwrap().references));
+    assert_eq!(allowed[0], "T1");
     assert_eq!(body["format"]["properties"]["cause"]["enum"], json!(["async-wait"]));
 }
 
@@ -145,10 +146,13 @@ async fn what_does_not_stand_is_dropped_with_its_reason() {
         {"citations":["T1"],"text":"It fails in 40% of runs."},
         {"citations":["T1"],"text":"The test is stable."},
         {"citations":["T1"],"text":"<script>alert</script> https://evil.example"},
+        {"citations":["T2"],"text":"The cause is `asyncio.sleep(0.25)`."},
         {"citations":["T1"],"text":"The wait is a guess!"}]}"#;
     let (_replay, model) = serving(vec![says(&[wrong])]).await;
     let (explanation, events) = explained(model, Options::default()).await;
-    assert_eq!(explanation.sentences.len(), 2);
+    assert_eq!(explanation.sentences.len(), 3);
+    // It quotes T1, and so it is T1 that it cites.
+    assert_eq!(explanation.sentences[2].citations, ["T1"]);
     let reasons: Vec<Reason> = explanation.dropped.iter().map(|dropped| dropped.reason).collect();
     assert_eq!(
         reasons,
@@ -165,7 +169,7 @@ async fn what_does_not_stand_is_dropped_with_its_reason() {
     assert_eq!(explanation.causes.len(), 1);
     assert_eq!(explanation.causes[0].cause.name(), "async-wait");
     let verdicts = events.iter().filter(|event| event.name() == "verification").count();
-    assert_eq!(verdicts, 9);
+    assert_eq!(verdicts, 10);
 }
 
 #[tokio::test]

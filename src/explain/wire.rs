@@ -14,8 +14,8 @@ use super::model::{ChatError, ChatEvent, ChatStream, Patience};
 
 /// A longer line is no answer of a model.
 const LONGEST_LINE: usize = 1 << 20;
-/// What is read of a body that says why a request was refused.
-const LONGEST_REASON: usize = 1 << 16;
+/// What is read of a body that is not streamed: a list of models, or why a request was refused.
+const LONGEST_BODY: usize = 1 << 22;
 /// How long the address may take to accept a connection; the model's own work comes after it.
 const CONNECT: Duration = Duration::from_secs(5);
 /// How often a busy server is asked again.
@@ -93,7 +93,7 @@ pub(super) async fn send(
         if !matches!(response.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
             return Ok(response);
         }
-        let loading = refusal(response, patience.between).await.to_lowercase().contains("loading");
+        let loading = body(response, patience.between).await.to_lowercase().contains("loading");
         let wait = pause * 2_u32.pow(if loading { 1 } else { tries });
         tries += 1;
         if (!loading && tries > RETRIES) || Instant::now() + wait >= deadline {
@@ -103,14 +103,14 @@ pub(super) async fn send(
     }
 }
 
-/// The body of a refusal as text; at most 64 KiB and as long as `patience` allows.
-pub(super) async fn refusal(response: Response, patience: Duration) -> String {
+/// A body that is not streamed, as text; at most 4 MiB and as long as `patience` allows.
+pub(super) async fn body(response: Response, patience: Duration) -> String {
     let read = async {
         let mut bytes = Vec::new();
         let mut body = response.bytes_stream();
         while let Some(Ok(piece)) = body.next().await {
             bytes.extend_from_slice(&piece);
-            if bytes.len() >= LONGEST_REASON {
+            if bytes.len() >= LONGEST_BODY {
                 break;
             }
         }

@@ -11,3 +11,8 @@ pub use explanation::{answer_end, explanation_head, prompt, sentence};
 pub use json::{json, value};
 pub use search::{hits, patterns};
 pub use text::text;
+
+/// A number with its noun.
+fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::count;
 use crate::patterns::Patterns;
 use crate::search::SearchAnswer;
 
@@ -47,8 +48,4 @@ pub fn patterns(found: &Patterns) -> String {
         }
     }
     out
-}
-
-fn count(number: usize, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::count;
 use crate::scan::{self, Scan};
 use crate::smells::Severity;
 
@@ -30,9 +31,9 @@ pub fn text(scan: &Scan) -> String {
         .collect();
     let _ = writeln!(
         out,
-        "{} tests in {} files: {} ({:.2} s). Risk orders the tests of this repository; no outcome of it is known.",
-        scan.tests.len(),
-        scan.files,
+        "{} in {}: {} ({:.2} s). Risk orders the tests of this repository; no outcome of it is known.",
+        count(scan.tests.len(), "test", "tests"),
+        count(scan.files, "file", "files"),
         counts.join(", "),
         scan.seconds
     );

@@ -12,8 +12,8 @@ use rayon::prelude::*;
 use serde::Deserialize;
 use thiserror::Error;
 
+use super::ScannedTest;
 use super::prior::{INPUTS, input_names, inputs};
-use crate::scan::{Scan, ScanRequest, scan};
 use crate::source::git;
 
 /// What kinds of unstable tests the labels tell apart.
@@ -84,9 +84,12 @@ pub fn read_labels(path: &Path) -> Result<Vec<Label>, DatasetError> {
         .map_err(|error| DatasetError::Columns { path: shown, reason: error.to_string() })
 }
 
+/// Scans the paths of a repository; the reason in words where that fails.
+pub type Scanner = dyn Fn(&str, Vec<PathBuf>) -> Result<Vec<ScannedTest>, String> + Sync;
+
 /// Scans each labelled repository at its commit. Of a repository with several commits the one with the most labels
 /// is taken, and the labels of the others are looked for there.
-pub fn build(labels: &[Label], clones: &Path, progress: &(dyn Fn(&str) + Sync)) -> Dataset {
+pub fn build(labels: &[Label], clones: &Path, scan: &Scanner, progress: &(dyn Fn(&str) + Sync)) -> Dataset {
     let mut by_repo: BTreeMap<&str, Vec<&Label>> = BTreeMap::new();
     for label in labels {
         by_repo.entry(&label.repo).or_default().push(label);
@@ -95,7 +98,7 @@ pub fn build(labels: &[Label], clones: &Path, progress: &(dyn Fn(&str) + Sync)) 
     let parts: Vec<Dataset> = by_repo
         .par_iter()
         .map(|(repo, labels)| {
-            let part = build_one(repo, labels, &groups[*repo], clones);
+            let part = build_one(repo, labels, &groups[*repo], clones, scan);
             progress(&format!(
                 "{repo}: {} tests, {} labels without one",
                 part.rows.len(),
@@ -129,7 +132,7 @@ fn groups(labels: &[Label]) -> BTreeMap<String, String> {
     out
 }
 
-fn build_one(repo: &str, labels: &[&Label], group: &str, clones: &Path) -> Dataset {
+fn build_one(repo: &str, labels: &[&Label], group: &str, clones: &Path, scan: &Scanner) -> Dataset {
     let all_unmatched = |reason: String| Dataset {
         rows: vec![],
         unmatched: labels.iter().map(|label| ((*label).clone(), reason.clone())).collect(),
@@ -142,16 +145,16 @@ fn build_one(repo: &str, labels: &[&Label], group: &str, clones: &Path) -> Datas
     let scanned = git::find_clone(clones, repo).map_err(|error| error.to_string()).and_then(|git_dir| {
         let folder = Scratch::new(repo).map_err(|error| error.to_string())?;
         git::export(&git_dir, repo, sha, &folder.0).map_err(|error| error.to_string())?;
-        scan_labelled(repo, labels, &folder.0)
+        scan(repo, labelled_paths(labels, &folder.0))
     });
-    let scan = match scanned {
-        Ok(scan) => scan,
+    let tests = match scanned {
+        Ok(tests) => tests,
         Err(reason) => return all_unmatched(reason),
     };
     let mut categories: BTreeMap<&str, &str> = BTreeMap::new();
     let mut unmatched = vec![];
     for label in labels {
-        match matching(&scan, &label.test_id) {
+        match matching(&tests, &label.test_id) {
             Some(id) => {
                 categories.insert(
                     id,
@@ -161,8 +164,7 @@ fn build_one(repo: &str, labels: &[&Label], group: &str, clones: &Path) -> Datas
             None => unmatched.push(((*label).clone(), "no test of that name".to_owned())),
         }
     }
-    let rows = scan
-        .tests
+    let rows = tests
         .iter()
         .map(|test| Row {
             repo: repo.to_owned(),
@@ -176,22 +178,21 @@ fn build_one(repo: &str, labels: &[&Label], group: &str, clones: &Path) -> Datas
     Dataset { rows, unmatched }
 }
 
-/// Scans the whole tree, and the labelled files that pytest would not collect by name.
-fn scan_labelled(repo: &str, labels: &[&Label], folder: &Path) -> Result<Scan, String> {
+/// The whole tree, and the labelled files that pytest would not collect by name.
+fn labelled_paths(labels: &[&Label], folder: &Path) -> Vec<PathBuf> {
+    // a settings file below would otherwise become the root
+    let _ = std::fs::create_dir(folder.join(".git"));
     let files: BTreeSet<&str> = labels.iter().filter_map(|label| label.test_id.split("::").next()).collect();
     let mut paths = vec![folder.to_owned()];
     paths.extend(files.into_iter().map(|file| folder.join(file)).filter(|path| path.is_file()));
-    // a settings file below would otherwise become the root
-    let _ = std::fs::create_dir(folder.join(".git"));
-    let request = ScanRequest { paths, repo: Some(repo.to_owned()), ..ScanRequest::default() };
-    scan(&request, None).map_err(|error| error.to_string())
+    paths
 }
 
 /// The scanned test that a label names: the same id without parameters, else the same class and function in the
 /// same file, else the only one of that class and function.
-fn matching<'s>(scan: &'s Scan, label: &str) -> Option<&'s str> {
+fn matching<'s>(tests: &'s [ScannedTest], label: &str) -> Option<&'s str> {
     let wanted = label.split('[').next().unwrap_or(label).trim_end_matches('?');
-    let ids = || scan.tests.iter().map(|test| test.assessment.id.as_str());
+    let ids = || tests.iter().map(|test| test.assessment.id.as_str());
     if let Some(exact) = ids().find(|id| *id == wanted) {
         return Some(exact);
     }

@@ -69,3 +69,12 @@ pub struct Assessment {
     /// Fixtures used, directly or through others.
     pub fixtures: Vec<String>,
 }
+
+/// An assessment with what later steps need beside it.
+#[derive(Clone, Debug)]
+pub struct ScannedTest {
+    pub assessment: Assessment,
+    /// The test's code as it stands in the file, decorators included.
+    pub source: String,
+    pub place: Place,
+}

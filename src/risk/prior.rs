@@ -8,8 +8,7 @@ use thiserror::Error;
 
 use super::features::{self, SCHEMA};
 use super::model::{BoostError, Model};
-use super::{Contribution, RiskBasis};
-use crate::scan::ScannedTest;
+use super::{Contribution, RiskBasis, ScannedTest};
 
 /// The model that is built into the binary.
 const BUILT_IN: &str = include_str!("../../models/risk.json");

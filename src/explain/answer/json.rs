@@ -1,7 +1,7 @@
 //! Reads the JSON of an answer character by character, so that a sentence is known when its object closes.
 //! What is no JSON around it is passed over, and an end in the middle loses only what was in the making.
 
-use super::{Piece, sentence};
+use super::{Piece, item};
 use crate::explain::untrusted::visible;
 use crate::smells::Cause;
 
@@ -60,18 +60,16 @@ impl Reader {
         pieces
     }
 
-    /// A sentence whose words are whole and that has a citation stands; one that was cut comes without any.
+    /// What a cut left: sentences whose words are whole stand on the citations that are, the last one that
+    /// was cut comes without any.
     pub(super) fn finish(mut self) -> Vec<Piece> {
-        let cut = self.string.take();
-        let in_text = cut.as_ref().is_some_and(|text| text.shown);
+        let cut = self.string.take().filter(|text| text.shown);
         let Some(draft) = self.draft() else { return Vec::new() };
-        let citations = if in_text { Vec::new() } else { std::mem::take(&mut draft.citations) };
-        let words = match cut {
-            Some(text) if in_text => Some(text.value),
-            _ => draft.text.take(),
-        };
-        let words = words.filter(|words| !words.trim().is_empty());
-        words.map(|words| Piece::Sentence(sentence(&words, citations))).into_iter().collect()
+        let citations = std::mem::take(&mut draft.citations);
+        match cut {
+            Some(text) => item(&text.value, &citations, true),
+            None => draft.text.take().map_or_else(Vec::new, |text| item(&text, &citations, false)),
+        }
     }
 
     /// The innermost object.
@@ -111,7 +109,7 @@ impl Reader {
                 if let Some(Open::Object(draft)) = self.open.pop()
                     && let Some(words) = draft.text.filter(|words| !words.trim().is_empty())
                 {
-                    pieces.push(Piece::Sentence(sentence(&words, draft.citations)));
+                    pieces.extend(item(&words, &draft.citations, false));
                 }
             }
             ':' => {
@@ -230,6 +228,17 @@ mod tests {
             r#"{"sentences":[{"text":"a \"b\" \\ \/ é \ud83e\udd80 \ud83e x\ttab\nline","citations":[]}]}"#;
         for size in 1..12 {
             assert_eq!(parse(answer, size).1, [said("a \"b\" \\ / é 🦀 \u{fffd} x tab line", &[])]);
+        }
+    }
+
+    #[test]
+    fn several_sentences_in_one_item_stand_by_themselves() {
+        let answer = r#"{"sentences":[{"citations":["T1"],"text":"It waits. It fails [T2]. And then"}"#;
+        let whole = [said("It waits.", &["T1"]), said("It fails.", &["T1", "T2"]), said("And then", &["T1"])];
+        for size in [1, 4, 200] {
+            assert_eq!(parse(answer, size).1, whole);
+            let cut = parse(&answer[..answer.len() - 2], size).1;
+            assert_eq!(cut, [whole[0].clone(), whole[1].clone(), said("And then", &[])]);
         }
     }
 

@@ -61,6 +61,9 @@ fn quoted_code_must_stand_in_what_is_cited() {
         ("It says \"the lock is always gone\".", &["T1"], Err(Reason::QuoteNotFound)),
         ("It's what 'lock.locked()' doesn't wait for.", &["T1"], Ok(())),
         ("It calls 'lock.extend()' first.", &["T1"], Err(Reason::QuoteNotFound)),
+        ("In T1 it calls `time.sleep(2)`.", &["T1", "T2"], Err(Reason::QuoteNotFound)),
+        ("Both T1 and T2 sleep, as `time.sleep(2)` shows.", &["T1", "T2"], Ok(())),
+        ("In T1 await with `asyncio.wait_for`.", &["T1", "FD101", "T2"], Ok(())),
         ("A stray ` mark quotes nothing.", &["T1"], Ok(())),
         ("See `test_expires` in `tests/test_lock.py`.", &["T1"], Ok(())),
         ("`FD101` says so.", &["FD101"], Ok(())),
@@ -133,4 +136,23 @@ fn a_source_that_cites_or_hides_proves_nothing() {
     // Quotes are held against what the model was shown: broken tokens, written-out characters.
     assert_eq!(said("It has `<| im_start| >`.", "T1"), Ok(()));
     assert_eq!(said("It has `lock\\u200bed`.", "T1"), Ok(()));
+}
+
+#[test]
+fn a_quotation_finds_the_source_it_is_from() {
+    let mended = |text: &str, citations: &[&str]| {
+        let citations = citations.iter().map(ToString::to_string).collect();
+        ground().mended(Sentence { text: text.to_string(), citations }).citations
+    };
+    assert_eq!(mended("`asyncio.sleep(0.25)` waits.", &["T2"]), ["T1"]);
+    assert_eq!(mended("`time.sleep(2)` waits.", &["T1", "FD101"]), ["T2"]);
+    // What stands is left alone, and so is what no source has, or cites what nobody knows.
+    assert_eq!(mended("`asyncio.sleep(0.25)` waits.", &["T1", "FD101"]), ["T1", "FD101"]);
+    assert_eq!(mended("`redis.flushall()` is called.", &["T1"]), ["T1"]);
+    assert_eq!(mended("`asyncio.sleep(0.25)` waits.", &["T99"]), ["T99"]);
+    // Whatever is spoken of is cited.
+    assert_eq!(mended("T2 waits like T1.", &["T1"]), ["T1", "T2"]);
+    assert_eq!(mended("T2 waits.", &[]), [] as [&str; 0]);
+    // A denial of the test that it would then cite does not come to stand.
+    assert_eq!(mended("`asyncio.sleep(0.25)` shows that the test is stable.", &["T3"]), ["T3"]);
 }

@@ -43,9 +43,18 @@ fn the_prompt_of_an_explanation() {
         text: "-    time.sleep(1)\n+    wait_until(lock.free, timeout=30)\n".to_string(),
     });
     let prompt = conversation(&[first(&evidence, None)], BUDGET).unwrap();
-    assert_eq!(prompt.references, ["T1", "FD101", "H1", "X1", "T2"]);
+    assert_eq!(prompt.references[..4], ["T1", "FD101", "H1", "X1"]);
     assert!(prompt.tokens <= BUDGET, "{}", prompt.tokens);
     insta::assert_snapshot!("explain", text(&prompt));
+}
+
+#[test]
+fn a_test_without_findings_is_asked_about_otherwise() {
+    let mut evidence = samples::evidence();
+    evidence.target.assessment.findings.clear();
+    evidence.rules.clear();
+    let prompt = conversation(&[first(&evidence, None)], BUDGET).unwrap();
+    insta::assert_snapshot!("unsuspected", text(&prompt));
 }
 
 #[test]
@@ -72,7 +81,9 @@ fn the_prompts_of_a_conversation() {
     });
     let followed = conversation(&turns, BUDGET).unwrap();
     insta::assert_snapshot!("follow-up", text(&followed).strip_prefix(&text(&alone)).unwrap());
-    assert_eq!(followed.references, ["T1", "FD101", "T2", "T3", "T4"]);
+    assert_eq!(followed.references, ["T1", "T2", "T3", "FD101", "T4"]);
+    // What was shown is not shown again, the outcomes neither.
+    assert_eq!(text(&followed).matches("def test_drains").count(), 1);
     // What was read is a prefix of what is to be read, and little is new.
     assert_eq!(followed.messages[..2], alone.messages[..]);
     assert!(estimate(&followed.messages[3].content) < 150);
@@ -153,6 +164,20 @@ fn every_prompt_keeps_its_budget_and_says_what_matters() {
             }
         }
     }
+}
+
+#[test]
+fn a_question_about_many_tests_sees_many() {
+    let mut evidence = large(60, 3);
+    evidence.similar = (0..12)
+        .map(|n| crate::index::store::Scored {
+            score: 0.5,
+            test: samples::test(&format!("tests/a.py::test_{n}"), samples::LOCK, Vec::new()),
+        })
+        .collect();
+    let prompt = conversation(&[first(&evidence, Some("Which tests lock?"))], BUDGET).unwrap();
+    let tests = prompt.references.iter().filter(|reference| reference.starts_with('T')).count();
+    assert!(tests >= 4 && prompt.tokens <= BUDGET, "{tests} of {:?}", prompt.references);
 }
 
 #[test]

@@ -116,14 +116,9 @@ fn tell<'a>(
     );
 }
 
+/// The clock of an event loop, however the loop is come by.
 fn is_loop_clock(path: &str) -> bool {
-    matches!(
-        path,
-        "asyncio.get_event_loop().time"
-            | "asyncio.get_running_loop().time"
-            | "@event_loop.time"
-            | "anyio.current_time"
-    )
+    path.ends_with("loop.time") || path.ends_with("loop().time") || path == "anyio.current_time"
 }
 
 /// Calls that measure by themselves.
@@ -216,7 +211,7 @@ fn later_than<'a>(expr: &'a Expr, number: &dyn Fn(&'a Expr) -> Option<f64>) -> O
 
 /// Whether an expression is the time since a clock reading (or, within `abs`, the time between one and anything),
 /// itself or behind a name. Time that is left, `expiry - now`, only shrinks on a slow machine.
-fn is_duration<'a>(
+pub(super) fn is_duration<'a>(
     at: &Reached<'a, '_>,
     clocks: &Sources<'a, '_>,
     expr: &'a Expr,

@@ -24,8 +24,8 @@
 //!
 //! ## Known false positives
 //! A pause that is itself under test (a cache that expires, a rate limit). Moving the clock with `freezegun` or
-//! `time-machine` is steadier there too, and the severity is lower where the code speaks of expiry. `sleep(0)`, which only yields, and a pause inside a poll with a deadline
-//! are not reported.
+//! `time-machine` is steadier there too; where the code speaks of expiry the severity is lower. `sleep(0)`, which only
+//! yields, and a pause inside a poll with a deadline are not reported.
 
 use super::words::is_sleep;
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};

@@ -74,17 +74,21 @@ impl Rule for DownloadInTest {
 
 /// What a program fetches, by its arguments.
 fn by_program<'a>(site: &CallSite<'a>) -> Option<&'a str> {
+    // what is put together elsewhere may be a local path, and stands as an empty word
     let words: Vec<&'a str> = match &site.call.args.first()?.kind {
         ExprKind::List(parts) | ExprKind::Tuple(parts) => {
-            parts.iter().filter_map(|part| part.as_str()).collect()
+            parts.iter().map(|part| part.as_str().unwrap_or_default()).collect()
         }
         ExprKind::Str { text, .. } => text.split_whitespace().collect(),
         _ => return None,
     };
     let has = |word: &str| words.contains(&word);
-    let installs = (has("pip") || has("pip3") || has("npm")) && has("install");
-    if installs && !["--no-index", "-e", ".", "--offline"].into_iter().any(has) {
-        return Some("packages");
+    if has("pip") || has("pip3") || has("npm") {
+        let wanted = words.iter().skip_while(|word| **word != "install").skip(1);
+        let is_name = |word: &str| !word.is_empty() && !word.contains(['/', '.', '{']);
+        let local = ["--no-index", "-e", "-r", "--offline"].into_iter().any(has);
+        let mut names = wanted.filter(|word| !word.starts_with('-')).peekable();
+        return (!local && names.peek().is_some() && names.all(|word| is_name(word))).then_some("packages");
     }
     let fetches = ["curl", "wget", "clone", "fetch", "pull"].into_iter().any(has);
     let host = words.iter().find_map(|word| host_of_url(word)).filter(|host| !is_this_machine(host));

@@ -220,7 +220,8 @@ pub(super) fn is_duration<'a>(
 ) -> bool {
     let deeper = |expr: &'a Expr| is_duration(at, clocks, expr, order, absolute);
     match &expr.kind {
-        ExprKind::Binary { left, op, right } if &**op == "-" => {
+        // `now - 10` is a moment, not a duration
+        ExprKind::Binary { left, op, right } if &**op == "-" && !is_written_out(right) => {
             clocks.behind(left, order).is_some() || (absolute && clocks.behind(right, order).is_some())
         }
         ExprKind::Binary { left, op, right } if matches!(&**op, "*" | "+") => deeper(left) || deeper(right),
@@ -240,5 +241,18 @@ pub(super) fn is_duration<'a>(
             }
         },
         _ => false,
+    }
+}
+
+/// A number, or a `timedelta` made of numbers.
+fn is_written_out(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Call(call) => {
+            !(call.args.is_empty() && call.keywords.is_empty())
+                && call.args.iter().all(is_written_out)
+                && call.keywords.iter().all(|(_, value)| is_written_out(value))
+        }
+        ExprKind::Binary { left, right, .. } => is_written_out(left) && is_written_out(right),
+        _ => expr.as_number().is_some(),
     }
 }

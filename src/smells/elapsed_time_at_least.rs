@@ -1,10 +1,11 @@
 //! # FD408 elapsed-time-at-least
 //!
 //! ## What it detects
-//! An assertion that at least a fixed time has passed between two readings of a clock.
+//! An assertion that at least a fixed time has passed between two readings of the wall clock (`time.time`,
+//! `datetime.now`).
 //!
 //! ## Why it makes tests unstable
-//! Clocks are coarse and differ: a pause of 0.1 s on one clock measures 0.0999 s on another, on Windows by up to
+//! The wall clock is not the clock that a pause is measured by: 0.1 s there can be 0.0999 s here, on Windows up to
 //! 16 ms less, and the wall clock can be set back in between.
 //!
 //! ## Example
@@ -29,7 +30,7 @@
 use super::comparison::{Operator, comparisons};
 use super::elapsed_time_asserted::is_duration;
 use super::flow::{self, Sources};
-use super::words::{is_clock, is_wall_clock};
+use super::words::is_wall_clock;
 use super::{Context, Report, Role, Rule, Severity, Smell};
 
 pub(super) struct ElapsedTimeAtLeast;
@@ -48,7 +49,7 @@ impl Rule for ElapsedTimeAtLeast {
             return;
         }
         for at in test.reach.iter().filter(|at| at.role != Role::Teardown) {
-            let wanted = |path: &str| is_clock(path) && !test.mocks.covers(path);
+            let wanted = |path: &str| is_wall_clock(path) && !test.mocks.covers(path);
             let Some(clocks) = Sources::of(at, wanted) else { continue };
             for assert in &at.sites.asserts {
                 let order = assert.at.order;
@@ -57,18 +58,17 @@ impl Rule for ElapsedTimeAtLeast {
                     if seconds <= 0.0 || !is_duration(at, &clocks, pair.right, order, false) {
                         continue;
                     }
-                    let wall = clocks.behind(pair.right, order).is_some_and(|(_, path)| is_wall_clock(path));
                     report.add(
                         at,
                         Smell {
                             span: assert.span,
                             severity: Severity::Low,
-                            confidence: if wall { 0.6 } else { 0.5 },
+                            confidence: 0.6,
                             message: format!(
-                                "`{}` can measure a little less than what was waited for{}, so the bound of {seconds} s fails \
-                                 now and then",
+                                "`{}` can measure a little less than what was waited for (the wall clock is coarse and can be \
+                                 set back), so the bound of {} s fails now and then",
                                 test.text(at, pair.right),
-                                if wall { " (the wall clock is coarse and can be set back)" } else { "" }
+                                (seconds * 1e6).round() / 1e6
                             ),
                             help: "leave a margin and use time.monotonic(), or patch the sleep and assert its argument"
                                 .to_owned(),

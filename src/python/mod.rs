@@ -9,6 +9,8 @@ mod lower;
 mod module;
 mod project;
 pub mod sites;
+#[cfg(test)]
+mod value_tests;
 
 pub use cases::TestCase;
 pub use config::{CONFIG_FILES, PytestConfig, section as pytest_section};

@@ -345,6 +345,13 @@ impl<'a> Analysis<'a> {
         })
     }
 
+    /// The value of the module variable in the tree that an import names, and the module it stands in.
+    pub fn global(&self, from: usize, path: &str) -> Option<(usize, &'a Expr)> {
+        self.definition(from, path, 0, &|module, name| {
+            Some((module, self.views[module].globals.get(name)?.value?))
+        })
+    }
+
     /// The class in the tree that a resolved path names.
     pub fn class(&self, from: usize, path: &str) -> Option<ClassRef<'a>> {
         self.definition(from, path, 0, &|module, name| {

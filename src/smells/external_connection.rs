@@ -74,7 +74,7 @@ impl Rule for ExternalConnection {
     }
 }
 
-fn connects(path: &str) -> bool {
+pub(super) fn connects(path: &str) -> bool {
     matches!(
         path,
         "socket.create_connection"

@@ -77,27 +77,71 @@ pub(super) fn resolved<'a>(
     test.analysis.view(at.function.module).globals.get(name).and_then(|global| global.value).unwrap_or(expr)
 }
 
-/// The number that an expression stands for, also through a name and through `timedelta`, in seconds.
+/// The number that an expression stands for, in seconds where it is a `timedelta`: through names, variables of this
+/// and of imported modules, and arithmetic.
 pub(super) fn seconds<'a>(
     test: &Context<'a, '_>,
     at: &Reached<'a, '_>,
     expr: &'a Expr,
     order: u32,
 ) -> Option<f64> {
-    let value = resolved(test, at, expr, order);
-    if let Some(number) = value.as_number() {
-        return Some(number);
-    }
-    let call = value.as_call()?;
-    let name = match &call.func.kind {
-        ExprKind::Name(name) => name,
-        ExprKind::Attribute { attr, .. } => attr,
-        _ => return None,
+    let local = |name: &str| match at.sites.value_of(name, order) {
+        Some(value) => Some(Some(value)),
+        // a parameter hides what the module has by this name
+        None if at.sites.locals.contains_key(name) => Some(None),
+        None => None,
     };
-    if &**name != "timedelta" {
+    number(test, at.function.module, expr, &local, 0)
+}
+
+type Local<'l, 'a> = &'l dyn Fn(&str) -> Option<Option<&'a Expr>>;
+
+fn number<'a>(
+    test: &Context<'a, '_>,
+    module: usize,
+    expr: &'a Expr,
+    local: Local<'_, 'a>,
+    depth: u8,
+) -> Option<f64> {
+    if depth > 8 {
         return None;
     }
-    let units = [
+    let deeper = |expr: &'a Expr| number(test, module, expr, local, depth + 1);
+    match &expr.kind {
+        ExprKind::Number { value, .. } => Some(*value),
+        ExprKind::Unary { op, operand } if &**op == "-" => deeper(operand).map(|value| -value),
+        ExprKind::Binary { left, op, right } => {
+            let (left, right) = (deeper(left)?, deeper(right)?);
+            match &**op {
+                "+" => Some(left + right),
+                "-" => Some(left - right),
+                "*" => Some(left * right),
+                "/" if right != 0.0 => Some(left / right),
+                _ => None,
+            }
+        }
+        ExprKind::Name(name) => {
+            if let Some(found) = local(name) {
+                // the value stands before the name, so this ends
+                return found.filter(|value| value.span.end < expr.span.start).and_then(deeper);
+            }
+            let view = test.analysis.view(module);
+            let none: Local<'_, 'a> = &|_| None;
+            if let Some(global) = view.globals.get(&**name) {
+                return number(test, module, global.value?, none, depth + 1);
+            }
+            let path = view.module.imports.get(name)?;
+            let (module, value) = test.analysis.global(module, path)?;
+            number(test, module, value, none, depth + 1)
+        }
+        ExprKind::Call(call) => duration(call, &deeper),
+        _ => None,
+    }
+}
+
+/// The seconds of a `timedelta(…)`.
+fn duration<'a>(call: &'a Call, number: &dyn Fn(&'a Expr) -> Option<f64>) -> Option<f64> {
+    const UNITS: [(&str, f64); 7] = [
         ("days", 86_400.0),
         ("seconds", 1.0),
         ("microseconds", 1e-6),
@@ -106,13 +150,21 @@ pub(super) fn seconds<'a>(
         ("hours", 3_600.0),
         ("weeks", 604_800.0),
     ];
+    let name = match &call.func.kind {
+        ExprKind::Name(name) => name,
+        ExprKind::Attribute { attr, .. } => attr,
+        _ => return None,
+    };
+    if &**name != "timedelta" {
+        return None;
+    }
     let mut total = 0.0;
-    for (argument, (_, unit)) in call.args.iter().zip(units) {
-        total += argument.as_number()? * unit;
+    for (argument, (_, unit)) in call.args.iter().zip(UNITS) {
+        total += number(argument)? * unit;
     }
     for (name, argument) in &call.keywords {
-        let (_, unit) = units.iter().find(|(known, _)| name.as_deref() == Some(known))?;
-        total += argument.as_number()? * unit;
+        let (_, unit) = UNITS.iter().find(|(known, _)| name.as_deref() == Some(known))?;
+        total += number(argument)? * unit;
     }
     Some(total)
 }

@@ -79,7 +79,7 @@ impl Rule for HttpNotMocked {
 }
 
 /// Where a call of an HTTP library takes its URL, and the library.
-fn url_position(path: &str) -> Option<(usize, &'static str)> {
+pub(super) fn url_position(path: &str) -> Option<(usize, &'static str)> {
     let method =
         |name: &str| matches!(name, "get" | "post" | "put" | "delete" | "head" | "options" | "patch");
     let client = |prefix: &str| {

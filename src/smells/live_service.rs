@@ -49,7 +49,7 @@ impl Rule for LiveService {
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         for (at, site, path) in test.calls() {
             let Some(service) = service(path) else { continue };
-            if site.at.in_nested || at.role == Role::Teardown || is_stood_in(test, at, path, service) {
+            if site.at.in_nested || at.role == Role::Teardown || is_stood_in(test, path, service) {
                 continue;
             }
             if !service.connects && !is_used(test, path) {
@@ -141,8 +141,21 @@ fn service(path: &str) -> Option<Service> {
     }
 }
 
+/// Methods of clients through which everything goes.
+const TRANSPORT: [&str; 9] = [
+    "execute_command",
+    "parse_response",
+    "send_command",
+    "read_response",
+    "get_connection",
+    "connect",
+    "perform_request",
+    "_make_api_call",
+    "initialize",
+];
+
 /// Whether something stands in for the service, or the call is aimed at one that the test run made itself.
-fn is_stood_in(test: &Context<'_, '_>, at: &Reached<'_, '_>, path: &str, service: Service) -> bool {
+fn is_stood_in(test: &Context<'_, '_>, path: &str, service: Service) -> bool {
     let mocks = &test.mocks;
     let by_library = match service.name {
         "Redis server" => mocks.redis,
@@ -158,8 +171,9 @@ fn is_stood_in(test: &Context<'_, '_>, at: &Reached<'_, '_>, path: &str, service
     let made = test.calls().any(|(_, _, path)| {
         path.starts_with("testcontainers.") || path.contains("Stubber") || path.starts_with("mongomock.")
     });
-    let _ = at;
-    by_library || own || made || mocks.covers(path)
+    // what the client would send or read is replaced
+    let by_patch = mocks.targets.iter().any(|target| TRANSPORT.contains(&last(target)));
+    by_library || own || made || by_patch || mocks.covers(path)
 }
 
 /// Whether the test calls anything on what the constructor gives.

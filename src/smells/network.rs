@@ -75,3 +75,34 @@ pub(super) fn is_this_machine(host: &str) -> bool {
         || host.ends_with(".localhost")
         || (!numeric && !host.contains(['.', ':']))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_names_its_host() {
+        for (url, host) in [
+            ("https://api.github.com/users/{}", Some("api.github.com")),
+            ("http://user:secret@example.com:8080?q=1", Some("example.com")),
+            ("ws://[::1]:9000/", Some("::1")),
+            ("http://{}/users", None),
+            ("file:///etc/hosts", None),
+            ("no url", None),
+        ] {
+            assert_eq!(host_of_url(url), host, "{url}");
+        }
+    }
+
+    #[test]
+    fn loopback_and_bare_names_are_this_machine() {
+        for host in
+            ["localhost", "127.0.0.1", "127.9.9.9", "::1", "0.0.0.0", "testserver", "app.localhost", "redis"]
+        {
+            assert!(is_this_machine(host), "{host}");
+        }
+        for host in ["example.com", "10.0.0.1", "8.8.8.8", "2001:db8::1"] {
+            assert!(!is_this_machine(host), "{host}");
+        }
+    }
+}

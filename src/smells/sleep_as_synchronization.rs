@@ -24,12 +24,12 @@
 //!
 //! ## Known false positives
 //! A pause that is itself under test (a cache that expires, a rate limit). Moving the clock with `freezegun` or
-//! `time-machine` is steadier there too. `sleep(0)`, which only yields, and a pause inside a poll with a deadline
-//! are not reported.
+//! `time-machine` is steadier there too; where the code speaks of expiry the severity is lower. `sleep(0)`, which only
+//! yields, and a pause inside a poll with a deadline are not reported.
 
 use super::words::is_sleep;
-use super::{Context, Report, Role, Rule, Severity, Smell};
-use crate::python::sites::At;
+use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::sites::{At, CallSite};
 
 pub(super) struct SleepAsSynchronization;
 
@@ -55,6 +55,7 @@ impl Rule for SleepAsSynchronization {
                 || test.test().sites.asserts.iter().any(|assert| assert.at.order > site.at.order);
             let call = test.text(at, site.expr);
             let (severity, confidence) = match (asserted, seconds) {
+                (true, Some(_)) if lets_something_expire(test, at, site) => (Severity::Medium, 0.6),
                 (true, Some(_)) => (Severity::High, 0.85),
                 (true, None) => (Severity::Medium, 0.7),
                 (false, _) => (Severity::Low, 0.6),
@@ -78,6 +79,15 @@ impl Rule for SleepAsSynchronization {
             );
         }
     }
+}
+
+/// A pause that lets a lifetime run out: more time does no harm there, but less can come from a coarse clock.
+fn lets_something_expire(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    const WORDS: [&str; 7] = ["expir", "ttl", "max_age", "maxage", "lifetime", "age_limit", "time_to_live"];
+    let start = at.function.function.span.start;
+    let before = crate::python::ast::Span { start, end: site.expr.span.start };
+    let text = test.analysis.view(at.function.module).module.text(before).to_ascii_lowercase();
+    WORDS.iter().any(|word| text.contains(word))
 }
 
 /// The pause between two looks of a loop that waits for a condition.

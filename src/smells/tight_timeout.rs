@@ -54,7 +54,12 @@ impl Rule for TightTimeout {
             if gives_up == GivesUp::Quietly && !is_relied_upon(at, site) {
                 continue;
             }
+            if gives_up == GivesUp::Elsewhere && (seconds > 0.5 || !must_succeed(test, at, site)) {
+                continue;
+            }
             let severity = match seconds {
+                _ if gives_up == GivesUp::Elsewhere && seconds > 0.1 => Severity::Low,
+                _ if gives_up == GivesUp::Elsewhere => Severity::Medium,
                 _ if site.at.in_nested || seconds > 1.0 => Severity::Low,
                 _ if seconds > 0.5 => Severity::Medium,
                 _ => Severity::High,
@@ -64,7 +69,11 @@ impl Rule for TightTimeout {
                 Smell {
                     span: site.expr.span,
                     severity,
-                    confidence: if seconds <= 0.5 { 0.85 } else { 0.65 },
+                    confidence: match gives_up {
+                        GivesUp::Elsewhere => 0.5,
+                        _ if seconds <= 0.5 => 0.85,
+                        _ => 0.65,
+                    },
                     message: format!(
                         "`{}` gives up after {seconds} s, which a loaded machine can need for work that is done right",
                         last(path)
@@ -84,11 +93,24 @@ enum GivesUp {
     Loudly,
     /// It returns, and only a later look tells.
     Quietly,
+    /// The limit is handed to the code under test.
+    Elsewhere,
 }
+
+/// What a limit that is handed on is called.
+const TIMEOUTS: [&str; 7] = [
+    "timeout",
+    "timeout_seconds",
+    "timeout_s",
+    "connect_timeout",
+    "read_timeout",
+    "request_timeout",
+    "connect",
+];
 
 /// The time limit of a call that waits, and how it ends when the limit passes.
 fn limit<'a>(site: &CallSite<'a>, path: &str) -> Option<(&'a Expr, GivesUp)> {
-    use GivesUp::{Loudly, Quietly};
+    use GivesUp::{Elsewhere, Loudly, Quietly};
     let call = site.call;
     let found = match path {
         "asyncio.wait_for" => (call.argument(1, "timeout"), Loudly),
@@ -110,7 +132,17 @@ fn limit<'a>(site: &CallSite<'a>, path: &str) -> Option<(&'a Expr, GivesUp)> {
             "result" if path.contains('.') => (call.argument(0, "timeout"), Loudly),
             "communicate" | "wait_closed" => (call.keyword("timeout"), Loudly),
             "wait" => (call.keyword("timeout"), Quietly),
-            _ => return None,
+            // the like of asyncio.timeout in a compatibility layer
+            name if site.used == Use::With
+                && call.args.len() == 1
+                && (name.ends_with("timeout") || name == "fail_after") =>
+            {
+                (call.args.first(), Loudly)
+            }
+            _ => {
+                let given = TIMEOUTS.iter().find_map(|name| call.keyword(name));
+                (given.filter(|_| site.used != Use::Returned), Elsewhere)
+            }
         },
     };
     Some((found.0?, found.1))
@@ -148,6 +180,19 @@ fn expects_time_out(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
             || name.contains("warns")
             || name == "suppress"
     })
+}
+
+/// Whether nothing in the function speaks of the limit's passing: it has assertions, and expects no exception.
+fn must_succeed(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let expects = |path: &str| path.contains("aises") || path.contains("warns") || path.contains("suppress");
+    let text = test.text(at, site.expr);
+    at.role == Role::Test
+        && at.sites.asserts.iter().any(|assert| assert.at.order > site.at.order)
+        && !at.sites.calls.iter().any(|call| expects(&call.path))
+        && !text.contains("Mock")
+        && !last(&site.path).starts_with("assert")
+        && !at.function.function.name.contains("timeout")
+        && !at.function.function.name.contains("time_out")
 }
 
 /// Whether a wait that returns quietly must have succeeded: it is asserted, or its thread is asserted upon.

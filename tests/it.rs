@@ -5,6 +5,8 @@
 mod bad_input;
 #[path = "it/invariants.rs"]
 mod invariants;
+#[path = "it/mended.rs"]
+mod mended;
 #[path = "it/river.rs"]
 mod river;
 #[path = "it/service.rs"]

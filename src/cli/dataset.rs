@@ -1,6 +1,6 @@
 //! `dataset build`: the table that the model learns from.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Outcome, note};
 use crate::risk::{ScannedTest, dataset};
@@ -35,11 +35,7 @@ struct BuildArgs {
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let Command::Build(args) = &args.command;
     let labels = dataset::read_labels(&args.labels)?;
-    anyhow::ensure!(
-        args.clones.is_dir(),
-        "there is no folder '{}'; give the folder of git clones",
-        args.clones.display()
-    );
+    check_clones(&args.clones)?;
     let table = dataset::build(&labels, &args.clones, &scan_repository, &|line| note(line));
     for (label, reason) in &table.unmatched {
         note(&format!("no row for {} {}: {reason}", label.repo, label.test_id));
@@ -57,7 +53,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     Ok(Outcome::Clean)
 }
 
-fn scan_repository(repo: &str, paths: Vec<PathBuf>) -> Result<Vec<ScannedTest>, String> {
+/// Scans without a model; the reason in words where that fails.
+pub(super) fn scan_repository(repo: &str, paths: Vec<PathBuf>) -> Result<Vec<ScannedTest>, String> {
     let request = ScanRequest { paths, repo: Some(repo.to_owned()), ..ScanRequest::default() };
     scan(&request, None).map(|scan| scan.tests).map_err(|error| error.to_string())
+}
+
+pub(super) fn check_clones(folder: &Path) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        folder.is_dir(),
+        "there is no folder '{}'; give the folder of git clones",
+        folder.display()
+    );
+    Ok(())
 }

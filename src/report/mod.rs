@@ -3,12 +3,14 @@
 mod evaluation;
 mod explanation;
 mod json;
+mod recall;
 mod search;
 mod text;
 
 pub use evaluation::evaluation;
 pub use explanation::{answer_end, explanation_head, prompt, sentence};
 pub use json::ScanReport;
+pub use recall::recall;
 pub use search::{hits, patterns};
 pub use text::text;
 

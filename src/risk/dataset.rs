@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::ScannedTest;
+use super::checkout::{Checkout, Scanner, matching};
 use super::prior::{INPUTS, input_names, inputs};
 use crate::source::git;
 
@@ -84,9 +84,6 @@ pub fn read_labels(path: &Path) -> Result<Vec<Label>, DatasetError> {
         .map_err(|error| DatasetError::Columns { path: shown, reason: error.to_string() })
 }
 
-/// Scans the paths of a repository; the reason in words where that fails.
-pub type Scanner = dyn Fn(&str, Vec<PathBuf>) -> Result<Vec<ScannedTest>, String> + Sync;
-
 /// Scans each labelled repository at its commit. Of a repository with several commits the one with the most labels
 /// is taken, and the labels of the others are looked for there.
 pub fn build(labels: &[Label], clones: &Path, scan: &Scanner, progress: &(dyn Fn(&str) + Sync)) -> Dataset {
@@ -143,9 +140,8 @@ fn build_one(repo: &str, labels: &[&Label], group: &str, clones: &Path, scan: &S
     }
     let Some((sha, _)) = counts.iter().max_by_key(|(_, count)| **count) else { return Dataset::default() };
     let scanned = git::find_clone(clones, repo).map_err(|error| error.to_string()).and_then(|git_dir| {
-        let folder = Scratch::new(repo).map_err(|error| error.to_string())?;
-        git::export(&git_dir, repo, sha, &folder.0).map_err(|error| error.to_string())?;
-        scan(repo, labelled_paths(labels, &folder.0))
+        let checkout = Checkout::new(&git_dir, repo, sha, &|_| true)?;
+        scan(repo, labelled_paths(labels, checkout.path()))
     });
     let tests = match scanned {
         Ok(tests) => tests,
@@ -155,9 +151,9 @@ fn build_one(repo: &str, labels: &[&Label], group: &str, clones: &Path, scan: &S
     let mut unmatched = vec![];
     for label in labels {
         match matching(&tests, &label.test_id) {
-            Some(id) => {
+            Some(test) => {
                 categories.insert(
-                    id,
+                    &test.assessment.id,
                     CATEGORIES.into_iter().find(|known| *known == label.category).unwrap_or("OD"),
                 );
             }
@@ -180,50 +176,10 @@ fn build_one(repo: &str, labels: &[&Label], group: &str, clones: &Path, scan: &S
 
 /// The whole tree, and the labelled files that pytest would not collect by name.
 fn labelled_paths(labels: &[&Label], folder: &Path) -> Vec<PathBuf> {
-    // a settings file below would otherwise become the root
-    let _ = std::fs::create_dir(folder.join(".git"));
     let files: BTreeSet<&str> = labels.iter().filter_map(|label| label.test_id.split("::").next()).collect();
     let mut paths = vec![folder.to_owned()];
     paths.extend(files.into_iter().map(|file| folder.join(file)).filter(|path| path.is_file()));
     paths
-}
-
-/// The scanned test that a label names: the same id without parameters, else the same class and function in the
-/// same file, else the only one of that class and function.
-fn matching<'s>(tests: &'s [ScannedTest], label: &str) -> Option<&'s str> {
-    let wanted = label.split('[').next().unwrap_or(label).trim_end_matches('?');
-    let ids = || tests.iter().map(|test| test.assessment.id.as_str());
-    if let Some(exact) = ids().find(|id| *id == wanted) {
-        return Some(exact);
-    }
-    let (file, name) = wanted.split_once("::")?;
-    let function = name.rsplit("::").next().unwrap_or(name);
-    if let Some(same_file) =
-        ids().find(|id| id.starts_with(&format!("{file}::")) && id.ends_with(&format!("::{function}")))
-    {
-        return Some(same_file);
-    }
-    let mut elsewhere = ids().filter(|id| id.ends_with(&format!("::{name}")));
-    let only = elsewhere.next()?;
-    elsewhere.next().is_none().then_some(only)
-}
-
-/// A folder that goes when it is dropped.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(repo: &str) -> std::io::Result<Scratch> {
-        let name = format!("flakydetector-{}-{}", std::process::id(), repo.replace('/', "-"));
-        let folder = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&folder)?;
-        Ok(Scratch(folder))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 /// Writes the table as gzipped CSV.

@@ -1,15 +1,18 @@
 //! From findings to a figure: the 42 features, the trained model, and the [`Assessment`] that leaves here.
 //! Knows nothing of where tests are stored or how they are explained.
 
+mod checkout;
 pub mod dataset;
 pub mod evaluate;
 pub mod features;
 mod measure;
+pub mod mended;
 pub mod metrics;
 mod model;
 mod prior;
 pub mod train;
 
+pub use checkout::Scanner;
 pub use measure::{measure, weight};
 pub use prior::{ModelError, Place, RiskModel};
 

@@ -35,12 +35,18 @@ pub fn find_clone(folder: &Path, repo: &str) -> Result<PathBuf, GitError> {
         .ok_or_else(|| GitError::NoClone { repo: repo.to_owned(), folder: folder.to_owned() })
 }
 
-/// Writes the Python files and test settings of one commit below `into`. Files whose content the clone lacks are
-/// passed over.
+/// Writes those Python files and test settings of one commit below `into` that `keep` wants, given their paths.
+/// Files whose content the clone lacks are passed over.
 ///
 /// # Errors
 /// The commit is not there, git fails, or a file cannot be written.
-pub fn export(git_dir: &Path, repo: &str, sha: &str, into: &Path) -> Result<(), GitError> {
+pub fn export(
+    git_dir: &Path,
+    repo: &str,
+    sha: &str,
+    into: &Path,
+    keep: &dyn Fn(&str) -> bool,
+) -> Result<(), GitError> {
     let sha = sha.trim();
     let git = |arguments: &[&str]| {
         let mut command = Command::new("git");
@@ -57,7 +63,7 @@ pub fn export(git_dir: &Path, repo: &str, sha: &str, into: &Path) -> Result<(), 
         .stdout
         .split(|byte| *byte == 0)
         .filter_map(|entry| std::str::from_utf8(entry).ok()?.split_once('\t'))
-        .filter(|(_, path)| is_wanted(path) && !path.split('/').any(|part| part == ".."))
+        .filter(|(_, path)| is_wanted(path) && keep(path) && !path.split('/').any(|part| part == ".."))
         .filter_map(|(head, path)| Some((head.split(' ').nth(2)?, path)))
         .collect();
     let mut reader = git(&["cat-file", "--batch"])
@@ -75,6 +81,38 @@ pub fn export(git_dir: &Path, repo: &str, sha: &str, into: &Path) -> Result<(), 
     });
     let _ = reader.wait();
     written.map_err(|error| failed(error.to_string()))
+}
+
+/// The lines of `file` at `from` that are others at `to`, first and last, counted from 1. Where lines only come in, the
+/// one before them. Spaces do not count.
+///
+/// # Errors
+/// Git cannot be run.
+pub fn changed_lines(git_dir: &Path, from: &str, to: &str, file: &str) -> Result<Vec<(u32, u32)>, GitError> {
+    let diff = Command::new("git")
+        .arg("--git-dir")
+        .arg(git_dir)
+        .args([
+            "diff",
+            "--no-color",
+            "--no-ext-diff",
+            "--unified=0",
+            "--ignore-all-space",
+            from,
+            to,
+            "--",
+            file,
+        ])
+        .stdin(Stdio::null())
+        .output()
+        .map_err(GitError::NoGit)?;
+    let hunk = |line: &str| {
+        let lines = line.strip_prefix("@@ -")?.split(' ').next()?;
+        let (start, count) = lines.split_once(',').unwrap_or((lines, "1"));
+        let (start, count) = (start.parse::<u32>().ok()?, count.parse::<u32>().ok()?);
+        Some((start, start + count.max(1) - 1))
+    };
+    Ok(String::from_utf8_lossy(&diff.stdout).lines().filter_map(hunk).collect())
 }
 
 fn is_wanted(path: &str) -> bool {

@@ -139,7 +139,7 @@ fn looks(assert: &AssertSite<'_>) -> bool {
 
 /// An assertion on the thread, process or future and not on what it does.
 fn is_about_itself(assert: &AssertSite<'_>) -> bool {
-    const OWN: [&str; 14] = [
+    const OWN: [&str; 17] = [
         "is_alive",
         "name",
         "daemon",
@@ -154,6 +154,9 @@ fn is_about_itself(assert: &AssertSite<'_>) -> bool {
         "native_id",
         "args",
         "started",
+        "stdin",
+        "stdout",
+        "stderr",
     ];
     assert
         .test

@@ -31,6 +31,9 @@ use super::words::is_sleep;
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::sites::{At, CallSite};
 
+/// Nobody waits this long for something to happen: it stands for work that is cancelled. In seconds.
+const FOR_EVER: f64 = 60.0;
+
 pub(super) struct SleepAsSynchronization;
 
 impl Rule for SleepAsSynchronization {
@@ -48,7 +51,7 @@ impl Rule for SleepAsSynchronization {
                 continue;
             }
             let seconds = site.call.args.first().and_then(|argument| argument.as_number());
-            if seconds == Some(0.0) || is_poll(site.at) || is_nested_work(site.at) {
+            if seconds == Some(0.0) || seconds.is_some_and(|seconds| seconds >= FOR_EVER) || is_poll(site.at) || is_nested_work(site.at) {
                 continue;
             }
             let asserted = at.role != Role::Test

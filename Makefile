@@ -1,8 +1,8 @@
 # Everything here is a script in scripts/; `make help` says what there is.
-.PHONY: help demo test build setup lint clean
+.PHONY: help demo test build setup lint clean bench-scan
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-7s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-11s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## the main job on redis-py's tests, then the page (SUITE=path SERVE=0 PORT=8081 MODEL=none)
 	@scripts/demo.sh
@@ -20,6 +20,9 @@ setup: ## what building and running need, without root
 lint: setup ## format and lints, warnings denied
 	@scripts/web.sh
 	@. scripts/env.sh && cargo fmt --check && cargo clippy --release --all-targets -- -D warnings
+
+bench-scan: ## the scanner beside ruff, in time and memory
+	@scripts/bench.sh scan
 
 clean: ## what was built; downloaded tools and models stay
 	@. scripts/env.sh && rm -rf web/dist web/node_modules && cargo clean

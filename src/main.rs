@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// Parsing makes and drops millions of small things, on every core at once.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     flakydetector::cli::main()
 }

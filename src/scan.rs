@@ -5,12 +5,16 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rayon::prelude::*;
+use rustc_hash::FxHashSet;
 use thiserror::Error;
 
-use crate::python::{Analysis, Module, Project, PytestConfig, TestCase};
+use crate::python::{Analysis, Module, Project, PytestConfig, SyntaxError, TestCase};
 use crate::risk::{Assessment, Place, RiskBasis, RiskModel, ScannedTest, measure, weight};
 use crate::smells::{self, Cause, Context, Finding, Selection, Severity};
-use crate::source::{self, FileError, Owners, SourceError};
+use crate::source::{self, FileError, Owners, SourceError, SourceFile};
+
+/// A file with this many tests is worth splitting over the cores; smaller ones go whole, so that few are in memory.
+const MANY_TESTS: usize = 200;
 
 /// What to scan, and as what.
 #[derive(Clone, Debug, Default)]
@@ -56,18 +60,16 @@ pub fn scan(request: &ScanRequest, model: Option<&RiskModel>) -> Result<Scan, Sc
     }
     let root = source::project_root(&first);
     let config = PytestConfig::load(&root);
-    let discovered = source::discover(&request.paths, &root, &config)?;
-    let mut errors = discovered.errors;
-    let files = discovered.tests;
-    let project = Project::new(discovered.modules, config);
-    let mut scan = scan_project(request, &root, &project, |file| files.contains(file), model, &mut errors);
+    let found = source::discover(&request.paths, &root, &config)?;
+    let mut scan = scan_files(request, &root, config, found.shared, found.leaves, &found.tests, model);
+    scan.errors.extend(found.errors);
+    scan.errors.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
     if scan.tests.is_empty() {
         let paths =
             request.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+        let errors = scan.errors;
         return Err(ScanError::NoTests { paths, looked_for: "test_*.py and *_test.py", errors });
     }
-    scan.errors = errors;
-    scan.files = files.len();
     scan.seconds = started.elapsed().as_secs_f64();
     Ok(scan)
 }
@@ -75,59 +77,91 @@ pub fn scan(request: &ScanRequest, model: Option<&RiskModel>) -> Result<Scan, Sc
 /// Scans one text as if it were a file, without anything around it (`-` on the command line, `POST /scan`).
 pub fn scan_text(file: &str, text: String, request: &ScanRequest, model: Option<&RiskModel>) -> Scan {
     let started = Instant::now();
-    let module = Module::parse(file.to_owned(), text);
-    let mut errors: Vec<FileError> = module
-        .errors
-        .iter()
-        .take(1)
-        .map(|error| FileError {
-            file: file.to_owned(),
-            line: module.line(error.offset),
-            message: format!("{}; the rest of the file was scanned", error.message),
-        })
-        .collect();
-    let root = PathBuf::from(".");
-    let project = Project::new(vec![module], PytestConfig::load(Path::new("/nonexistent")));
-    let mut scan = scan_project(request, &root, &project, |_| true, model, &mut errors);
-    scan.errors = errors;
+    let config = PytestConfig::load(Path::new("/nonexistent"));
+    let wanted = FxHashSet::from_iter([file.to_owned()]);
+    let text = SourceFile { file: file.to_owned(), text };
+    let mut scan = scan_files(request, Path::new("."), config, vec![], vec![text], &wanted, model);
     scan.seconds = started.elapsed().as_secs_f64();
     scan
 }
 
-fn scan_project(
+/// What others use is parsed and kept; a file that nobody uses lives only while it is looked at.
+fn scan_files(
     request: &ScanRequest,
     root: &Path,
-    project: &Project,
-    wanted: impl Fn(&str) -> bool + Sync,
+    config: PytestConfig,
+    shared: Vec<SourceFile>,
+    leaves: Vec<SourceFile>,
+    wanted: &FxHashSet<String>,
     model: Option<&RiskModel>,
-    errors: &mut Vec<FileError>,
 ) -> Scan {
     let repo = request.repo.clone().unwrap_or_else(|| source::repository_name(root));
     let owners = Owners::load(root, request.team.as_deref());
-    let analysis = Analysis::new(project);
-    let per_file: Vec<(Vec<ScannedTest>, Vec<FileError>)> = (0..project.modules.len())
-        .into_par_iter()
-        .filter(|index| wanted(&project.modules[*index].file))
-        .map(|index| {
-            let cases = analysis.tests(index);
-            let teams = owners.of(&project.modules[index].file);
-            let tests: Vec<_> = cases
-                .par_iter()
-                .map(|case| assess(&analysis, case, cases.len(), &repo, &teams, &request.selection))
-                .collect();
-            let unused = unused_suppressions(&analysis, index, &tests, &cases, &request.selection);
-            (tests, unused)
-        })
-        .collect();
-    let mut tests = vec![];
-    for (found, unused) in per_file {
-        tests.extend(found);
-        errors.extend(unused);
+    let parse = |file: SourceFile| Module::parse(file.file, file.text);
+    let project = Project::new(shared.into_par_iter().map(parse).collect(), config);
+    let base = Analysis::new(&project);
+    let look = |analysis: &Analysis<'_>, index: usize| {
+        scan_module(analysis, index, wanted, &repo, &owners, &request.selection)
+    };
+    let mut parts: Vec<Part> =
+        (0..project.modules.len()).into_par_iter().map(|index| look(&base, index)).collect();
+    parts.par_extend(leaves.into_par_iter().map(|file| {
+        let module = parse(file);
+        let analysis = Analysis::over(&base, &module);
+        look(&analysis, analysis.own())
+    }));
+    parts.sort_by(|a, b| a.file.cmp(&b.file));
+    let (mut tests, mut errors) = (vec![], vec![]);
+    for part in parts {
+        tests.extend(part.tests);
+        errors.extend(part.errors);
     }
     if let Some(model) = model {
         model.assess(&mut tests);
     }
-    Scan { root: root.to_owned(), repo, files: project.modules.len(), tests, errors: vec![], seconds: 0.0 }
+    Scan { root: root.to_owned(), repo, files: wanted.len(), tests, errors, seconds: 0.0 }
+}
+
+/// What one file gives.
+struct Part {
+    file: String,
+    tests: Vec<ScannedTest>,
+    errors: Vec<FileError>,
+}
+
+fn scan_module(
+    analysis: &Analysis<'_>,
+    index: usize,
+    wanted: &FxHashSet<String>,
+    repo: &str,
+    owners: &Owners,
+    selection: &Selection,
+) -> Part {
+    let module = analysis.view(index).module;
+    let file = module.file.clone();
+    let mut errors: Vec<FileError> =
+        module.errors.first().into_iter().map(|error| syntax_error(module, error)).collect();
+    if !wanted.contains(&file) {
+        return Part { file, tests: vec![], errors };
+    }
+    let cases = analysis.tests(index);
+    let teams = owners.of(&file);
+    let assess = |case| assess(analysis, case, cases.len(), repo, &teams, selection);
+    let tests: Vec<_> = if cases.len() < MANY_TESTS {
+        cases.iter().map(assess).collect()
+    } else {
+        cases.par_iter().map(assess).collect()
+    };
+    errors.extend(unused_suppressions(analysis, index, &tests, &cases, selection));
+    Part { file, tests, errors }
+}
+
+fn syntax_error(module: &Module, error: &SyntaxError) -> FileError {
+    FileError {
+        file: module.file.clone(),
+        line: module.line(error.offset),
+        message: format!("{}; the rest of the file was scanned", error.message),
+    }
 }
 
 fn assess(

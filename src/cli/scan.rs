@@ -1,13 +1,14 @@
 //! `scan`: tests, findings, severity and risk of files and folders.
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{BufWriter, Read, Write};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::ValueEnum;
 
-use super::{Outcome, note, print, risk_model};
-use crate::report;
+use super::{Outcome, note, risk_model};
+use crate::report::{self, ScanReport};
 use crate::scan::{Scan, ScanRequest, scan, scan_text};
 use crate::smells::{Selection, Severity};
 
@@ -85,26 +86,37 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         anyhow::ensure!(args.paths.len() == 1, "'-' reads standard input and goes with no other path");
         let mut bytes = vec![];
         std::io::stdin().read_to_end(&mut bytes).context("standard input cannot be read")?;
-        let text = crate::source::decode(&bytes)
+        let text = crate::source::decode(bytes)
             .map_err(|reason| anyhow::anyhow!("what came on standard input {reason}"))?;
         scan_text("stdin.py", text, &request, Some(&model))
     } else {
         scan_paths(&request, &model)?
     };
-    let text = match args.format {
-        Format::Text => report::text(&scan),
-        Format::Json => report::json(&scan)?,
-    };
     match &args.output {
-        Some(path) => std::fs::write(path, text).with_context(|| {
-            format!("cannot write {}; check the folder and its permissions", path.display())
-        })?,
-        None => print(&text)?,
+        Some(path) => File::create(path)
+            .map_err(anyhow::Error::from)
+            .and_then(|file| write(&scan, args.format, file))
+            .with_context(|| {
+                format!("cannot write {}; check the folder and its permissions", path.display())
+            })?,
+        None => write(&scan, args.format, std::io::stdout().lock())?,
     }
     let threshold = if args.fail_on_critical { Some(Severity::Critical) } else { args.fail_on.threshold() };
     let found = threshold
         .is_some_and(|threshold| scan.tests.iter().any(|test| test.assessment.severity >= threshold));
     Ok(if found { Outcome::Found } else { Outcome::Clean })
+}
+
+fn write(scan: &Scan, format: Format, to: impl Write) -> anyhow::Result<()> {
+    let mut to = BufWriter::new(to);
+    match format {
+        Format::Text => to.write_all(report::text(scan).as_bytes())?,
+        Format::Json => {
+            serde_json::to_writer(&mut to, &ScanReport::new(scan)).map_err(std::io::Error::from)?;
+            to.write_all(b"\n")?;
+        }
+    }
+    Ok(to.flush()?)
 }
 
 /// Scans, and tells on standard error which files were at fault where no test was found.

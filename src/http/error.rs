@@ -47,7 +47,7 @@ impl Problem {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "something needed does not answer", detail.into())
     }
 
-    fn internal(error: &dyn std::fmt::Display) -> Problem {
+    pub(super) fn internal(error: &dyn std::fmt::Display) -> Problem {
         tracing::error!(%error, "request failed");
         let detail = "the service's log says more; try again".to_owned();
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the service failed", detail)

@@ -6,7 +6,7 @@ use include_dir::{Dir, include_dir};
 
 use super::error::Problem;
 
-static PAGE: Dir<'_> = include_dir!("$FLAKYDETECTOR_PAGE");
+static PAGE: Dir<'_> = include_dir!("$OUT_DIR/page");
 
 /// A file of the page; the page itself at `/`.
 pub(super) async fn page(uri: Uri) -> Response {

@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use super::Service;
 use super::error::{Body, Problem};
-use crate::report;
+use crate::report::ScanReport;
 use crate::scan::{ScanRequest, scan, scan_text};
 
 pub(super) fn router() -> OpenApiRouter<Service> {
@@ -56,5 +56,5 @@ async fn post_scan(
         None => scan(&request, Some(&risk)),
     });
     let found = found.await.map_err(|_| Problem::bad_request("the text could not be scanned"))??;
-    Ok(Json(report::value(&found)))
+    serde_json::to_value(ScanReport::new(&found)).map(Json).map_err(|error| Problem::internal(&error))
 }

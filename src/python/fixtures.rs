@@ -102,8 +102,7 @@ fn fixture<'a>(view: &View<'a>, function: &'a Function, class: Option<&'a Class>
 }
 
 impl<'a> Analysis<'a> {
-    /// The modules whose fixtures a test in `module` sees, nearest first: itself and each `conftest.py` above.
-    pub fn fixture_modules(&self, module: usize) -> Vec<usize> {
+    pub(super) fn conftests(&self, module: usize) -> Vec<usize> {
         let mut out = vec![module];
         let mut folder = Some(self.view(module).module.folder());
         while let Some(current) = folder {
@@ -136,7 +135,7 @@ impl<'a> Analysis<'a> {
                     Some(class) => own && classes.iter().any(|known| std::ptr::eq(*known, class)),
                 }
         };
-        for (nearness, index) in self.fixture_modules(module).into_iter().enumerate() {
+        for (nearness, index) in self.fixture_modules(module).iter().copied().enumerate() {
             let own = nearness == 0;
             let view = self.view(index);
             let mut found: Vec<_> = view.fixtures.iter().filter(|fixture| visible(fixture, own)).collect();
@@ -166,8 +165,8 @@ impl<'a> Analysis<'a> {
     /// The autouse fixtures that apply to a test in `module` and `classes`.
     pub fn autouse<'v>(&'v self, module: usize, classes: &[&'a Class]) -> Vec<FixtureRef<'a, 'v>> {
         self.fixture_modules(module)
-            .into_iter()
-            .flat_map(|index| {
+            .iter()
+            .flat_map(|&index| {
                 self.view(index).fixtures.iter().map(move |fixture| FixtureRef { module: index, fixture })
             })
             .filter(|found| found.fixture.autouse)

@@ -2,8 +2,12 @@
 //! listed as [`SyntaxError`] and the rest is lowered all the same.
 
 use std::cell::RefCell;
+use std::num::NonZeroU16;
+use std::sync::LazyLock;
 
-use tree_sitter::{Node, Parser};
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+use tree_sitter::{Language, Node, Parser, TreeCursor};
 
 use super::ast::*;
 
@@ -25,7 +29,7 @@ thread_local! {
 pub(super) fn parse(source: &str) -> (Vec<Stmt>, Vec<SyntaxError>) {
     let tree = PARSER.with_borrow_mut(|slot| {
         let parser = slot.get_or_insert_with(Parser::new);
-        parser.set_language(&tree_sitter_python::LANGUAGE.into()).ok()?;
+        parser.set_language(&LANGUAGE).ok()?;
         parser.parse(source, None)
     });
     let Some(tree) = tree else {
@@ -36,7 +40,8 @@ pub(super) fn parse(source: &str) -> (Vec<Stmt>, Vec<SyntaxError>) {
     if root.has_error() {
         collect_errors(root, &mut errors);
     }
-    let lowering = Lowering { source, depth: 0 };
+    let cursor = RefCell::new(root.walk());
+    let lowering = Lowering { source, depth: 0, cursor: &cursor };
     (lowering.block(root), errors)
 }
 
@@ -61,39 +66,72 @@ fn collect_errors(root: Node, errors: &mut Vec<SyntaxError>) {
     }
 }
 
-struct Lowering<'s> {
+/// Names of the grammar, looked up once: tree-sitter searches its list for each name that it is asked for.
+struct Grammar {
+    kinds: Vec<&'static str>,
+    fields: FxHashMap<&'static str, NonZeroU16>,
+}
+
+static LANGUAGE: LazyLock<Language> = LazyLock::new(|| tree_sitter_python::LANGUAGE.into());
+
+static GRAMMAR: LazyLock<Grammar> = LazyLock::new(|| {
+    let language = &*LANGUAGE;
+    let field = |id: u16| Some((language.field_name_for_id(id)?, NonZeroU16::new(id)?));
+    Grammar {
+        kinds: (0..language.node_kind_count() as u16)
+            .map(|id| language.node_kind_for_id(id).unwrap_or_default())
+            .collect(),
+        fields: (1..=language.field_count() as u16).filter_map(field).collect(),
+    }
+});
+
+fn kind(node: Node<'_>) -> &'static str {
+    GRAMMAR.kinds.get(usize::from(node.kind_id())).copied().unwrap_or("ERROR")
+}
+
+#[derive(Clone, Copy)]
+struct Lowering<'s, 't, 'c> {
     source: &'s str,
     depth: u32,
+    /// One for all nodes: making one costs more than most of what it is used for.
+    cursor: &'c RefCell<TreeCursor<'t>>,
 }
 
 fn span(node: Node) -> Span {
     Span { start: node.start_byte() as u32, end: node.end_byte() as u32 }
 }
 
-fn named<'t>(node: Node<'t>) -> Vec<Node<'t>> {
-    let mut cursor = node.walk();
-    node.named_children(&mut cursor).filter(|child| !child.is_extra() || child.is_error()).collect()
-}
+type Nodes<'t> = SmallVec<[Node<'t>; 8]>;
 
-fn fields<'t>(node: Node<'t>, name: &str) -> Vec<Node<'t>> {
-    let mut cursor = node.walk();
-    node.children_by_field_name(name, &mut cursor).collect()
-}
-
-impl<'s> Lowering<'s> {
-    fn deeper(&self) -> Option<Lowering<'s>> {
-        (self.depth < MAX_DEPTH).then(|| Lowering { source: self.source, depth: self.depth + 1 })
+impl<'s, 't> Lowering<'s, 't, '_> {
+    fn deeper(&self) -> Option<Self> {
+        (self.depth < MAX_DEPTH).then(|| Lowering { depth: self.depth + 1, ..*self })
     }
 
-    fn text(&self, node: Node) -> &'s str {
+    fn named(&self, node: Node<'t>) -> Nodes<'t> {
+        let mut cursor = self.cursor.borrow_mut();
+        node.named_children(&mut cursor).filter(|child| !child.is_extra() || child.is_error()).collect()
+    }
+
+    fn fields(&self, node: Node<'t>, name: &str) -> Nodes<'t> {
+        let mut cursor = self.cursor.borrow_mut();
+        let Some(field) = GRAMMAR.fields.get(name) else { return Nodes::new() };
+        node.children_by_field_id(*field, &mut cursor).collect()
+    }
+
+    fn child(&self, node: Node<'t>, name: &str) -> Option<Node<'t>> {
+        node.child_by_field_id(GRAMMAR.fields.get(name)?.get())
+    }
+
+    fn text(&self, node: Node<'t>) -> &'s str {
         self.source.get(node.start_byte()..node.end_byte()).unwrap_or("")
     }
 
-    fn block(&self, node: Node) -> Vec<Stmt> {
+    fn block(&self, node: Node<'t>) -> Vec<Stmt> {
         let Some(inner) = self.deeper() else { return vec![] };
         let mut out = vec![];
-        for child in named(node) {
-            if child.is_error() || child.kind() == "block" {
+        for child in self.named(node) {
+            if child.is_error() || kind(child) == "block" {
                 out.extend(inner.block(child));
             } else {
                 out.extend(inner.statement(child));
@@ -102,18 +140,18 @@ impl<'s> Lowering<'s> {
         out
     }
 
-    fn block_of(&self, node: Node, field: &str) -> Vec<Stmt> {
+    fn block_of(&self, node: Node<'t>, field: &str) -> Vec<Stmt> {
         node.child_by_field_name(field).map(|block| self.block(block)).unwrap_or_default()
     }
 
-    fn statement(&self, node: Node) -> Option<Stmt> {
-        let kind = match node.kind() {
+    fn statement(&self, node: Node<'t>) -> Option<Stmt> {
+        let kind = match kind(node) {
             "expression_statement" => return self.expression_statement(node),
             "assert_statement" => {
-                let mut parts = named(node).into_iter().map(|child| self.expr(child));
+                let mut parts = self.named(node).into_iter().map(|child| self.expr(child));
                 StmtKind::Assert { test: parts.next()?, message: parts.next() }
             }
-            "return_statement" => StmtKind::Return(named(node).first().map(|child| self.expr(*child))),
+            "return_statement" => StmtKind::Return(self.named(node).first().map(|child| self.expr(*child))),
             "raise_statement" => StmtKind::Raise(self.exprs(node)),
             "delete_statement" => StmtKind::Delete(self.spread(node)),
             "global_statement" => StmtKind::Global(self.names(node)),
@@ -135,16 +173,16 @@ impl<'s> Lowering<'s> {
             "with_statement" => self.with_statement(node),
             "try_statement" => self.try_statement(node),
             "match_statement" => StmtKind::Match {
-                subject: fields(node, "subject").into_iter().map(|child| self.expr(child)).collect(),
-                cases: node
-                    .child_by_field_name("body")
+                subject: self.fields(node, "subject").into_iter().map(|child| self.expr(child)).collect(),
+                cases: self
+                    .child(node, "body")
                     .map(|body| {
-                        named(body).into_iter().map(|case| self.block_of(case, "consequence")).collect()
+                        self.named(body).into_iter().map(|case| self.block_of(case, "consequence")).collect()
                     })
                     .unwrap_or_default(),
             },
             "decorated_definition" => {
-                return self.definition(node.child_by_field_name("definition")?, Some(node));
+                return self.definition(self.child(node, "definition")?, Some(node));
             }
             "function_definition" | "class_definition" => return self.definition(node, None),
             _ => StmtKind::Other,
@@ -152,14 +190,14 @@ impl<'s> Lowering<'s> {
         Some(Stmt { span: span(node), kind })
     }
 
-    fn expression_statement(&self, node: Node) -> Option<Stmt> {
-        let children = named(node);
+    fn expression_statement(&self, node: Node<'t>) -> Option<Stmt> {
+        let children = self.named(node);
         let first = *children.first()?;
-        let kind = match first.kind() {
+        let kind = match kind(first) {
             "assignment" => self.assignment(first)?,
             "augmented_assignment" => StmtKind::AugAssign {
                 target: self.expr_of(first, "left")?,
-                op: first.child_by_field_name("operator").map(|op| self.text(op)).unwrap_or("").into(),
+                op: self.child(first, "operator").map(|op| self.text(op)).unwrap_or("").into(),
                 value: self.expr_of(first, "right")?,
             },
             _ if children.len() > 1 => StmtKind::Expr(Expr {
@@ -172,17 +210,17 @@ impl<'s> Lowering<'s> {
     }
 
     /// `a = b = value` nests to the right; the targets come out in one list.
-    fn assignment(&self, node: Node) -> Option<StmtKind> {
+    fn assignment(&self, node: Node<'t>) -> Option<StmtKind> {
         let mut targets = vec![];
         let mut annotation = None;
         let mut current = node;
         loop {
             targets.push(self.expr_of(current, "left")?);
-            if let Some(hint) = current.child_by_field_name("type") {
+            if let Some(hint) = self.child(current, "type") {
                 annotation = Some(self.annotation(hint));
             }
-            match current.child_by_field_name("right") {
-                Some(right) if right.kind() == "assignment" => current = right,
+            match self.child(current, "right") {
+                Some(right) if kind(right) == "assignment" => current = right,
                 right => {
                     let value = right.map(|right| self.expr(right));
                     return Some(StmtKind::Assign { targets, value, annotation });
@@ -191,16 +229,16 @@ impl<'s> Lowering<'s> {
         }
     }
 
-    fn imports(&self, node: Node) -> Vec<Import> {
-        let from = node
-            .child_by_field_name("module_name")
+    fn imports(&self, node: Node<'t>) -> Vec<Import> {
+        let from = self
+            .child(node, "module_name")
             .map(|module| self.text(module).chars().filter(|c| !c.is_whitespace()).collect::<String>());
         let mut out = vec![];
-        for name in fields(node, "name") {
-            let (path, alias) = match name.kind() {
+        for name in self.fields(node, "name") {
+            let (path, alias) = match kind(name) {
                 "aliased_import" => (
-                    name.child_by_field_name("name").map(|path| self.text(path)).unwrap_or(""),
-                    name.child_by_field_name("alias").map(|alias| self.text(alias)),
+                    self.child(name, "name").map(|path| self.text(path)).unwrap_or(""),
+                    self.child(name, "alias").map(|alias| self.text(alias)),
                 ),
                 _ => (self.text(name), None),
             };
@@ -215,18 +253,18 @@ impl<'s> Lowering<'s> {
             out.push(Import { local: local.into(), path: path.into() });
         }
         if let Some(from) = from
-            && named(node).iter().any(|child| child.kind() == "wildcard_import")
+            && self.named(node).iter().any(|child| kind(*child) == "wildcard_import")
         {
             out.push(Import { local: "*".into(), path: from.into() });
         }
         out
     }
 
-    fn if_statement(&self, node: Node) -> Option<StmtKind> {
-        let mut clauses = fields(node, "alternative");
+    fn if_statement(&self, node: Node<'t>) -> Option<StmtKind> {
+        let mut clauses = self.fields(node, "alternative");
         let mut or_else = vec![];
         while let Some(clause) = clauses.pop() {
-            if clause.kind() == "else_clause" {
+            if kind(clause) == "else_clause" {
                 or_else = self.block_of(clause, "body");
             } else {
                 let Some(test) = self.expr_of(clause, "condition") else { continue };
@@ -242,17 +280,15 @@ impl<'s> Lowering<'s> {
         })
     }
 
-    fn else_block(&self, node: Node) -> Vec<Stmt> {
-        node.child_by_field_name("alternative")
-            .map(|clause| self.block_of(clause, "body"))
-            .unwrap_or_default()
+    fn else_block(&self, node: Node<'t>) -> Vec<Stmt> {
+        self.child(node, "alternative").map(|clause| self.block_of(clause, "body")).unwrap_or_default()
     }
 
-    fn with_statement(&self, node: Node) -> StmtKind {
+    fn with_statement(&self, node: Node<'t>) -> StmtKind {
         let mut items = vec![];
-        for clause in named(node).into_iter().filter(|child| child.kind() == "with_clause") {
-            for item in named(clause).into_iter().filter(|child| child.kind() == "with_item") {
-                let Some(value) = item.child_by_field_name("value") else { continue };
+        for clause in self.named(node).into_iter().filter(|child| kind(*child) == "with_clause") {
+            for item in self.named(clause).into_iter().filter(|child| kind(*child) == "with_item") {
+                let Some(value) = self.child(item, "value") else { continue };
                 self.with_item(value, &mut items);
             }
         }
@@ -263,12 +299,12 @@ impl<'s> Lowering<'s> {
         }
     }
 
-    fn with_item(&self, value: Node, items: &mut Vec<(Expr, Option<Expr>)>) {
-        match value.kind() {
+    fn with_item(&self, value: Node<'t>, items: &mut Vec<(Expr, Option<Expr>)>) {
+        match kind(value) {
             "as_pattern" => {
                 if let Some(context) = value.named_child(0) {
-                    let target = value
-                        .child_by_field_name("alias")
+                    let target = self
+                        .child(value, "alias")
                         .and_then(|alias| alias.named_child(0))
                         .map(|alias| self.expr(alias));
                     items.push((self.expr(context), target));
@@ -276,7 +312,7 @@ impl<'s> Lowering<'s> {
             }
             // `with (a as b, c as d):`
             "tuple" | "parenthesized_expression" => {
-                for item in named(value) {
+                for item in self.named(value) {
                     self.with_item(item, items);
                 }
             }
@@ -284,15 +320,18 @@ impl<'s> Lowering<'s> {
         }
     }
 
-    fn try_statement(&self, node: Node) -> StmtKind {
+    fn try_statement(&self, node: Node<'t>) -> StmtKind {
         let (mut handlers, mut or_else, mut finally) = (vec![], vec![], vec![]);
-        for clause in named(node) {
+        for clause in self.named(node) {
             let block = || {
-                named(clause).into_iter().find(|child| child.kind() == "block").map(|block| self.block(block))
+                self.named(clause)
+                    .into_iter()
+                    .find(|child| kind(*child) == "block")
+                    .map(|block| self.block(block))
             };
-            match clause.kind() {
+            match kind(clause) {
                 "except_clause" => handlers.push(Handler {
-                    types: fields(clause, "value").into_iter().map(|child| self.expr(child)).collect(),
+                    types: self.fields(clause, "value").into_iter().map(|child| self.expr(child)).collect(),
                     body: block().unwrap_or_default(),
                 }),
                 "else_clause" => or_else = self.block_of(clause, "body"),
@@ -303,30 +342,30 @@ impl<'s> Lowering<'s> {
         StmtKind::Try { body: self.block_of(node, "body"), handlers, or_else, finally }
     }
 
-    fn definition(&self, node: Node, decorated: Option<Node>) -> Option<Stmt> {
-        let name = node.child_by_field_name("name")?;
+    fn definition(&self, node: Node<'t>, decorated: Option<Node<'t>>) -> Option<Stmt> {
+        let name = self.child(node, "name")?;
         let decorators = decorated
             .map(|outer| {
-                named(outer)
+                self.named(outer)
                     .into_iter()
-                    .filter(|child| child.kind() == "decorator")
+                    .filter(|child| kind(*child) == "decorator")
                     .filter_map(|child| child.named_child(0))
                     .map(|child| self.expr(child))
                     .collect()
             })
             .unwrap_or_default();
         let whole = span(decorated.unwrap_or(node));
-        let kind = if node.kind() == "class_definition" {
+        let kind = if kind(node) == "class_definition" {
             StmtKind::Class(Box::new(Class {
                 name: self.text(name).into(),
                 name_span: span(name),
                 span: whole,
-                bases: node
-                    .child_by_field_name("superclasses")
+                bases: self
+                    .child(node, "superclasses")
                     .map(|bases| {
-                        named(bases)
+                        self.named(bases)
                             .into_iter()
-                            .filter(|base| base.kind() != "keyword_argument")
+                            .filter(|base| kind(*base) != "keyword_argument")
                             .map(|base| self.expr(base))
                             .collect()
                     })
@@ -339,12 +378,14 @@ impl<'s> Lowering<'s> {
                 name: self.text(name).into(),
                 name_span: span(name),
                 span: whole,
-                params: node
-                    .child_by_field_name("parameters")
-                    .map(|params| named(params).into_iter().filter_map(|param| self.param(param)).collect())
+                params: self
+                    .child(node, "parameters")
+                    .map(|params| {
+                        self.named(params).into_iter().filter_map(|param| self.param(param)).collect()
+                    })
                     .unwrap_or_default(),
                 decorators,
-                returns: node.child_by_field_name("return_type").map(|hint| self.annotation(hint)),
+                returns: self.child(node, "return_type").map(|hint| self.annotation(hint)),
                 body: self.block_of(node, "body"),
                 is_async: self.text(node).starts_with("async"),
             }))
@@ -352,13 +393,13 @@ impl<'s> Lowering<'s> {
         Some(Stmt { span: whole, kind })
     }
 
-    fn param(&self, node: Node) -> Option<Param> {
-        let (name, is_variadic) = match node.kind() {
+    fn param(&self, node: Node<'t>) -> Option<Param> {
+        let (name, is_variadic) = match kind(node) {
             "identifier" => (node, false),
-            "default_parameter" | "typed_default_parameter" => (node.child_by_field_name("name")?, false),
+            "default_parameter" | "typed_default_parameter" => (self.child(node, "name")?, false),
             "typed_parameter" => {
                 let inner = node.named_child(0)?;
-                if inner.kind() == "identifier" { (inner, false) } else { (inner.named_child(0)?, true) }
+                if kind(inner) == "identifier" { (inner, false) } else { (inner.named_child(0)?, true) }
             }
             "list_splat_pattern" | "dictionary_splat_pattern" => (node.named_child(0)?, true),
             _ => return None,
@@ -366,44 +407,44 @@ impl<'s> Lowering<'s> {
         Some(Param {
             name: self.text(name).into(),
             span: span(name),
-            annotation: node.child_by_field_name("type").map(|hint| self.annotation(hint)),
-            default: node.child_by_field_name("value").map(|value| self.expr(value)),
+            annotation: self.child(node, "type").map(|hint| self.annotation(hint)),
+            default: self.child(node, "value").map(|value| self.expr(value)),
             is_variadic,
         })
     }
 
-    fn annotation(&self, node: Node) -> Expr {
+    fn annotation(&self, node: Node<'t>) -> Expr {
         match node.named_child(0) {
-            Some(inner) if node.kind() == "type" => self.expr(inner),
+            Some(inner) if kind(node) == "type" => self.expr(inner),
             _ => self.expr(node),
         }
     }
 
-    fn expr_of(&self, node: Node, field: &str) -> Option<Expr> {
-        let mut parts = fields(node, field).into_iter().filter(|child| child.is_named());
+    fn expr_of(&self, node: Node<'t>, field: &str) -> Option<Expr> {
+        let mut parts = self.fields(node, field).into_iter().filter(|child| child.is_named());
         parts.next().map(|child| self.expr(child))
     }
 
-    fn exprs(&self, node: Node) -> Vec<Expr> {
+    fn exprs(&self, node: Node<'t>) -> Vec<Expr> {
         match self.deeper() {
-            Some(inner) => named(node).into_iter().map(|child| inner.expr(child)).collect(),
+            Some(inner) => self.named(node).into_iter().map(|child| inner.expr(child)).collect(),
             None => vec![],
         }
     }
 
-    fn names(&self, node: Node) -> Vec<Box<str>> {
-        named(node).into_iter().map(|name| self.text(name).into()).collect()
+    fn names(&self, node: Node<'t>) -> Vec<Box<str>> {
+        self.named(node).into_iter().map(|name| self.text(name).into()).collect()
     }
 
     /// The parts of `del a, b`, with or without a list around them.
-    fn spread(&self, node: Node) -> Vec<Expr> {
-        match named(node).as_slice() {
-            [only] if only.kind() == "expression_list" => self.exprs(*only),
+    fn spread(&self, node: Node<'t>) -> Vec<Expr> {
+        match self.named(node).as_slice() {
+            [only] if kind(*only) == "expression_list" => self.exprs(*only),
             _ => self.exprs(node),
         }
     }
 
-    fn expr(&self, node: Node) -> Expr {
+    fn expr(&self, node: Node<'t>) -> Expr {
         let kind = match self.deeper() {
             Some(inner) => inner.expr_kind(node).unwrap_or(ExprKind::Other(vec![])),
             None => ExprKind::Other(vec![]),
@@ -412,31 +453,31 @@ impl<'s> Lowering<'s> {
         Expr { span: span(node), kind }
     }
 
-    fn boxed(&self, node: Node, field: &str) -> Option<Box<Expr>> {
+    fn boxed(&self, node: Node<'t>, field: &str) -> Option<Box<Expr>> {
         self.expr_of(node, field).map(Box::new)
     }
 
-    fn first(&self, node: Node) -> Option<Box<Expr>> {
-        named(node).first().map(|child| Box::new(self.expr(*child)))
+    fn first(&self, node: Node<'t>) -> Option<Box<Expr>> {
+        self.named(node).first().map(|child| Box::new(self.expr(*child)))
     }
 
-    fn expr_kind(&self, node: Node) -> Option<ExprKind> {
-        Some(match node.kind() {
+    fn expr_kind(&self, node: Node<'t>) -> Option<ExprKind> {
+        Some(match kind(node) {
             "identifier" => ExprKind::Name(self.text(node).into()),
             "attribute" => ExprKind::Attribute {
                 value: self.boxed(node, "object")?,
-                attr: self.text(node.child_by_field_name("attribute")?).into(),
+                attr: self.text(self.child(node, "attribute")?).into(),
             },
             "call" => self.call(node)?,
             "await" => ExprKind::Await(self.first(node)?),
             "subscript" => ExprKind::Subscript {
                 value: self.boxed(node, "value")?,
-                index: fields(node, "subscript").into_iter().map(|child| self.expr(child)).collect(),
+                index: self.fields(node, "subscript").into_iter().map(|child| self.expr(child)).collect(),
             },
             "string" => self.string(node),
             "concatenated_string" => {
                 let (mut text, mut parts) = (String::new(), vec![]);
-                for piece in named(node) {
+                for piece in self.named(node) {
                     if let ExprKind::Str { text: more, parts: inner } = self.string(piece) {
                         text.push_str(&more);
                         parts.extend(inner);
@@ -459,9 +500,9 @@ impl<'s> Lowering<'s> {
             }
             "set" => ExprKind::Set(self.exprs(node)),
             "dictionary" => ExprKind::Dict(
-                named(node)
+                self.named(node)
                     .into_iter()
-                    .filter_map(|entry| match entry.kind() {
+                    .filter_map(|entry| match kind(entry) {
                         "pair" => Some((self.expr_of(entry, "key"), self.expr_of(entry, "value")?)),
                         _ => entry.named_child(0).map(|inner| (None, self.expr(inner))),
                     })
@@ -473,11 +514,11 @@ impl<'s> Lowering<'s> {
             "generator_expression" => self.comprehension(node, Collection::Generator),
             "binary_operator" => ExprKind::Binary {
                 left: self.boxed(node, "left")?,
-                op: self.text(node.child_by_field_name("operator")?).into(),
+                op: self.text(self.child(node, "operator")?).into(),
                 right: self.boxed(node, "right")?,
             },
             "unary_operator" => ExprKind::Unary {
-                op: self.text(node.child_by_field_name("operator")?).into(),
+                op: self.text(self.child(node, "operator")?).into(),
                 operand: self.boxed(node, "argument")?,
             },
             "not_operator" => ExprKind::Unary { op: "not".into(), operand: self.boxed(node, "argument")? },
@@ -502,19 +543,18 @@ impl<'s> Lowering<'s> {
         })
     }
 
-    fn call(&self, node: Node) -> Option<ExprKind> {
+    fn call(&self, node: Node<'t>) -> Option<ExprKind> {
         let func = self.expr_of(node, "function")?;
-        let arguments = node.child_by_field_name("arguments")?;
+        let arguments = self.child(node, "arguments")?;
         let mut call = Call { func, args: vec![], keywords: vec![] };
-        if arguments.kind() == "generator_expression" {
+        if kind(arguments) == "generator_expression" {
             call.args.push(self.expr(arguments));
         } else {
-            for argument in named(arguments) {
-                match argument.kind() {
+            for argument in self.named(arguments) {
+                match kind(argument) {
                     "keyword_argument" => {
                         if let Some(value) = self.expr_of(argument, "value") {
-                            let name =
-                                argument.child_by_field_name("name").map(|name| self.text(name).into());
+                            let name = self.child(argument, "name").map(|name| self.text(name).into());
                             call.keywords.push((name, value));
                         }
                     }
@@ -530,8 +570,8 @@ impl<'s> Lowering<'s> {
         Some(ExprKind::Call(Box::new(call)))
     }
 
-    fn comparison(&self, node: Node) -> Option<ExprKind> {
-        let operators = fields(node, "operators");
+    fn comparison(&self, node: Node<'t>) -> Option<ExprKind> {
+        let operators = self.fields(node, "operators");
         let mut operands = self.exprs(node).into_iter();
         let left = Box::new(operands.next()?);
         let rest = operators
@@ -542,10 +582,10 @@ impl<'s> Lowering<'s> {
         Some(ExprKind::Compare { left, rest })
     }
 
-    fn comprehension(&self, node: Node, kind: Collection) -> ExprKind {
-        let mut out = Comprehension { kind, element: vec![], clauses: vec![], conditions: vec![] };
-        for child in named(node) {
-            match child.kind() {
+    fn comprehension(&self, node: Node<'t>, of: Collection) -> ExprKind {
+        let mut out = Comprehension { kind: of, element: vec![], clauses: vec![], conditions: vec![] };
+        for child in self.named(node) {
+            match kind(child) {
                 "for_in_clause" => {
                     if let (Some(target), Some(iter)) =
                         (self.expr_of(child, "left"), self.expr_of(child, "right"))
@@ -561,10 +601,10 @@ impl<'s> Lowering<'s> {
         ExprKind::Comprehension(Box::new(out))
     }
 
-    fn string(&self, node: Node) -> ExprKind {
+    fn string(&self, node: Node<'t>) -> ExprKind {
         let (mut text, mut parts) = (String::new(), vec![]);
-        for child in named(node) {
-            match child.kind() {
+        for child in self.named(node) {
+            match kind(child) {
                 "string_content" => text.push_str(self.text(child)),
                 "interpolation" => {
                     text.push_str("{}");

@@ -1,6 +1,7 @@
 //! The parsed files of one project together: who imports whom, what a name means across files, which class
 //! inherits from which, and each function's [`Sites`].
 
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use super::ast::*;
@@ -114,6 +115,16 @@ pub struct View<'a> {
     /// (`TestLogin.token`), with them the classes (`TestLogin`), and attributes of what is imported (`time.sleep`).
     pub shared: FxHashMap<String, Shared<'a>>,
     sites: FxHashMap<u32, Sites<'a>>,
+    /// By the start of the class.
+    members: FxHashMap<u32, Members<'a>>,
+}
+
+/// What a class body defines.
+#[derive(Debug, Default)]
+pub struct Members<'a> {
+    pub methods: FxHashMap<&'a str, &'a Function>,
+    /// `self.name` ─▶ path of the value that its methods give to it.
+    pub self_types: FxHashMap<&'a str, String>,
 }
 
 impl<'a> View<'a> {
@@ -143,10 +154,11 @@ impl<'a> View<'a> {
             fixtures: vec![],
             shared: FxHashMap::default(),
             sites: FxHashMap::default(),
+            members: FxHashMap::default(),
         };
-        let mut sites = FxHashMap::default();
-        view.collect_sites(&module.body, &mut sites);
-        view.sites = sites;
+        let (mut sites, mut members) = Default::default();
+        view.collect_sites(&module.body, &mut sites, &mut members);
+        (view.sites, view.members) = (sites, members);
         view.shared = view.collect_shared();
         view.fixtures = fixtures::collect(&view);
         view
@@ -197,7 +209,12 @@ impl<'a> View<'a> {
         shared
     }
 
-    fn collect_sites(&self, body: &'a [Stmt], out: &mut FxHashMap<u32, Sites<'a>>) {
+    fn collect_sites(
+        &self,
+        body: &'a [Stmt],
+        out: &mut FxHashMap<u32, Sites<'a>>,
+        members: &mut FxHashMap<u32, Members<'a>>,
+    ) {
         let defined = |name: &str| self.functions.contains_key(name) || self.classes.contains_key(name);
         let global = |name: &str| {
             self.globals.get(name).map(|global| global.path.clone().unwrap_or_else(|| format!("#{name}")))
@@ -207,9 +224,22 @@ impl<'a> View<'a> {
                 let sites = sites::collect(function, self.module, &defined, &global);
                 out.insert(function.span.start, sites);
             }
-            StmtKind::Class(class) => self.collect_sites(&class.body, out),
+            StmtKind::Class(class) => {
+                self.collect_sites(&class.body, out, members);
+                let of = members.entry(class.span.start).or_default();
+                for method in methods(class) {
+                    of.methods.insert(&method.name, method);
+                    let types = out.get(&method.span.start).into_iter().flat_map(|sites| &sites.self_types);
+                    of.self_types.extend(types.map(|(name, path)| (*name, path.clone())));
+                }
+            }
             _ => {}
         });
+    }
+
+    /// What `class`, which stands in this module, defines.
+    pub fn members(&self, class: &Class) -> Option<&Members<'a>> {
+        self.members.get(&class.span.start)
     }
 
     /// What `function`, which stands in this module, does.
@@ -240,25 +270,44 @@ pub(super) type Links<'a> = Vec<(usize, FunctionRef<'a>)>;
 #[derive(Debug)]
 pub struct Analysis<'a> {
     pub project: &'a Project,
-    pub views: Vec<View<'a>>,
+    /// What comes before `views`: the modules that others use, where this is one file on top of them.
+    base: Option<&'a Analysis<'a>>,
+    views: Vec<View<'a>>,
     /// For each module, by the start of the function.
     links: Vec<FxHashMap<u32, Links<'a>>>,
+    /// For each module, whose fixtures its tests see.
+    fixture_modules: Vec<Vec<usize>>,
 }
 
 impl<'a> Analysis<'a> {
     pub fn new(project: &'a Project) -> Analysis<'a> {
-        use rayon::prelude::*;
         let views = project.modules.par_iter().map(View::new).collect();
-        let mut analysis = Analysis { project, views, links: vec![] };
-        analysis.links =
-            (0..analysis.views.len()).into_par_iter().map(|module| analysis.link(module)).collect();
+        let mut analysis = Analysis { project, base: None, views, links: vec![], fixture_modules: vec![] };
+        let all = 0..analysis.views.len();
+        analysis.links = all.clone().into_par_iter().map(|module| analysis.link(module)).collect();
+        analysis.fixture_modules = all.map(|module| analysis.conftests(module)).collect();
         analysis
+    }
+
+    /// A file that no other uses, seen on top of those that `base` knows; its index is [`Analysis::own`].
+    pub fn over(base: &'a Analysis<'a>, module: &'a Module) -> Analysis<'a> {
+        let views = vec![View::new(module)];
+        let (project, base) = (base.project, Some(base));
+        let mut analysis = Analysis { project, base, views, links: vec![], fixture_modules: vec![] };
+        analysis.links = vec![analysis.link(analysis.own())];
+        analysis.fixture_modules = vec![analysis.conftests(analysis.own())];
+        analysis
+    }
+
+    /// The index of the first module that `base` does not know.
+    pub fn own(&self) -> usize {
+        self.base.map_or(0, |base| base.views.len())
     }
 
     fn link(&self, module: usize) -> FxHashMap<u32, Links<'a>> {
         let mut known: FxHashMap<&str, Option<FunctionRef<'a>>> = FxHashMap::default();
         let mut out = FxHashMap::default();
-        for (start, sites) in &self.views[module].sites {
+        for (start, sites) in &self.view(module).sites {
             let mut links = vec![];
             for (index, site) in sites.calls.iter().enumerate() {
                 if site.path.starts_with(['@', '~', '#']) || site.path.contains("()") {
@@ -276,20 +325,35 @@ impl<'a> Analysis<'a> {
 
     /// The calls of a function that lead to functions in the tree (methods of its own class left out).
     pub fn links(&self, of: FunctionRef<'a>) -> &[(usize, FunctionRef<'a>)] {
-        self.links[of.module].get(&of.function.span.start).map_or(&[], |links| links)
+        let links = match self.base {
+            Some(base) if of.module < base.links.len() => &base.links[of.module],
+            _ => &self.links[of.module - self.own()],
+        };
+        links.get(&of.function.span.start).map_or(&[], |links| links)
+    }
+
+    /// The modules whose fixtures a test in `module` sees, nearest first: itself and each `conftest.py` above.
+    pub fn fixture_modules(&self, module: usize) -> &[usize] {
+        match self.base {
+            Some(base) if module < base.fixture_modules.len() => &base.fixture_modules[module],
+            _ => &self.fixture_modules[module - self.own()],
+        }
     }
 
     pub fn view(&self, module: usize) -> &View<'a> {
-        &self.views[module]
+        match self.base {
+            Some(base) if module < base.views.len() => &base.views[module],
+            _ => &self.views[module - self.own()],
+        }
     }
 
     pub fn sites(&self, of: FunctionRef<'a>) -> Option<&Sites<'a>> {
-        self.views[of.module].sites(of.function)
+        self.view(of.module).sites(of.function)
     }
 
     /// The module that the beginning of a dotted path names, and the rest of the path.
     fn module_of<'p>(&self, from: usize, path: &'p str) -> Option<(usize, &'p str)> {
-        let folder = self.views[from].module.folder();
+        let folder = self.view(from).module.folder();
         let (module, _) = path.rsplit_once('.')?;
         candidates(folder, module).into_iter().find_map(|file| {
             let index = self.project.module_at(&file)?;
@@ -321,7 +385,7 @@ impl<'a> Analysis<'a> {
             if let Some(found) = pick(module, rest) {
                 return Some(found);
             }
-            let imports = &self.views[module].module.imports;
+            let imports = &self.view(module).module.imports;
             if let Some(next) = imports.get(rest) {
                 return self.definition(module, next, depth + 1, pick);
             }
@@ -330,7 +394,7 @@ impl<'a> Analysis<'a> {
         }
         // a bare name may come from `from x import *`
         if !path.contains('.')
-            && let Some(star) = self.views[from].module.imports.get("*")
+            && let Some(star) = self.view(from).module.imports.get("*")
         {
             return self.definition(from, &format!("{star}.{path}"), depth + 1, pick);
         }
@@ -340,7 +404,7 @@ impl<'a> Analysis<'a> {
     /// The function in the tree that a resolved path names.
     pub fn function(&self, from: usize, path: &str) -> Option<FunctionRef<'a>> {
         self.definition(from, path, 0, &|module, name| {
-            let function = *self.views[module].functions.get(name)?;
+            let function = *self.view(module).functions.get(name)?;
             Some(FunctionRef { module, function, class: None })
         })
     }
@@ -348,14 +412,14 @@ impl<'a> Analysis<'a> {
     /// The value of the module variable in the tree that an import names, and the module it stands in.
     pub fn global(&self, from: usize, path: &str) -> Option<(usize, &'a Expr)> {
         self.definition(from, path, 0, &|module, name| {
-            Some((module, self.views[module].globals.get(name)?.value?))
+            Some((module, self.view(module).globals.get(name)?.value?))
         })
     }
 
     /// The class in the tree that a resolved path names.
     pub fn class(&self, from: usize, path: &str) -> Option<ClassRef<'a>> {
         self.definition(from, path, 0, &|module, name| {
-            let class = *self.views[module].classes.get(name)?;
+            let class = *self.view(module).classes.get(name)?;
             Some(ClassRef { module, class })
         })
     }
@@ -367,7 +431,7 @@ impl<'a> Analysis<'a> {
         while next < inside.len() && inside.len() < 64 {
             let current = inside[next];
             next += 1;
-            let view = &self.views[current.module];
+            let view = self.view(current.module);
             for base in &current.class.bases {
                 let Some(mut path) = sites::value_path(base, view.module) else { continue };
                 if view.classes.contains_key(&*path) {
@@ -386,14 +450,11 @@ impl<'a> Analysis<'a> {
         (inside, outside)
     }
 
-    /// The method called `name` of a class or of its bases in the tree.
-    pub fn method(&self, class: ClassRef<'a>, name: &str) -> Option<FunctionRef<'a>> {
-        self.lineage(class).0.into_iter().find_map(|owner| {
-            methods(owner.class).find(|function| &*function.name == name).map(|function| FunctionRef {
-                module: owner.module,
-                function,
-                class: Some(owner.class),
-            })
+    /// The method called `name` of the first class of a lineage that has one.
+    pub fn method(&self, lineage: &[ClassRef<'a>], name: &str) -> Option<FunctionRef<'a>> {
+        lineage.iter().find_map(|owner| {
+            let function = *self.view(owner.module).members(owner.class)?.methods.get(name)?;
+            Some(FunctionRef { module: owner.module, function, class: Some(owner.class) })
         })
     }
 }

@@ -9,7 +9,7 @@ mod text;
 
 pub use evaluation::evaluation;
 pub use explanation::{answer_end, explanation_head, prompt, sentence};
-pub use json::{json, value};
+pub use json::ScanReport;
 pub use recall::recall;
 pub use search::{hits, patterns};
 pub use text::text;

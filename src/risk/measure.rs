@@ -10,11 +10,12 @@ use crate::smells::{Context, Finding, Role, Severity, words};
 /// definition says otherwise.
 pub fn measure(test: &Context<'_, '_>, findings: &[Finding]) -> Features {
     let mut sheet = Sheet([0.0; features::COUNT]);
+    let (mut calls, mut resolved) = (0.0_f32, 0.0_f32);
     let (mut effects, mut mocked) = (0.0_f32, 0.0_f32);
     for (_, site, path) in test.calls().filter(|(at, ..)| at.role != Role::Teardown) {
-        sheet.add("calls", 1.0);
+        calls += 1.0;
         let is_resolved = !path.is_empty() && !path.starts_with(['~', '@', '#']);
-        sheet.add("resolved_share", f32::from(u8::from(is_resolved)));
+        resolved += f32::from(u8::from(is_resolved));
         if let Some(name) = kind(site, path) {
             let is_mocked = test.mocks.covers(path)
                 || (name == "network_calls" && (test.mocks.http || test.mocks.redis || test.mocks.aws))
@@ -56,8 +57,8 @@ pub fn measure(test: &Context<'_, '_>, findings: &[Finding]) -> Features {
         sheet.add("wide_fixtures", f32::from(u8::from(found.fixture.scope > Scope::Function)));
         sheet.add("fixtures_with_teardown", f32::from(u8::from(found.fixture.tears_down)));
     }
-    let calls = sheet.get("calls");
-    sheet.set("resolved_share", if calls > 0.0 { sheet.get("resolved_share") / calls } else { 1.0 });
+    sheet.set("calls", calls);
+    sheet.set("resolved_share", if calls > 0.0 { resolved / calls } else { 1.0 });
     sheet.set("mocked_share", if effects > 0.0 { mocked / effects } else { 0.0 });
     sheet.set("mutation_share", lasting / (own.statements.max(1) as f32));
     of_findings(&mut sheet, findings, lines(test));
@@ -161,9 +162,5 @@ impl Sheet {
 
     fn set(&mut self, name: &str, value: f32) {
         self.0[Self::index(name)] = value;
-    }
-
-    fn get(&self, name: &str) -> f32 {
-        self.0[Self::index(name)]
     }
 }

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
 use super::mocks::Mocks;
 use crate::python::ast::*;
@@ -43,7 +43,6 @@ pub struct Context<'a, 'v> {
     /// Dotted paths of decorators and marks with their expressions.
     pub decorators: Vec<(String, &'a Expr)>,
     pub mocks: Mocks,
-    self_types: FxHashMap<&'a str, &'v str>,
 }
 
 const SETUPS: [&str; 9] = [
@@ -72,25 +71,9 @@ const MAX_DEPTH: usize = 3;
 
 impl<'a, 'v> Context<'a, 'v> {
     pub fn new(analysis: &'v Analysis<'a>, case: &'v TestCase<'a>) -> Context<'a, 'v> {
-        let mut self_types = FxHashMap::default();
-        for owner in case.lineage.iter().rev() {
-            for method in crate::python::methods(owner.class) {
-                let sites = analysis.view(owner.module).sites(method);
-                for (name, path) in sites.into_iter().flat_map(|sites| &sites.self_types) {
-                    self_types.insert(*name, path.as_str());
-                }
-            }
-        }
         let decorators = case.decorators(analysis);
-        let mut context = Context {
-            analysis,
-            case,
-            reach: vec![],
-            fixtures: vec![],
-            decorators,
-            mocks: Mocks::default(),
-            self_types,
-        };
+        let mut context =
+            Context { analysis, case, reach: vec![], fixtures: vec![], decorators, mocks: Mocks::default() };
         let mut seen = FxHashSet::default();
         context.add(case.function, Role::Test, None, case.function.function.name_span, &mut seen);
         context.add_setups(&mut seen);
@@ -193,7 +176,7 @@ impl<'a, 'v> Context<'a, 'v> {
         };
         if let Some(rest) = path.strip_prefix("self.").or_else(|| path.strip_prefix("cls.")) {
             let (name, tail) = split(path.len() - rest.len());
-            if let Some(known) = self.self_types.get(name)
+            if let Some(known) = self.self_type(name)
                 && !known.starts_with("self.")
             {
                 return Cow::Owned(format!("{}{tail}", self.expand(known, module, depth + 1)));
@@ -216,6 +199,13 @@ impl<'a, 'v> Context<'a, 'v> {
             }
         }
         Cow::Borrowed(path)
+    }
+
+    /// The path of the value that the methods of the test's class, or of the nearest base, give to `self.name`.
+    fn self_type(&self, name: &str) -> Option<&'v str> {
+        let members =
+            |owner: &crate::python::ClassRef<'a>| self.analysis.view(owner.module).members(owner.class);
+        self.case.lineage.iter().find_map(|owner| members(owner)?.self_types.get(name)).map(String::as_str)
     }
 
     fn add(
@@ -258,14 +248,11 @@ impl<'a, 'v> Context<'a, 'v> {
         let mut found = vec![];
         for (names, role) in [(&SETUPS[..], Role::Setup), (&TEARDOWNS[..], Role::Teardown)] {
             for owner in &self.case.lineage {
-                for method in
-                    crate::python::methods(owner.class).filter(|method| names.contains(&&*method.name))
-                {
-                    found.push((
-                        FunctionRef { module: owner.module, function: method, class: Some(owner.class) },
-                        role,
-                    ));
-                }
+                let members = self.analysis.view(owner.module).members(owner.class);
+                let methods = names.iter().filter_map(|name| members?.methods.get(name));
+                found.extend(methods.map(|function| {
+                    (FunctionRef { module: owner.module, function, class: Some(owner.class) }, role)
+                }));
             }
             let view = self.analysis.view(self.case.module);
             for name in names.iter().filter(|name| name.contains("odule")) {
@@ -373,14 +360,12 @@ impl<'a, 'v> Context<'a, 'v> {
             .iter()
             .map(|(call, target)| (*target, anchor(&from.sites.calls[*call])))
             .collect();
-        if let Some(class) = self.case.lineage.first() {
-            for site in &from.sites.calls {
-                let method = site.path.strip_prefix("self.").or_else(|| site.path.strip_prefix("cls."));
-                if let Some(name) = method.filter(|name| !name.contains(['.', '(', '[']))
-                    && let Some(found) = self.analysis.method(*class, name)
-                {
-                    out.push((found, anchor(site)));
-                }
+        for site in &from.sites.calls {
+            let method = site.path.strip_prefix("self.").or_else(|| site.path.strip_prefix("cls."));
+            if let Some(name) = method.filter(|name| !name.contains(['.', '(', '[']))
+                && let Some(found) = self.analysis.method(&self.case.lineage, name)
+            {
+                out.push((found, anchor(site)));
             }
         }
         out

@@ -102,7 +102,7 @@ fn leads_to_coroutine<'a>(test: &Context<'a, '_>, at: &Reached<'a, '_>, index: u
     };
     let own = || {
         let name = path.strip_prefix("self.").filter(|name| !name.contains(['.', '(', '[']))?;
-        test.analysis.method(*test.case.lineage.first()?, name)
+        test.analysis.method(&test.case.lineage, name)
     };
     let links = test.analysis.links(at.function);
     let linked = links.iter().find(|(call, _)| *call == index).map(|(_, target)| *target);

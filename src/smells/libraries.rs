@@ -1,6 +1,9 @@
 //! Which third-party libraries and services a test touches, by the names that people use for them.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use rustc_hash::FxHashSet;
 
 use super::context::Context;
 use crate::python::ast::{Expr, ExprKind};
@@ -44,7 +47,7 @@ const NAMES: [(&str, &str); 34] = [
 ];
 
 /// Names that are part of Python, or only of how tests are written.
-const NOT_LIBRARIES: &str = " __future__ _pytest _thread abc argparse array ast asyncio atexit base64 bdb binascii \
+const NOT_LIBRARIES: &str = "__future__ _pytest _thread abc argparse array ast asyncio atexit base64 bdb binascii \
 bisect builtins bz2 calendar cgi chunk cmath cmd code codecs collections concurrent configparser conftest contextlib \
 contextvars copy copyreg csv ctypes curses dataclasses datetime decimal difflib dis distutils doctest email enum \
 errno exceptiongroup faulthandler fcntl filecmp fileinput fnmatch fractions ftplib functools gc getpass gettext glob \
@@ -56,7 +59,9 @@ readline reprlib resource runpy sched secrets select selectors setuptools shelve
 sndhdr socket socketserver sqlite3 ssl stat statistics string stringprep struct subprocess sunau symtable sys \
 sysconfig syslog tarfile telnetlib tempfile termios test tests testing textwrap threading time timeit tkinter token \
 tokenize tomllib trace traceback tracemalloc tty turtle types typing typing_extensions unicodedata unittest unittest2 \
-urllib uuid venv warnings wave weakref webbrowser wsgiref xdrlib xml xmlrpc zipapp zipfile zipimport zlib zoneinfo ";
+urllib uuid venv warnings wave weakref webbrowser wsgiref xdrlib xml xmlrpc zipapp zipfile zipimport zlib zoneinfo";
+
+static KNOWN: LazyLock<FxHashSet<&str>> = LazyLock::new(|| NOT_LIBRARIES.split_whitespace().collect());
 
 /// The libraries that the test, its fixtures and its helpers name, sorted.
 pub fn libraries(test: &Context<'_, '_>) -> Vec<String> {
@@ -91,10 +96,7 @@ pub fn libraries(test: &Context<'_, '_>) -> Vec<String> {
 }
 
 fn is_part_of_python(root: &str) -> bool {
-    root == "self"
-        || root == "cls"
-        || NOT_LIBRARIES.contains(&format!(" {root} "))
-        || BUILTINS.contains(&root)
+    root == "self" || root == "cls" || KNOWN.contains(root) || BUILTINS.contains(&root)
 }
 
 /// Builtins whose results have methods that are called.

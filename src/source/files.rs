@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use ignore::WalkBuilder;
 use rayon::prelude::*;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use utoipa::ToSchema;
 
-use crate::python::{Module, PytestConfig, candidates};
+use crate::python::{PytestConfig, candidates, imports};
 
 /// A file that could not be used, or not wholly. An element of `errors` in `scan --format json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -37,10 +37,13 @@ pub struct SourceFile {
     pub text: String,
 }
 
-/// The parsed files of a scan.
+/// The files of a scan, apart by whether another one uses them: what nobody imports need not be kept.
 #[derive(Debug, Default)]
 pub struct Discovered {
-    pub modules: Vec<Module>,
+    /// `conftest.py` files, helpers, and test files that others import.
+    pub shared: Vec<SourceFile>,
+    /// Test files that no other file uses.
+    pub leaves: Vec<SourceFile>,
     /// Root-relative paths of the files whose tests are wanted.
     pub tests: FxHashSet<String>,
     pub errors: Vec<FileError>,
@@ -51,14 +54,14 @@ const SKIPPED: [&str; 7] = ["node_modules", "site-packages", "__pycache__", ".to
 /// A larger file is listed as an error: nobody wrote it by hand.
 const MAX_BYTES: u64 = 32 << 20;
 
-/// Finds the test files under `paths`, the `conftest.py` files above them and the helpers that they import,
-/// and parses them all. `root` is what paths and ids are relative to.
+/// Finds and reads the test files under `paths`, the `conftest.py` files above them and the helpers that they
+/// import. `root` is what paths and ids are relative to.
 ///
 /// # Errors
 /// A path that does not exist, cannot be read, or is a file that is not Python.
 pub fn discover(paths: &[PathBuf], root: &Path, config: &PytestConfig) -> Result<Discovered, SourceError> {
     let mut out = Discovered::default();
-    let mut wanted: Vec<PathBuf> = vec![];
+    let mut next: Vec<PathBuf> = vec![];
     for path in paths {
         // one file has one name, however it is reached
         let path = &std::path::absolute(path).unwrap_or_else(|_| path.clone());
@@ -71,44 +74,40 @@ pub fn discover(paths: &[PathBuf], root: &Path, config: &PytestConfig) -> Result
                 return Err(SourceError::NotPython(path.clone()));
             }
             out.tests.insert(relative(path, root));
-            wanted.push(path.clone());
+            next.push(path.clone());
         } else {
             std::fs::read_dir(path)
                 .map_err(|error| SourceError::Unreadable { path: path.clone(), reason: error.to_string() })?;
-            walk(path, root, config, &mut wanted, &mut out);
+            walk(path, root, config, &mut next, &mut out);
         }
     }
+    let mut helpers = Helpers::new(root);
+    next.extend(helpers.conftests(&next));
     let mut known: FxHashSet<PathBuf> = FxHashSet::default();
-    let mut next: Vec<PathBuf> = wanted;
-    let conftests: Vec<PathBuf> = next.iter().flat_map(|path| conftests_above(path, root)).collect();
-    next.extend(conftests);
+    let mut files: Vec<SourceFile> = vec![];
     // helpers import helpers: three waves are enough for what rules follow
     for wave in 0..3 {
         next.sort();
         next.retain(|path| known.insert(path.clone()));
-        let read: Vec<_> = next.par_iter().map(|path| read_module(path, root)).collect();
-        let mut wave_modules = vec![];
+        let read: Vec<_> = next.par_iter().map(|path| read(path, root)).collect();
+        let mut imported = vec![];
         for result in read {
             match result {
-                Ok((module, errors)) => {
-                    out.errors.extend(errors);
-                    wave_modules.push(module);
+                Ok((file, imports)) => {
+                    imported.extend(imports.iter().filter_map(|path| helpers.find(&file.file, path)));
+                    files.push(file);
                 }
                 Err(error) => out.errors.push(error),
             }
         }
-        next = if wave < 2 {
-            let imported = |module: &Module| helpers_of(module, root);
-            wave_modules.par_iter().flat_map_iter(imported).collect()
-        } else {
-            vec![]
-        };
-        let above: Vec<PathBuf> = next.iter().flat_map(|path| conftests_above(path, root)).collect();
-        next.extend(above);
-        out.modules.extend(wave_modules);
+        if wave == 2 {
+            break;
+        }
+        imported.extend(helpers.conftests(&imported));
+        next = imported;
     }
-    out.modules.sort_by(|a, b| a.file.cmp(&b.file));
-    out.errors.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
+    files.sort_by(|a, b| a.file.cmp(&b.file));
+    (out.shared, out.leaves) = files.into_iter().partition(|file| helpers.used.contains(&file.file));
     Ok(out)
 }
 
@@ -147,31 +146,53 @@ fn relative(path: &Path, root: &Path) -> String {
     parts.join("/")
 }
 
-fn conftests_above(path: &Path, root: &Path) -> Vec<PathBuf> {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    path.ancestors()
-        .skip(1)
-        .take_while(|folder| folder.starts_with(root))
-        .map(|folder| folder.join("conftest.py"))
-        .filter(|file| file.is_file())
-        .collect()
+/// Which files in the tree others use, each looked for once.
+struct Helpers<'r> {
+    root: &'r Path,
+    /// (folder, dotted path) ─▶ the file it means.
+    known: FxHashMap<(String, String), Option<String>>,
+    folders: FxHashSet<PathBuf>,
+    used: FxHashSet<String>,
 }
 
-/// The files in the tree that a module imports and that look like test helpers: they stand beside a test, or
-/// below a folder named for tests.
-fn helpers_of(module: &Module, root: &Path) -> Vec<PathBuf> {
-    let folder = module.folder();
-    let mut out = vec![];
-    for path in module.imported_paths() {
-        for file in candidates(folder, path) {
-            let full = root.join(&file);
-            if file != module.file && is_helper(&file, folder) && full.is_file() {
-                out.push(full);
-                break;
+impl<'r> Helpers<'r> {
+    fn new(root: &'r Path) -> Helpers<'r> {
+        let (known, folders, used) = Default::default();
+        Helpers { root, known, folders, used }
+    }
+
+    /// The `conftest.py` files beside and above `paths` that were not named before.
+    fn conftests(&mut self, paths: &[PathBuf]) -> Vec<PathBuf> {
+        let mut out = vec![];
+        for path in paths {
+            for folder in path.ancestors().skip(1).take_while(|folder| folder.starts_with(self.root)) {
+                if !self.folders.insert(folder.to_owned()) {
+                    break;
+                }
+                let file = folder.join("conftest.py");
+                if file.is_file() {
+                    self.used.insert(relative(&file, self.root));
+                    out.push(file);
+                }
             }
         }
+        out
     }
-    out
+
+    /// The file in the tree that an import in `file` names, where it looks like a test helper: it stands beside
+    /// a test, or below a folder named for tests.
+    fn find(&mut self, file: &str, path: &str) -> Option<PathBuf> {
+        let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let root = self.root;
+        let found = self.known.entry((folder.to_owned(), path.to_owned())).or_insert_with(|| {
+            candidates(folder, path)
+                .into_iter()
+                .find(|candidate| is_helper(candidate, folder) && root.join(candidate).is_file())
+        });
+        let found = found.as_ref().filter(|found| *found != file)?;
+        self.used.insert(found.clone());
+        Some(root.join(found))
+    }
 }
 
 fn is_helper(file: &str, folder: &str) -> bool {
@@ -179,7 +200,8 @@ fn is_helper(file: &str, folder: &str) -> bool {
     own == folder || file.split('/').any(|part| part.contains("test") || part == "conftest.py")
 }
 
-fn read_module(path: &Path, root: &Path) -> Result<(Module, Vec<FileError>), FileError> {
+/// A file with the dotted paths that it imports.
+fn read(path: &Path, root: &Path) -> Result<(SourceFile, Vec<String>), FileError> {
     let file = relative(path, root);
     let fail = |message: String| FileError { file: file.clone(), line: 1, message };
     let size = std::fs::metadata(path).map(|meta| meta.len()).unwrap_or(0);
@@ -188,33 +210,26 @@ fn read_module(path: &Path, root: &Path) -> Result<(Module, Vec<FileError>), Fil
     }
     let bytes = std::fs::read(path)
         .map_err(|error| fail(format!("cannot be read: {error}; check its permissions")))?;
-    let text = decode(&bytes).map_err(fail)?;
-    let module = Module::parse(file.clone(), text);
-    let errors = module
-        .errors
-        .iter()
-        .take(1)
-        .map(|error| FileError {
-            file: file.clone(),
-            line: module.line(error.offset),
-            message: format!("{}; the rest of the file was scanned", error.message),
-        })
-        .collect();
-    Ok((module, errors))
+    let text = decode(bytes).map_err(fail)?;
+    let imports = imports(&text);
+    Ok((SourceFile { file, text }, imports))
 }
 
 /// The text of a Python file: UTF-8 with or without a byte order mark, or Latin-1 where a coding line says so.
 ///
 /// # Errors
 /// What is wrong with the file, in words.
-pub fn decode(bytes: &[u8]) -> Result<String, String> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+pub fn decode(mut bytes: Vec<u8>) -> Result<String, String> {
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        bytes.drain(..3);
+    }
     if bytes.iter().take(8192).any(|byte| *byte == 0) {
         return Err("holds null bytes, so it is not Python text and was left out".to_owned());
     }
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Ok(text.to_owned()),
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(text),
         Err(error) => {
+            let (error, bytes) = (error.utf8_error(), error.into_bytes());
             let head: Vec<_> = bytes.split(|byte| *byte == b'\n').take(2).collect();
             let says = |name: &[u8]| {
                 head.iter().any(|line| {

@@ -9,6 +9,8 @@ mod invariants;
 mod mended;
 #[path = "it/river.rs"]
 mod river;
+#[path = "it/robustness.rs"]
+mod robustness;
 #[path = "it/service.rs"]
 mod service;
 #[path = "it/support.rs"]

@@ -26,7 +26,7 @@
 //! An assertion about something that the work does not touch. Assertions on the thread's own state (`is_alive`,
 //! `name`, `daemon`) are not reported.
 
-use super::words::last;
+use super::words::{expects_failure, last};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::ExprKind;
 use crate::python::sites::{AssertSite, CallSite};
@@ -47,13 +47,13 @@ impl Rule for AssertionRightAfterStart {
             for (index, site) in at.sites.calls.iter().enumerate() {
                 let path = &*at.paths[index];
                 let Some(what) = starts(path) else { continue };
-                if site.at.in_nested || test.mocks.covers(path) {
+                if site.at.in_nested || test.mocks.covers(path) || expects_failure(at, site.at) {
                     continue;
                 }
                 let next =
                     at.sites.asserts.iter().find(|assert| assert.at.order > site.at.order && looks(assert));
                 let Some(assert) =
-                    next.filter(|assert| !assert.at.in_nested && assert.at.loops == site.at.loops)
+                    next.filter(|assert| !assert.at.in_nested && !assert.at.in_except && assert.at.loops == site.at.loops)
                 else {
                     continue;
                 };

@@ -295,7 +295,7 @@ impl<'a, 'v> Context<'a, 'v> {
                 wanted.extend(names.map(|name| (name, anchor, None)));
             }
         }
-        for found in analysis.autouse(case.module, &case.classes) {
+        for found in analysis.autouse(case) {
             wanted.push((found.fixture.name, anchor, None));
         }
         for site in &self.reach[0].sites.calls {
@@ -310,7 +310,7 @@ impl<'a, 'v> Context<'a, 'v> {
         while next < wanted.len() && self.fixtures.len() < MAX_REACH {
             let (name, anchor, skip) = wanted[next];
             next += 1;
-            let Some(found) = analysis.fixture(case.module, &case.classes, name, skip) else { continue };
+            let Some(found) = analysis.fixture(case, name, skip) else { continue };
             if !known.insert(std::ptr::from_ref(found.fixture.function)) {
                 continue;
             }

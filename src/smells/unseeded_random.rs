@@ -60,6 +60,7 @@ impl Rule for UnseededRandom {
                     .iter()
                     .flat_map(|assert| comparisons(assert.test))
                     .filter(|comparison| own.holds(comparison.left) || own.holds(comparison.right))
+                    .filter(|comparison| comparison.op != "!=" || !never_repeats(last(&draw.path)))
                     .map(|comparison| judge(&comparison, &tainted, draw.at.loops > 0))
                     .max_by_key(|(severity, _, _)| *severity);
                 let Some((severity, confidence, why)) = judged else { continue };
@@ -79,6 +80,15 @@ impl Rule for UnseededRandom {
             }
         }
     }
+}
+
+/// Draws of so many values that two are never equal in practice.
+fn never_repeats(name: &str) -> bool {
+    matches!(
+        name,
+        "random" | "uniform" | "gauss" | "normalvariate" | "betavariate" | "expovariate" | "getrandbits" | "urandom"
+            | "uuid1" | "uuid4" | "token_hex" | "token_bytes" | "token_urlsafe" | "randbytes"
+    )
 }
 
 fn judge(comparison: &Comparison<'_>, tainted: &Tainted<'_>, is_many: bool) -> (Severity, f32, &'static str) {

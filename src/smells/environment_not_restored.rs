@@ -197,7 +197,9 @@ fn is_undone(test: &Context<'_, '_>, at: &Reached<'_, '_>, change: &Change<'_>) 
             };
             writes.iter().any(|write| owned_by_process(&write.path) == Some(what) && at_the_end(write.at))
                 || calls.into_iter().any(|(site, path)| {
-                    (changed_by(path) == Some(what) && at_the_end(site.at))
+                    // `os.environ.__exit__()` too
+                    ((changed_by(path) == Some(what) || path.strip_prefix(what) == Some(".__exit__"))
+                        && at_the_end(site.at))
                         || (path.contains("monkeypatch") && by_monkeypatch(path, site))
                         || matches!(last(path), "addCleanup" | "addfinalizer")
                 })

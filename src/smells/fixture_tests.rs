@@ -118,7 +118,8 @@ fn what_every_rule_says() {
 
 #[test]
 fn severities_are_documented() {
-    let mut table = String::from("| rule | critical | high | medium | low |\n| --- | --- | --- | --- | --- |\n");
+    let mut table =
+        String::from("| rule | critical | high | medium | low |\n| --- | --- | --- | --- | --- |\n");
     for rule in RULES {
         let (file, source) = fixture(rule);
         let found = findings(&file, &source, rule.code());

@@ -27,7 +27,7 @@
 //! Something that ends by itself, or that code called by name only ends.
 
 use super::resources::{Fate, fate, opens};
-use super::words::{expects_failure, is_test_code};
+use super::words::{expects_failure, is_given_a_fake, is_test_code};
 use super::{Context, Report, Role, Rule, Severity, Smell};
 
 pub(super) struct ResourceLeftOpen;
@@ -50,6 +50,7 @@ impl Rule for ResourceLeftOpen {
                 || !is_test_code(test, at)
                 || test.mocks.covers(path)
                 || expects_failure(at, site.at)
+                || is_given_a_fake(site.call)
                 || fate(test, at, site) != Fate::LeftOpen
             {
                 continue;

@@ -158,7 +158,9 @@ fn is_about_itself(assert: &AssertSite<'_>) -> bool {
         "stdout",
         "stderr",
     ];
-    assert
+    let is_narrowing = matches!(&assert.test.kind, ExprKind::Compare { left, rest }
+        if left.as_name().is_some() && rest.iter().any(|(op, value)| &**op == "is not" && matches!(value.kind, ExprKind::None)));
+    is_narrowing || assert
         .test
         .any(&mut |part| matches!(&part.kind, ExprKind::Attribute { attr, .. } if OWN.contains(&&**attr)))
 }

@@ -52,7 +52,8 @@ impl Rule for EnvironmentNotRestored {
                     let later = if other.at.order > change.at.order { other } else { change };
                     other.at.order != change.at.order && other.is_same(change) && later.restores(at)
                 });
-                if !paired && !is_undone(test, at, change) {
+                let makes_room = change.is_removal() && matches!(at.role, Role::Setup | Role::Fixture(_));
+                if !paired && !makes_room && !is_undone(test, at, change) {
                     report.add(at, smell(at, change));
                 }
             }
@@ -147,6 +148,9 @@ fn smell(at: &Reached<'_, '_>, change: &Change<'_>) -> Smell {
     let what = change.what;
     let severity = match at.role {
         _ if change.is_removal() => Severity::Medium,
+        // who reads the arguments mostly sets them first
+        Role::Test if what == "sys.argv" => Severity::High,
+        _ if what == "sys.argv" => Severity::Medium,
         Role::Test => Severity::Critical,
         _ => Severity::High,
     };

@@ -11,6 +11,8 @@ mod mended;
 mod river;
 #[path = "it/robustness.rs"]
 mod robustness;
+#[path = "it/semantics.rs"]
+mod semantics;
 #[path = "it/service.rs"]
 mod service;
 #[path = "it/support.rs"]

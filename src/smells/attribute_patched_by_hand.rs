@@ -75,7 +75,12 @@ impl Rule for AttributePatchedByHand {
                 at,
                 Smell {
                     span: write.span,
-                    severity: if at.role == Role::Test { Severity::Critical } else { Severity::High },
+                    severity: match at.role {
+                        Role::Test => Severity::Critical,
+                        // what a base in another file sets up is how the whole suite begins
+                        Role::Setup if at.function.module != test.case.module => Severity::Medium,
+                        _ => Severity::High,
+                    },
                     confidence: 0.9,
                     message: format!(
                         "`{target}` is overwritten and never put back, so every test that runs later gets the replacement"

@@ -26,7 +26,7 @@
 //! An assertion about something that the work does not touch. Assertions on the thread's own state (`is_alive`,
 //! `name`, `daemon`) are not reported.
 
-use super::words::last;
+use super::words::{expects_failure, last};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::ExprKind;
 use crate::python::sites::{AssertSite, CallSite};
@@ -47,13 +47,13 @@ impl Rule for AssertionRightAfterStart {
             for (index, site) in at.sites.calls.iter().enumerate() {
                 let path = &*at.paths[index];
                 let Some(what) = starts(path) else { continue };
-                if site.at.in_nested || test.mocks.covers(path) {
+                if site.at.in_nested || test.mocks.covers(path) || expects_failure(at, site.at) {
                     continue;
                 }
                 let next =
                     at.sites.asserts.iter().find(|assert| assert.at.order > site.at.order && looks(assert));
                 let Some(assert) =
-                    next.filter(|assert| !assert.at.in_nested && assert.at.loops == site.at.loops)
+                    next.filter(|assert| !assert.at.in_nested && !assert.at.in_except && assert.at.loops == site.at.loops)
                 else {
                     continue;
                 };
@@ -178,7 +178,7 @@ fn looks(assert: &AssertSite<'_>) -> bool {
 
 /// An assertion on the thread, process or future and not on what it does.
 fn is_about_itself(assert: &AssertSite<'_>) -> bool {
-    const OWN: [&str; 14] = [
+    const OWN: [&str; 17] = [
         "is_alive",
         "name",
         "daemon",
@@ -193,8 +193,13 @@ fn is_about_itself(assert: &AssertSite<'_>) -> bool {
         "native_id",
         "args",
         "started",
+        "stdin",
+        "stdout",
+        "stderr",
     ];
-    assert
+    let is_narrowing = matches!(&assert.test.kind, ExprKind::Compare { left, rest }
+        if left.as_name().is_some() && rest.iter().any(|(op, value)| &**op == "is not" && matches!(value.kind, ExprKind::None)));
+    is_narrowing || assert
         .test
         .any(&mut |part| matches!(&part.kind, ExprKind::Attribute { attr, .. } if OWN.contains(&&**attr)))
 }

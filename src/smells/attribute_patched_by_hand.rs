@@ -54,6 +54,8 @@ impl Rule for AttributePatchedByHand {
                 || !is_test_code(test, at)
                 || !is_imported(test, at, &write.path)
                 || is_flag(write)
+                || is_of_a_mock(test, write)
+                || has_an_opposite(test, write)
                 || is_base_state(at, write)
                 || at
                     .sites
@@ -103,6 +105,20 @@ fn is_imported(test: &Context<'_, '_>, at: &Reached<'_, '_>, path: &str) -> bool
     };
     module.imports.values().any(|imported| known(imported))
         || at.sites.imports.iter().any(|imported| known(imported))
+}
+
+/// One of a pair of helpers, `fake_http` and `unfake_http`: the second puts back what the first kept in `self`.
+fn has_an_opposite(test: &Context<'_, '_>, write: &WriteSite<'_>) -> bool {
+    let is_kept = |value: &Expr| matches!(&value.kind, ExprKind::Attribute { value, .. } if value.as_name() == Some("self"));
+    test.writes().any(|(_, other)| {
+        other.kind == WriteKind::Assign && other.path == write.path && other.value.is_some_and(is_kept)
+    })
+}
+
+/// `time.time.return_value` under `patch("time.time")` goes with the patch.
+fn is_of_a_mock(test: &Context<'_, '_>, write: &WriteSite<'_>) -> bool {
+    let (owner, name) = write.path.rsplit_once('.').unwrap_or_default();
+    matches!(name, "return_value" | "side_effect") || (!owner.is_empty() && test.mocks.targets.iter().any(|target| target == owner))
 }
 
 /// A switch that a test framework's users set to the same value everywhere.

@@ -24,10 +24,14 @@
 //!
 //! ## Known false positives
 //! A change that a library called by the test undoes. A write undone in `finally`, in a teardown, after a
-//! fixture's `yield` or by `patch.dict` is not reported.
+//! fixture's or a context manager's `yield`, by `patch.dict`, or at the end of the test is not reported; taking
+//! something out that is often not there is medium.
 
+use super::restored::puts_back;
+use super::words::last;
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
-use crate::python::ast::Span;
+use crate::python::ast::{Expr, ExprKind, Span};
+use crate::python::sites::{At, CallSite, WriteKind, WriteSite};
 
 pub(super) struct EnvironmentNotRestored;
 
@@ -41,25 +45,77 @@ impl Rule for EnvironmentNotRestored {
     }
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
-        for (at, site) in test.writes() {
-            let Some(what) = owned_by_process(&site.path) else { continue };
-            if at.role != Role::Teardown && !restores(at, site.at.after_yield, site.at.in_finally) {
-                judge(test, report, at, site.span, site.at.order, what);
-            }
-        }
-        for (at, site, path) in test.calls() {
-            let what = match path {
-                "os.chdir" => "the working directory",
-                "os.putenv" | "os.unsetenv" => "os.environ",
-                "os.umask" => "the umask",
-                "locale.setlocale" => "the locale",
-                _ => continue,
-            };
-            if at.role != Role::Teardown && !restores(at, site.at.after_yield, site.at.in_finally) {
-                judge(test, report, at, site.expr.span, site.at.order, what);
+        for at in test.reach.iter().filter(|at| at.role != Role::Teardown && !is_context_manager(test, at)) {
+            let changes: Vec<Change<'_>> = changes(test, at).collect();
+            for change in changes.iter().filter(|change| !is_at_the_end(at, change)) {
+                let paired = changes.iter().any(|other| {
+                    let later = if other.at.order > change.at.order { other } else { change };
+                    other.at.order != change.at.order && other.is_same(change) && later.restores(at)
+                });
+                let makes_room = change.is_removal() && matches!(at.role, Role::Setup | Role::Fixture(_));
+                if !paired && !makes_room && !is_undone(test, at, change) {
+                    report.add(at, smell(at, change));
+                }
             }
         }
     }
+}
+
+/// One change of what belongs to the process.
+struct Change<'a> {
+    what: &'static str,
+    /// Of a mapping, the text of the key.
+    key: Option<&'a str>,
+    span: Span,
+    at: At,
+    write: Option<&'a WriteSite<'a>>,
+}
+
+impl Change<'_> {
+    fn is_same(&self, other: &Change<'_>) -> bool {
+        self.what == other.what && (self.key.is_none() || other.key.is_none() || self.key == other.key)
+    }
+
+    /// Only takes something out, which may not have been there.
+    fn is_removal(&self) -> bool {
+        self.write.is_some_and(|write| {
+            write.kind == WriteKind::Delete || matches!(write.method, Some("pop" | "remove" | "clear"))
+        })
+    }
+
+    /// Whether this one, coming second, puts back what was there. A constant does at the very end only.
+    fn restores(&self, at: &Reached<'_, '_>) -> bool {
+        let Some(write) = self.write else { return true };
+        let is_constant = write.kind == WriteKind::Assign
+            && write.value.is_some_and(|value| matches!(value.kind, ExprKind::Str { .. } | ExprKind::Number { .. }));
+        let is_last = || at.sites.asserts.iter().all(|assert| assert.at.order < self.at.order);
+        (puts_back(write) || write.method == Some("update")) && (!is_constant || is_last())
+    }
+}
+
+fn changes<'r>(test: &'r Context<'_, '_>, at: &'r Reached<'_, '_>) -> impl Iterator<Item = Change<'r>> {
+    let writes = at.sites.writes.iter().filter_map(|write| {
+        let what = owned_by_process(&write.path)?;
+        let key = match &write.target.kind {
+            _ if write.kind == WriteKind::Method => first_argument(at, write),
+            ExprKind::Subscript { index, .. } => index.first(),
+            _ => None,
+        };
+        let key = key.map(|key| test.text(at, key));
+        Some(Change { what, key, span: write.span, at: write.at, write: Some(write) })
+    });
+    let calls = at.sites.calls.iter().zip(&at.paths).filter_map(|(site, path)| {
+        let what = changed_by(path)?;
+        Some(Change { what, key: None, span: site.expr.span, at: site.at, write: None })
+    });
+    writes.chain(calls)
+}
+
+/// The key in `os.environ.pop("A")`.
+fn first_argument<'r>(at: &'r Reached<'_, '_>, write: &WriteSite<'_>) -> Option<&'r Expr> {
+    let is_it = |site: &&CallSite<'_>| site.expr.span == write.span;
+    matches!(write.method, Some("pop" | "setdefault")).then_some(())?;
+    at.sites.calls.iter().find(is_it)?.call.args.first()
 }
 
 fn owned_by_process(path: &str) -> Option<&'static str> {
@@ -68,78 +124,111 @@ fn owned_by_process(path: &str) -> Option<&'static str> {
         .find(|known| path == *known)
 }
 
-fn restores(at: &Reached<'_, '_>, after_yield: bool, in_finally: bool) -> bool {
-    in_finally || (after_yield && matches!(at.role, Role::Fixture(_)))
+fn changed_by(path: &str) -> Option<&'static str> {
+    Some(match path {
+        "os.chdir" => "the working directory",
+        "os.putenv" | "os.unsetenv" => "os.environ",
+        "os.umask" => "the umask",
+        "locale.setlocale" => "the locale",
+        _ => return None,
+    })
 }
 
-fn judge(
-    test: &Context<'_, '_>,
-    report: &mut Report<'_>,
-    at: &Reached<'_, '_>,
-    span: Span,
-    order: u32,
-    what: &str,
-) {
-    if is_undone(test, at, order, what) {
-        return;
+fn is_at_the_end(at: &Reached<'_, '_>, change: &Change<'_>) -> bool {
+    change.at.in_finally || (change.at.after_yield && matches!(at.role, Role::Fixture(_) | Role::Helper))
+}
+
+/// A method of a class that can be left again.
+fn is_context_manager(test: &Context<'_, '_>, at: &Reached<'_, '_>) -> bool {
+    let members = at.function.class.and_then(|class| test.analysis.view(at.function.module).members(class));
+    members.is_some_and(|members| ["__exit__", "__aexit__"].iter().any(|name| members.methods.contains_key(name)))
+}
+
+fn smell(at: &Reached<'_, '_>, change: &Change<'_>) -> Smell {
+    let what = change.what;
+    let severity = match at.role {
+        _ if change.is_removal() => Severity::Medium,
+        // who reads the arguments mostly sets them first
+        Role::Test if what == "sys.argv" => Severity::High,
+        _ if what == "sys.argv" => Severity::Medium,
+        Role::Test => Severity::Critical,
+        _ => Severity::High,
+    };
+    Smell {
+        span: change.span,
+        severity,
+        confidence: if change.is_removal() { 0.6 } else { 0.85 },
+        message: format!("{what} is changed and not put back, so tests that run later see the change"),
+        help: match what {
+            "the working directory" => "use monkeypatch.chdir(tmp_path)",
+            "sys.path" => "use monkeypatch.syspath_prepend(path)",
+            "os.environ" => "use monkeypatch.setenv(name, value) or mock.patch.dict(os.environ, …)",
+            _ => "use monkeypatch.setattr or a fixture that restores the value after its yield",
+        }
+        .to_owned(),
     }
-    report.add(
-        at,
-        Smell {
-            span,
-            severity: if at.role == Role::Test { Severity::Critical } else { Severity::High },
-            confidence: 0.85,
-            message: format!("{what} is changed and not put back, so tests that run later see the change"),
-            help: match what {
-                "the working directory" => "use monkeypatch.chdir(tmp_path)",
-                "sys.path" => "use monkeypatch.syspath_prepend(path)",
-                "os.environ" => "use monkeypatch.setenv(name, value) or mock.patch.dict(os.environ, …)",
-                _ => "use monkeypatch.setattr or a fixture that restores the value after its yield",
-            }
-            .to_owned(),
-        },
-    );
 }
 
-/// Whether something puts the thing back: a `finally`, a teardown, the end of a fixture, or a patch around it.
-fn is_undone(test: &Context<'_, '_>, at: &Reached<'_, '_>, order: u32, what: &str) -> bool {
+/// Whether something around the test puts the thing back: a `finally`, a teardown, the end of a fixture or of a
+/// context manager, or a patch.
+fn is_undone(test: &Context<'_, '_>, at: &Reached<'_, '_>, change: &Change<'_>) -> bool {
+    let what = change.what;
     let module = test.analysis.view(at.function.module).module;
-    let key = if what == "the working directory" { "chdir" } else { what };
+    let names = |arg: &Expr| module.text(arg.span).contains(what) || arg.as_str().is_some_and(|text| text.contains(what));
     let patched = test.mocks.targets.iter().any(|target| what.ends_with(target.as_str()));
-    let by_patch = test.calls().any(|(_, site, path)| {
-        path.ends_with("patch.dict")
-            && site.call.args.first().is_some_and(|arg| {
-                module.text(arg.span).contains(key) || arg.as_str().is_some_and(|text| text.contains(key))
-            })
-    });
+    let by_patch = test
+        .calls()
+        .any(|(_, site, path)| path.ends_with("patch.dict") && site.call.args.first().is_some_and(names));
     let by_decorator = test.decorators.iter().any(|(path, expr)| {
-        path.ends_with("patch.dict")
-            && expr.as_call().and_then(|call| call.args.first()).is_some_and(|arg| {
-                arg.as_str().is_some_and(|text| text.contains(key)) || module.text(arg.span).contains(key)
-            })
+        path.ends_with("patch.dict") && expr.as_call().and_then(|call| call.args.first()).is_some_and(names)
     });
-    let undo = test.reach.iter().any(|reached| {
-        let is_teardown = reached.role == Role::Teardown;
-        let same = std::ptr::eq(reached.function.function, at.function.function);
-        let is_fixture = matches!(reached.role, Role::Fixture(_));
-        let writes = reached.sites.writes.iter().any(|write| {
-            owned_by_process(&write.path) == Some(what)
-                && (is_teardown
-                    || (same && write.at.in_finally)
-                    || (is_fixture && write.at.after_yield)
-                    || (same
-                        && write.at.order > order
-                        && write.kind == crate::python::sites::WriteKind::Delete))
-        });
-        let calls = reached.sites.calls.iter().zip(&reached.paths).any(|(site, path)| {
-            (path.ends_with(key) || path.contains("addCleanup") || path.contains("addfinalizer"))
-                && (is_teardown
-                    || path.contains("addCleanup")
-                    || path.contains("addfinalizer")
-                    || (same && (site.at.in_finally || (site.at.order > order && !site.at.in_nested)))
-                    || (is_fixture && site.at.after_yield))
-        });
-        writes || calls
-    });
-    patched || by_patch || by_decorator || undo
+    let undo = || {
+        test.reach.iter().any(|reached| {
+            let same = std::ptr::eq(reached.function.function, at.function.function);
+            let at_the_end = |site: At| {
+                reached.role == Role::Teardown
+                    || (same && site.in_finally)
+                    || (matches!(reached.role, Role::Fixture(_) | Role::Helper)
+                        && (site.after_yield || (site.in_finally && reached.sites.has_yield)))
+            };
+            let writes = &reached.sites.writes;
+            let calls = reached.sites.calls.iter().zip(&reached.paths);
+            let by_monkeypatch = |path: &str, site: &CallSite<'_>| match last(path) {
+                "chdir" => what == "the working directory",
+                "syspath_prepend" => what == "sys.path",
+                "setattr" => what.rsplit('.').next().is_some_and(|name| test.text(reached, site.expr).contains(name)),
+                _ => false,
+            };
+            writes.iter().any(|write| owned_by_process(&write.path) == Some(what) && at_the_end(write.at))
+                || calls.into_iter().any(|(site, path)| {
+                    // `os.environ.__exit__()` too
+                    ((changed_by(path) == Some(what) || path.strip_prefix(what) == Some(".__exit__"))
+                        && at_the_end(site.at))
+                        || (path.contains("monkeypatch") && by_monkeypatch(path, site))
+                        || matches!(last(path), "addCleanup" | "addfinalizer")
+                })
+        })
+    };
+    patched || by_patch || by_decorator || has_a_keeper(test, what) || undo()
+}
+
+/// Whether the test asks for a fixture that by its name keeps the thing: `save_cwd`, `restore_environ`, `clean_argv`.
+fn has_a_keeper(test: &Context<'_, '_>, what: &str) -> bool {
+    let things: &[&str] = match what {
+        "the working directory" => &["cwd", "chdir", "working_dir", "workdir"],
+        "os.environ" => &["env"],
+        "sys.argv" => &["argv"],
+        "sys.path" => &["path"],
+        "sys.modules" => &["modules"],
+        _ => return false,
+    };
+    let keeps = |name: &str| {
+        ["save", "restor", "preserv", "isolat", "clean", "keep", "tmp", "temp", "change"].iter().any(|word| name.contains(word))
+            && things.iter().any(|thing| name.contains(thing))
+    };
+    let named = test.decorators.iter().filter(|(path, _)| path == "pytest.mark.usefixtures");
+    let named = named.filter_map(|(_, expr)| expr.as_call()).flat_map(|call| &call.args);
+    test.fixtures.iter().any(|found| keeps(found.fixture.name))
+        || named.filter_map(|name| name.as_str()).any(keeps)
+        || test.case.function.function.params.iter().any(|param| keeps(&param.name))
 }

@@ -27,7 +27,7 @@
 //! Something that ends by itself, or that code called by name only ends.
 
 use super::resources::{Fate, fate, opens};
-use super::words::{is_test_code, last};
+use super::words::{expects_failure, is_given_a_fake, is_test_code, last};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::ExprKind;
 use crate::python::sites::{CallSite, Use};
@@ -48,7 +48,12 @@ impl Rule for ResourceLeftOpen {
             let Some(resource) = opens(path).filter(|_| matches!(at.role, Role::Test | Role::Helper)) else {
                 continue;
             };
-            if site.at.in_nested || !is_test_code(test, at) || test.mocks.covers(path) {
+            if site.at.in_nested
+                || !is_test_code(test, at)
+                || test.mocks.covers(path)
+                || expects_failure(at, site.at)
+                || is_given_a_fake(site.call)
+            {
                 continue;
             }
             // who reads from a socket's file does not close it

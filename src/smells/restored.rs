@@ -92,7 +92,7 @@ pub(super) fn registers_cleanup(path: &str) -> bool {
 }
 
 /// A later write in the same function that takes the change back: from a saved name, or by removing it.
-fn puts_back(write: &WriteSite<'_>) -> bool {
+pub(super) fn puts_back(write: &WriteSite<'_>) -> bool {
     match write.kind {
         WriteKind::Assign => write.value.is_some_and(is_saved),
         WriteKind::Delete => true,

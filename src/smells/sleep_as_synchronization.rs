@@ -31,6 +31,9 @@ use super::words::is_sleep;
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::sites::{At, CallSite};
 
+/// Nobody waits this long for something to happen: it stands for work that is cancelled. In seconds.
+const FOR_EVER: f64 = 60.0;
+
 pub(super) struct SleepAsSynchronization;
 
 impl Rule for SleepAsSynchronization {
@@ -48,7 +51,7 @@ impl Rule for SleepAsSynchronization {
                 continue;
             }
             let seconds = site.call.args.first().and_then(|argument| argument.as_number());
-            if seconds == Some(0.0) || is_poll(site.at) || is_nested_work(site.at) {
+            if seconds == Some(0.0) || seconds.is_some_and(|seconds| seconds >= FOR_EVER) || is_poll(site.at) || site.at.in_nested || at.is_nested {
                 continue;
             }
             let asserted = at.role != Role::Test
@@ -93,9 +96,4 @@ fn lets_something_expire(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &Ca
 /// The pause between two looks of a loop that waits for a condition.
 fn is_poll(at: At) -> bool {
     at.in_while || at.loops > 0
-}
-
-/// A pause inside a function that the test defines simulates slow work; what waits for it is the test.
-fn is_nested_work(at: At) -> bool {
-    at.in_nested
 }

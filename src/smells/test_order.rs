@@ -49,10 +49,10 @@ impl Rule for TestOrder {
         let (span, severity, confidence, message) = if let Some((what, writer)) = reads_of_another(test) {
             let message = format!("`{what}` is set by `{writer}` only, which must have run before this test");
             (at.function.function.name_span, Severity::Critical, 0.85, message)
-        } else if let Some((path, span)) = mark(test) {
+        } else if let Some((path, span, names_another)) = mark(test) {
             (
                 span,
-                Severity::High,
+                if names_another { Severity::High } else { Severity::Medium },
                 0.9,
                 format!("`{path}` makes this test rely on others having run before it"),
             )
@@ -154,7 +154,8 @@ fn is_empty_global(view: &View<'_>, name: &str) -> bool {
 }
 
 /// A mark for a place in the order, or for a test that must have passed.
-fn mark(test: &Context<'_, '_>) -> Option<(String, Span)> {
+/// The mark, where it stands, and whether it names what must have run.
+fn mark(test: &Context<'_, '_>) -> Option<(String, Span, bool)> {
     test.decorators.iter().find_map(|(path, expr)| {
         let call = expr.as_call();
         let is_mark = match &**path {
@@ -162,12 +163,12 @@ fn mark(test: &Context<'_, '_>) -> Option<(String, Span)> {
             "pytest.mark.dependency" => call.is_some_and(|call| call.keyword("depends").is_some()),
             _ => false,
         };
+        let names_another = !matches!(&**path, "pytest.mark.order" | "pytest.mark.run")
+            || call.is_some_and(|call| ["after", "before"].iter().any(|key| call.keyword(key).is_some()));
         let is_here = test.case.function.module == test.case.module
             || test.case.function.function.decorators.iter().any(|own| std::ptr::eq(own, *expr));
         let span = if is_here { expr.span } else { test.case.function.function.name_span };
-        is_mark
-            .then(|| (last(path).to_owned(), span))
-            .map(|(name, span)| (format!("pytest.mark.{name}"), span))
+        is_mark.then(|| (format!("pytest.mark.{}", last(path)), span, names_another))
     })
 }
 

@@ -48,8 +48,12 @@ impl Rule for ResourceLeftOpen {
             let Some(resource) = opens(path).filter(|_| matches!(at.role, Role::Test | Role::Helper)) else {
                 continue;
             };
-            let is_real = !test.mocks.covers(path) && !is_given_a_fake(site.call) && !expects_failure(at, site.at);
-            if site.at.in_nested || !is_test_code(test, at) || !is_real {
+            if site.at.in_nested
+                || !is_test_code(test, at)
+                || test.mocks.covers(path)
+                || expects_failure(at, site.at)
+                || is_given_a_fake(site.call)
+            {
                 continue;
             }
             // who reads from a socket's file does not close it

@@ -72,7 +72,8 @@ impl Rule for UnseededRandom {
                     .filter(|comparison| comparison.op != "!=" || !never_repeats(last(&draw.path)))
                     .map(|comparison| judge(&comparison, &tainted, draw.at.loops > 0))
                     .max_by_key(|(severity, _, _)| *severity);
-                let inner = || draw.at.in_nested && tells_results_apart(at, &tainted);
+                let inner =
+                    || draw.at.in_nested && !never_repeats(last(&draw.path)) && tells_results_apart(at, &tainted);
                 let unequal = (
                     Severity::Medium,
                     0.6,
@@ -83,15 +84,6 @@ impl Rule for UnseededRandom {
             }
         }
     }
-}
-
-/// Draws of so many values that two are never equal in practice.
-fn never_repeats(name: &str) -> bool {
-    matches!(
-        name,
-        "random" | "uniform" | "gauss" | "normalvariate" | "betavariate" | "expovariate" | "getrandbits" | "urandom"
-            | "uuid1" | "uuid4" | "token_hex" | "token_bytes" | "token_urlsafe" | "randbytes"
-    )
 }
 
 fn add(
@@ -132,6 +124,15 @@ fn tells_results_apart(at: &Reached<'_, '_>, tainted: &Tainted<'_>) -> bool {
         let sides = [comparison.left, comparison.right];
         comparison.op == "!=" && sides.iter().all(|side| side.as_name().is_some() && !tainted.holds(side))
     })
+}
+
+/// Draws of so many values that two are never equal in practice.
+fn never_repeats(name: &str) -> bool {
+    matches!(
+        name,
+        "random" | "uniform" | "gauss" | "normalvariate" | "betavariate" | "expovariate" | "getrandbits" | "urandom"
+            | "uuid1" | "uuid4" | "token_hex" | "token_bytes" | "token_urlsafe" | "randbytes"
+    )
 }
 
 fn judge(comparison: &Comparison<'_>, tainted: &Tainted<'_>, is_many: bool) -> (Severity, f32, &'static str) {

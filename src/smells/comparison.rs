@@ -80,7 +80,7 @@ fn compared<'a>(left: &'a Expr, operator: &str, right: &'a Expr) -> Option<Compa
 
 fn called<'a>(call: &'a Call, out: &mut Vec<Comparison<'a>>) -> Option<Comparison<'a>> {
     let (ExprKind::Attribute { attr, .. } | ExprKind::Name(attr)) = &call.func.kind else { return None };
-    if matches!(&**attr, "assertTrue" | "assert_" | "ok_") {
+    if matches!(&**attr, "assertTrue" | "assert_" | "assert_true" | "ok_") {
         if let Some(inner) = call.args.first() {
             collect(inner, out);
         }
@@ -99,8 +99,8 @@ fn called<'a>(call: &'a Call, out: &mut Vec<Comparison<'a>>) -> Option<Compariso
         | "assert_array_equal"
         | "eq_" => (left, Operator::Equal, right),
         "assertNotEqual" | "assertNotEquals" => (left, Operator::NotEqual, right),
-        "assertLess" | "assertLessEqual" => (left, Operator::Less, right),
-        "assertGreater" | "assertGreaterEqual" => (right, Operator::Less, left),
+        "assertLess" | "assertLessEqual" | "assert_less" => (left, Operator::Less, right),
+        "assertGreater" | "assertGreaterEqual" | "assert_greater" => (right, Operator::Less, left),
         "assertAlmostEqual" | "assertAlmostEquals" | "assert_allclose" | "assert_almost_equal" => {
             return Some(Comparison {
                 left,
@@ -113,6 +113,6 @@ fn called<'a>(call: &'a Call, out: &mut Vec<Comparison<'a>>) -> Option<Compariso
         "assertIn" => (left, Operator::Member, right),
         _ => return None,
     };
-    let is_strict = matches!(&**attr, "assertLess" | "assertGreater");
+    let is_strict = matches!(&**attr, "assertLess" | "assertGreater" | "assert_less" | "assert_greater");
     Some(Comparison { left, operator, right, is_strict, tolerance: None })
 }

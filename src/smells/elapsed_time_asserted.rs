@@ -1,7 +1,9 @@
 //! # FD402 elapsed-time-asserted
 //!
 //! ## What it detects
-//! An assertion that something took less than a fixed time, or that a time is within a fixed distance of now.
+//! An assertion that something took less than a fixed time, or that a time is within a fixed distance of now. A time is
+//! a difference of clock readings, what a helper measured, the quotient of two measured times, or what goes by the name
+//! of one (`span.duration`, `case["time"]`); the arguments of a mocked sleep compared within a tolerance count as well.
 //!
 //! ## Why it makes tests unstable
 //! How long code takes is decided by the machine, its load, its garbage collector and its neighbours. The bound holds
@@ -23,9 +25,12 @@
 //! ```
 //!
 //! ## Known false positives
-//! A bound so wide that only a hang exceeds it; from a minute on nothing is reported.
+//! A bound so wide that only a hang exceeds it; from a minute on nothing is reported. A `duration` that is given and not
+//! measured.
 
+use super::bounds::{Bound, Known, bounded_by_name, sleep_argument};
 use super::comparison::{Comparison, Operator, comparisons};
+use super::durations::{self, is_duration, is_timer, later_than, moved};
 use super::flow::{self, Sources};
 use super::words::is_clock;
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
@@ -48,15 +53,18 @@ impl Rule for ElapsedTimeAsserted {
             return;
         }
         for at in test.reach.iter().filter(|at| at.role != Role::Teardown) {
-            let wanted = |path: &str| {
-                (is_clock(path) || is_loop_clock(path) || is_timer(path)) && !test.mocks.covers(path)
-            };
-            let Some(clocks) = Sources::of(at, wanted) else { continue };
+            let wanted = |path: &str| is_clock(path) || is_loop_clock(path) || is_timer(path);
+            let clocks = durations::clocks(test, at, &wanted);
             for assert in &at.sites.asserts {
                 let pairs = comparisons(assert);
                 for pair in &pairs {
-                    let found = bounded(test, at, assert, &clocks, pair)
-                        .or_else(|| window(test, at, assert, &clocks, pair, &pairs));
+                    let measured = clocks.as_ref().and_then(|clocks| {
+                        bounded(test, at, assert, clocks, pair)
+                            .or_else(|| window(test, at, assert, clocks, pair, &pairs))
+                    });
+                    let found = measured
+                        .or_else(|| bounded_by_name(test, at, assert, pair))
+                        .or_else(|| sleep_argument(test, at, assert, pair));
                     if let Some(found) = found {
                         tell(test, report, at, assert, &found);
                     }
@@ -64,14 +72,6 @@ impl Rule for ElapsedTimeAsserted {
             }
         }
     }
-}
-
-/// An upper bound on real time.
-struct Bound<'a> {
-    measured: &'a Expr,
-    /// In seconds; missing where it cannot be told.
-    seconds: Option<f64>,
-    is_tolerance: bool,
 }
 
 fn tell<'a>(
@@ -87,6 +87,8 @@ fn tell<'a>(
         return;
     }
     let (severity, confidence) = match found.seconds {
+        _ if found.known == Known::Named => (Severity::Low, 0.4),
+        _ if found.known == Known::Ratio => (Severity::Medium, 0.7),
         _ if assert.at.in_while => (Severity::Medium, 0.6),
         None => (Severity::Medium, 0.6),
         Some(seconds) if seconds <= 2.0 => (Severity::High, 0.9),
@@ -95,6 +97,7 @@ fn tell<'a>(
     };
     let rounded = (seconds * 1e6).round() / 1e6;
     let bound = match found.seconds {
+        _ if found.known == Known::Ratio => "the bound".to_owned(),
         Some(_) if found.is_tolerance => format!("a tolerance of {rounded}"),
         Some(_) => format!("a bound of {rounded} s"),
         None => "the bound".to_owned(),
@@ -121,11 +124,6 @@ fn is_loop_clock(path: &str) -> bool {
     path.ends_with("loop.time") || path.ends_with("loop().time") || path == "anyio.current_time"
 }
 
-/// Calls that measure by themselves.
-fn is_timer(path: &str) -> bool {
-    matches!(path, "timeit.timeit" | "timeit.repeat")
-}
-
 /// `now() - start < 2`, `stop < start + 2`, `elapsed == approx(1, abs=0.1)`
 fn bounded<'a>(
     test: &Context<'a, '_>,
@@ -141,17 +139,25 @@ fn bounded<'a>(
         Operator::Less if is_duration(at, clocks, pair.left, order, false) => {
             // two durations compared with each other are no bound
             let seconds = number(pair.right);
+            let is_ratio = seconds.is_some() && durations::is_ratio(at, clocks, pair.left, order);
+            let scale = clocks.behind(pair.left, order).map_or(1.0, |(_, path)| durations::unit(path));
             (seconds.is_some() || !is_clock(pair.right)).then_some(Bound {
                 measured: pair.left,
-                seconds,
+                seconds: if is_ratio { None } else { seconds.map(|seconds| seconds * scale) },
                 is_tolerance: false,
+                known: if is_ratio { Known::Ratio } else { Known::Measured },
             })
         }
         Operator::Less => {
             let (from, seconds) = later_than(pair.right, &number)?;
             let is_start = from.as_name().is_some() && is_clock(from);
             (is_start && is_clock(pair.left) && !matches!(pair.left.kind, ExprKind::Binary { .. }))
-                .then_some(Bound { measured: pair.left, seconds: Some(seconds), is_tolerance: false })
+                .then_some(Bound {
+                    measured: pair.left,
+                    seconds: Some(seconds),
+                    is_tolerance: false,
+                    known: Known::Measured,
+                })
         }
         Operator::Almost => {
             let measured = [pair.left, pair.right]
@@ -168,7 +174,7 @@ fn bounded<'a>(
                 .or(relative.map(|relative| relative * size))
                 .or_else(|| call.argument(2, "places").and_then(number).map(places))
                 .unwrap_or(1e-6);
-            Some(Bound { measured, seconds: Some(seconds), is_tolerance: true })
+            Some(Bound { measured, seconds: Some(seconds), is_tolerance: true, known: Known::Measured })
         }
         _ => None,
     }
@@ -189,70 +195,13 @@ fn window<'a>(
             && below.right.span == pair.left.span
             && pair.operator == Operator::Less
     })?;
-    let (from, upper) = later_than(pair.right, &number)?;
-    let (start, lower) = later_than(below.left, &number)?;
+    let (from, upper) = moved(pair.right, &number);
+    let (start, lower) = moved(below.left, &number);
     clocks.behind(from, assert.at.order)?;
     (from.as_name().is_some() && from.as_name() == start.as_name() && upper > lower).then_some(Bound {
         measured: pair.left,
         seconds: Some(upper - lower),
         is_tolerance: false,
+        known: Known::Measured,
     })
-}
-
-/// `start + 2` as its two parts.
-fn later_than<'a>(expr: &'a Expr, number: &dyn Fn(&'a Expr) -> Option<f64>) -> Option<(&'a Expr, f64)> {
-    match &expr.kind {
-        ExprKind::Binary { left, op, right } if &**op == "+" => number(right)
-            .map(|seconds| (&**left, seconds))
-            .or_else(|| number(left).map(|seconds| (&**right, seconds))),
-        _ => None,
-    }
-}
-
-/// Whether an expression is the time since a clock reading (or, within `abs`, the time between one and anything),
-/// itself or behind a name. Time that is left, `expiry - now`, only shrinks on a slow machine.
-pub(super) fn is_duration<'a>(
-    at: &Reached<'a, '_>,
-    clocks: &Sources<'a, '_>,
-    expr: &'a Expr,
-    order: u32,
-    absolute: bool,
-) -> bool {
-    let deeper = |expr: &'a Expr| is_duration(at, clocks, expr, order, absolute);
-    match &expr.kind {
-        // `now - 10` is a moment, not a duration
-        ExprKind::Binary { left, op, right } if &**op == "-" && !is_written_out(right) => {
-            clocks.behind(left, order).is_some() || (absolute && clocks.behind(right, order).is_some())
-        }
-        ExprKind::Binary { left, op, right } if matches!(&**op, "*" | "+") => deeper(left) || deeper(right),
-        ExprKind::Binary { left, op, .. } if &**op == "/" => deeper(left),
-        ExprKind::Name(name) => {
-            let value = at.sites.value_of(name, order).filter(|value| value.span.end < expr.span.start);
-            value.is_some_and(deeper)
-        }
-        ExprKind::Attribute { value, .. } => deeper(value),
-        ExprKind::Call(call) => match &call.func.kind {
-            ExprKind::Name(name) if matches!(&**name, "abs" | "round" | "float" | "int") => {
-                call.args.iter().any(|arg| is_duration(at, clocks, arg, order, absolute || &**name == "abs"))
-            }
-            ExprKind::Attribute { value, attr } if &**attr == "total_seconds" => deeper(value),
-            _ => {
-                clocks.inside(expr).is_some_and(|(site, path)| site.expr.span == expr.span && is_timer(path))
-            }
-        },
-        _ => false,
-    }
-}
-
-/// A number, or a `timedelta` made of numbers.
-fn is_written_out(expr: &Expr) -> bool {
-    match &expr.kind {
-        ExprKind::Call(call) => {
-            !(call.args.is_empty() && call.keywords.is_empty())
-                && call.args.iter().all(is_written_out)
-                && call.keywords.iter().all(|(_, value)| is_written_out(value))
-        }
-        ExprKind::Binary { left, right, .. } => is_written_out(left) && is_written_out(right),
-        _ => expr.as_number().is_some(),
-    }
 }

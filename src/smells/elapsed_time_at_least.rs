@@ -1,8 +1,8 @@
 //! # FD408 elapsed-time-at-least
 //!
 //! ## What it detects
-//! An assertion that at least a fixed time has passed between two readings of the wall clock (`time.time`,
-//! `datetime.now`).
+//! An assertion that at least a fixed time has passed between two readings of a clock, or that something called a
+//! duration (`case["time"]`, `spider.times[-1] - spider.times[0]`) is at least so long.
 //!
 //! ## Why it makes tests unstable
 //! The wall clock is not the clock that a pause is measured by: 0.1 s there can be 0.0999 s here, on Windows up to
@@ -25,13 +25,15 @@
 //! ```
 //!
 //! ## Known false positives
-//! A bound with a margin below what is really waited for.
+//! A bound with a margin below what is really waited for. `perf_counter` is reported with less confidence: only its being
+//! finer than the clock of the pause is in the way. `time.monotonic`, by which pauses are measured, is not reported.
 
 use super::comparison::{Operator, comparisons};
-use super::elapsed_time_asserted::is_duration;
-use super::flow::{self, Sources};
-use super::words::is_wall_clock;
+use super::durations::{self, is_called_duration, is_duration};
+use super::flow;
+use super::words::{is_clock, is_wall_clock};
 use super::{Context, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::{Expr, ExprKind};
 
 pub(super) struct ElapsedTimeAtLeast;
 
@@ -49,26 +51,42 @@ impl Rule for ElapsedTimeAtLeast {
             return;
         }
         for at in test.reach.iter().filter(|at| at.role != Role::Teardown) {
-            let wanted = |path: &str| is_wall_clock(path) && !test.mocks.covers(path);
-            let Some(clocks) = Sources::of(at, wanted) else { continue };
+            let clocks = durations::clocks(test, at, &|path| is_clock(path) && !path.contains("monotonic"));
             for assert in &at.sites.asserts {
                 let order = assert.at.order;
                 for pair in comparisons(assert).into_iter().filter(|pair| pair.operator == Operator::Less) {
-                    let Some(seconds) = flow::seconds(test, at, pair.left, order) else { continue };
-                    if seconds <= 0.0 || !is_duration(at, &clocks, pair.right, order, false) {
+                    let measured = clocks.as_ref().filter(|clocks| {
+                        is_duration(at, clocks, pair.right, order, false)
+                            && !durations::is_ratio(at, clocks, pair.right, order)
+                    });
+                    let is_wall = measured
+                        .is_some_and(|clocks| clocks.behind(pair.right, order).is_some_and(|(_, path)| is_wall_clock(path)));
+                    let named = measured.is_none() && is_called_duration(at, pair.right, order, 0);
+                    if (measured.is_none() && !named) || is_rounded(pair.right) {
                         continue;
                     }
+                    let seconds = flow::seconds(test, at, pair.left, order);
+                    // a bound that is reckoned is a bound where the clock was read here
+                    if seconds.is_some_and(|seconds| seconds <= 0.0) || (seconds.is_none() && !is_reckoned(pair.left)) {
+                        continue;
+                    }
+                    let unit = measured
+                        .and_then(|clocks| clocks.behind(pair.right, order))
+                        .map_or(1.0, |(_, path)| durations::unit(path));
+                    let bound = match seconds.map(|seconds| seconds * unit) {
+                        Some(seconds) => format!("{} s", (seconds * 1e6).round() / 1e6),
+                        None => format!("`{}`", test.text(at, pair.left)),
+                    };
                     report.add(
                         at,
                         Smell {
                             span: assert.span,
                             severity: Severity::Low,
-                            confidence: 0.6,
+                            confidence: if is_wall { 0.6 } else { 0.4 },
                             message: format!(
-                                "`{}` can measure a little less than what was waited for (the wall clock is coarse and can be \
-                                 set back), so the bound of {} s fails now and then",
+                                "`{}` can measure a little less than what was waited for (clocks are coarse, and some can be set \
+                                 back), so the bound of {bound} fails now and then",
                                 test.text(at, pair.right),
-                                (seconds * 1e6).round() / 1e6
                             ),
                             help: "leave a margin and use time.monotonic(), or patch the sleep and assert its argument"
                                 .to_owned(),
@@ -78,4 +96,14 @@ impl Rule for ElapsedTimeAtLeast {
             }
         }
     }
+}
+
+/// `delay * tolerance`
+fn is_reckoned(expr: &Expr) -> bool {
+    matches!(&expr.kind, ExprKind::Binary { op, .. } if matches!(&**op, "*" | "-"))
+}
+
+/// `round(seconds, 2)` leaves a margin.
+fn is_rounded(expr: &Expr) -> bool {
+    expr.as_call().is_some_and(|call| call.func.as_name() == Some("round") && call.args.len() > 1)
 }

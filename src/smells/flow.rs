@@ -14,13 +14,21 @@ pub(super) struct Sources<'a, 'v> {
 impl<'a, 'v> Sources<'a, 'v> {
     /// The calls in `reached` whose path satisfies `wanted`; nothing where there is none.
     pub(super) fn of(reached: &'v Reached<'a, 'v>, wanted: impl Fn(&str) -> bool) -> Option<Sources<'a, 'v>> {
+        Sources::named(reached, |_, path| wanted(path).then_some(path))
+    }
+
+    /// The calls in `reached` to follow, by their index and path, each under the name that `known` gives it.
+    pub(super) fn named(
+        reached: &'v Reached<'a, 'v>,
+        known: impl Fn(usize, &'v str) -> Option<&'v str>,
+    ) -> Option<Sources<'a, 'v>> {
         let calls: Vec<_> = reached
             .sites
             .calls
             .iter()
             .zip(&reached.paths)
-            .filter(|(_, path)| wanted(path))
-            .map(|(site, path)| (site, &**path))
+            .enumerate()
+            .filter_map(|(index, (site, path))| Some((site, known(index, path)?)))
             .collect();
         (!calls.is_empty()).then_some(Sources { reached, calls })
     }
@@ -128,13 +136,23 @@ fn number<'a>(
             let view = test.analysis.view(module);
             let none: Local<'_, 'a> = &|_| None;
             if let Some(global) = view.globals.get(&**name) {
-                return number(test, module, global.value?, none, depth + 1);
+                return number(test, module, global.value?, none, depth + 1).or_else(|| unit(name));
             }
             let path = view.module.imports.get(name)?;
             let (module, value) = test.analysis.global(module, path)?;
-            number(test, module, value, none, depth + 1)
+            number(test, module, value, none, depth + 1).or_else(|| unit(name))
         }
+        // what holds where the environment says nothing else
+        ExprKind::Conditional { or_else, .. } => deeper(or_else),
         ExprKind::Call(call) => duration(call, &deeper),
+        _ => None,
+    }
+}
+
+/// What a constant of this name stands for, where its value is reckoned.
+fn unit(name: &str) -> Option<f64> {
+    match name {
+        "MS" | "MILLISECOND" | "MILLISECONDS" => Some(1e-3),
         _ => None,
     }
 }

@@ -2,12 +2,15 @@
 //! Knows no vector store, no model and no report.
 
 mod assertions;
+mod bounds;
 mod callbacks;
 mod comparison;
 mod context;
+mod durations;
 mod finding;
 mod flow;
 mod libraries;
+mod limits;
 mod mocks;
 mod network;
 mod origins;
@@ -46,6 +49,16 @@ rules! {
     coroutine_never_awaited::CoroutineNeverAwaited,
     blocking_call_in_coroutine::BlockingCallInCoroutine,
     turn_of_the_loop::TurnOfTheLoop,
+    short_deadline::ShortDeadline,
+    page_asked_once::PageAskedOnce,
+    callback_asserted_at_once::CallbackAssertedAtOnce,
+    live_threads_counted::LiveThreadsCounted,
+    told_not_to_wait::ToldNotToWait,
+    second_try_must_succeed::SecondTryMustSucceed,
+    looked_right_after_request::LookedRightAfterRequest,
+    child_used_before_ready::ChildUsedBeforeReady,
+    sleep_in_inner_program::SleepInInnerProgram,
+    log_read_once::LogReadOnce,
     thread_not_joined::ThreadNotJoined,
     assertion_right_after_start::AssertionRightAfterStart,
     unguarded_shared_write::UnguardedSharedWrite,
@@ -77,6 +90,10 @@ rules! {
     file_time_order::FileTimeOrder,
     date_part_replaced::DatePartReplaced,
     elapsed_time_at_least::ElapsedTimeAtLeast,
+    time_stamps_must_differ::TimeStampsMustDiffer,
+    due_now::DueNow,
+    lifetime_compared::LifetimeCompared,
+    printed_duration::PrintedDuration,
     unseeded_random::UnseededRandom,
     unseeded_numpy::UnseededNumpy,
     unseeded_faker::UnseededFaker,

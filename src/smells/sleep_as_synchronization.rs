@@ -2,7 +2,8 @@
 //!
 //! ## What it detects
 //! A fixed `time.sleep`, `asyncio.sleep` or the like in a test or a helper, with work going on elsewhere that the
-//! test then relies upon. Pauses in fixtures and set-up are FD105.
+//! test then relies upon, also by the name of a wrapper (`asyncSleep(0.1)`, `page.wait_for_timeout(500)`), between two
+//! writes of a helper thread, or as the delay of a `threading.Timer`. Pauses in fixtures and set-up are FD105.
 //!
 //! ## Why it makes tests unstable
 //! The pause is a guess at how long other work takes. On a loaded machine the work takes longer and the assertion
@@ -27,8 +28,10 @@
 //! `time-machine` is steadier there too; where the code speaks of expiry the severity is lower. `sleep(0)`, which only
 //! yields, and a pause inside a poll with a deadline are not reported.
 
-use super::words::is_sleep;
+use super::words::{is_sleep, last};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::StmtKind;
+use crate::python::for_each_statement;
 use crate::python::sites::{At, CallSite};
 
 /// Nobody waits this long for something to happen: it stands for work that is cancelled. In seconds.
@@ -47,17 +50,33 @@ impl Rule for SleepAsSynchronization {
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         for (at, site, path) in test.calls() {
-            if !is_sleep(path) || test.mocks.covers(path) || !matches!(at.role, Role::Test | Role::Helper) {
+            let kind = match path {
+                _ if is_sleep(path) => Kind::Sleep,
+                "threading.Timer" => Kind::Timer,
+                _ if is_wrapper(test, at, site) => Kind::Wrapper,
+                _ => continue,
+            };
+            if test.mocks.covers(path) || !matches!(at.role, Role::Test | Role::Helper) {
                 continue;
             }
-            let seconds = site.call.args.first().and_then(|argument| argument.as_number());
-            if seconds == Some(0.0) || seconds.is_some_and(|seconds| seconds >= FOR_EVER) || is_poll(site.at) || site.at.in_nested || at.is_nested {
+            let unit = if last(path) == "wait_for_timeout" { 1e-3 } else { 1.0 };
+            let seconds = site.call.args.first().and_then(|argument| argument.as_number()).map(|pause| pause * unit);
+            if seconds == Some(0.0) || seconds.is_some_and(|seconds| seconds >= FOR_EVER) || is_poll(site.at) || at.is_nested {
+                continue;
+            }
+            if site.at.in_nested && !orders_writes(at, site) {
+                continue;
+            }
+            // a watchdog is no pause
+            if kind == Kind::Timer && seconds.is_none_or(|seconds| seconds > 5.0) {
                 continue;
             }
             let asserted = at.role != Role::Test
                 || test.test().sites.asserts.iter().any(|assert| assert.at.order > site.at.order);
             let call = test.text(at, site.expr);
             let (severity, confidence) = match (asserted, seconds) {
+                _ if kind == Kind::Timer || site.at.in_nested => (Severity::Low, 0.5),
+                (true, Some(_)) if kind == Kind::Wrapper => (Severity::Medium, 0.6),
                 (true, Some(_)) if lets_something_expire(test, at, site) => (Severity::Medium, 0.6),
                 (true, Some(_)) => (Severity::High, 0.85),
                 (true, None) => (Severity::Medium, 0.7),
@@ -96,4 +115,47 @@ fn lets_something_expire(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &Ca
 /// The pause between two looks of a loop that waits for a condition.
 fn is_poll(at: At) -> bool {
     at.in_while || at.loops > 0
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Sleep,
+    /// A function of another library, or of the project, that sleeps by its name.
+    Wrapper,
+    Timer,
+}
+
+/// Whether a call that is not in the tree sleeps by its name; what is in the tree is looked into itself.
+fn is_wrapper(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let name = last(&site.path);
+    let is_pause = name == "wait_for_timeout" || name == "asyncSleep" || name == "sleep" || name.ends_with("_sleep");
+    is_pause
+        && matches!(site.call.args.as_slice(), [only] if only.as_number().is_some())
+        && !test.mocks.covers(&site.path)
+        && !test.analysis.links(at.function).iter().any(|(call, _)| {
+            at.sites.calls.get(*call).is_some_and(|linked| std::ptr::eq(linked.expr, site.expr))
+        })
+}
+
+/// A pause inside a function that the test defines simulates slow work, and what waits for it is the test; but
+/// between two writes it decides in how many pieces they arrive.
+fn orders_writes(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let mut inner = None;
+    for_each_statement(&at.function.function.body, &mut |stmt| {
+        if let StmtKind::Function(function) = &stmt.kind
+            && stmt.span.start <= site.expr.span.start
+            && site.expr.span.end <= stmt.span.end
+        {
+            inner = Some(function);
+        }
+    });
+    let Some(inner) = inner else { return false };
+    let writes = |call: &&CallSite<'_>| {
+        matches!(last(&call.path), "send" | "sendall" | "send_bytes")
+            && inner.span.start <= call.expr.span.start
+            && call.expr.span.end <= inner.span.end
+    };
+    let (before, after): (Vec<_>, Vec<_>) =
+        at.sites.calls.iter().filter(writes).partition(|call| call.at.order < site.at.order);
+    !before.is_empty() && !after.is_empty()
 }

@@ -2,7 +2,8 @@
 //!
 //! ## What it detects
 //! A wait of two seconds or less that must succeed for the test to pass: `asyncio.wait_for`, `asyncio.timeout`,
-//! `anyio.fail_after`, `Event.wait`, `Queue.get`, `Future.result` and their kin.
+//! `anyio.fail_after`, `Event.wait`, `Queue.get`, `Future.result` and their kin; five seconds for a child process. With
+//! less confidence, a limit that is handed to the code under test (`timeout=`, `read_timeout=`, `…_timeout_ms=`).
 //!
 //! ## Why it makes tests unstable
 //! A loaded machine can keep a process from running for longer than the limit. The work would have been done right,
@@ -25,6 +26,7 @@
 //! event.wait(0.1)`) nothing is reported.
 
 use super::flow;
+use super::limits::{GivesUp, handed_on, limit};
 use super::words::last;
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind};
@@ -42,23 +44,31 @@ impl Rule for TightTimeout {
     }
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
+        if test.mocks.time {
+            return;
+        }
         for (at, site, path) in test.calls() {
-            let Some((limit, gives_up)) = limit(site, path) else { continue };
-            let Some(seconds) = flow::seconds(test, at, limit, site.at.order) else { continue };
-            if !(0.001..=2.0).contains(&seconds) || at.role == Role::Teardown || test.mocks.covers(path) {
+            if at.role == Role::Teardown || site.at.in_while || site.at.in_caught {
                 continue;
             }
-            if test.mocks.time || site.at.in_while || site.at.in_caught || expects_time_out(at, site) {
+            let known = limit(site, path).map(|(expr, ends, longest)| {
+                (flow::seconds(test, at, expr, site.at.order), ends, longest)
+            });
+            let found = known.unwrap_or_else(|| (handed_on(test, at, site), GivesUp::Elsewhere, 2.0));
+            let (Some(seconds), gives_up, longest) = found else { continue };
+            if !(0.001..=longest).contains(&seconds) || test.mocks.covers(path) || expects_time_out(at, site) {
                 continue;
             }
             if gives_up == GivesUp::Quietly && !is_relied_upon(at, site) {
                 continue;
             }
-            if gives_up == GivesUp::Elsewhere && (seconds > 0.5 || !must_succeed(test, at, site)) {
+            // nothing gets over a network within some milliseconds, so there even a test of time-outs sees another one
+            let is_tiny = seconds < 0.01 && at.role == Role::Test;
+            if gives_up == GivesUp::Elsewhere && !is_tiny && !must_succeed(test, at, site, seconds) {
                 continue;
             }
             let severity = match seconds {
-                _ if gives_up == GivesUp::Elsewhere && seconds > 0.1 => Severity::Low,
+                _ if gives_up == GivesUp::Elsewhere && (seconds > 0.1 || at.role != Role::Test) => Severity::Low,
                 _ if gives_up == GivesUp::Elsewhere => Severity::Medium,
                 _ if site.at.in_nested || seconds > 1.0 => Severity::Low,
                 _ if seconds > 0.5 => Severity::Medium,
@@ -70,6 +80,7 @@ impl Rule for TightTimeout {
                     span: site.expr.span,
                     severity,
                     confidence: match gives_up {
+                        GivesUp::Elsewhere if seconds > 0.5 => 0.35,
                         GivesUp::Elsewhere => 0.5,
                         _ if seconds <= 0.5 => 0.85,
                         _ => 0.65,
@@ -87,90 +98,6 @@ impl Rule for TightTimeout {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum GivesUp {
-    /// It raises.
-    Loudly,
-    /// It returns, and only a later look tells.
-    Quietly,
-    /// The limit is handed to the code under test.
-    Elsewhere,
-}
-
-/// What a limit that is handed on is called.
-const TIMEOUTS: [&str; 7] = [
-    "timeout",
-    "timeout_seconds",
-    "timeout_s",
-    "connect_timeout",
-    "read_timeout",
-    "request_timeout",
-    "connect",
-];
-
-/// The time limit of a call that waits, and how it ends when the limit passes.
-fn limit<'a>(site: &CallSite<'a>, path: &str) -> Option<(&'a Expr, GivesUp)> {
-    use GivesUp::{Elsewhere, Loudly, Quietly};
-    let call = site.call;
-    let found = match path {
-        "asyncio.wait_for" => (call.argument(1, "timeout"), Loudly),
-        "asyncio.timeout" | "async_timeout.timeout" => (call.argument(0, "delay"), Loudly),
-        "anyio.fail_after" | "trio.fail_after" => (call.argument(0, "delay"), Loudly),
-        "threading.Event().wait" | "multiprocessing.Event().wait" => (call.argument(0, "timeout"), Quietly),
-        "threading.Condition().wait_for" => (call.argument(1, "timeout"), Quietly),
-        "threading.Barrier().wait" => (call.argument(0, "timeout"), Loudly),
-        "threading.Thread().join" | "multiprocessing.Process().join" => {
-            (call.argument(0, "timeout"), Quietly)
-        }
-        "asyncio.wait" | "concurrent.futures.wait" => (call.keyword("timeout"), Quietly),
-        "concurrent.futures.as_completed" => (call.keyword("timeout"), Loudly),
-        "selenium.webdriver.support.ui.WebDriverWait" | "selenium.webdriver.support.wait.WebDriverWait" => {
-            (call.argument(1, "timeout"), Loudly)
-        }
-        _ => match last(path) {
-            "get" if is_queue(path) || takes_like_a_queue(site) => (call.argument(1, "timeout"), Loudly),
-            "result" if path.contains('.') => (call.argument(0, "timeout"), Loudly),
-            "communicate" | "wait_closed" => (call.keyword("timeout"), Loudly),
-            "wait" => (call.keyword("timeout"), Quietly),
-            // the like of asyncio.timeout in a compatibility layer
-            name if site.used == Use::With
-                && call.args.len() == 1
-                && (name.ends_with("timeout") || name == "fail_after") =>
-            {
-                (call.args.first(), Loudly)
-            }
-            _ => {
-                let given = TIMEOUTS.iter().find_map(|name| call.keyword(name));
-                (given.filter(|_| site.used != Use::Returned), Elsewhere)
-            }
-        },
-    };
-    Some((found.0?, found.1))
-}
-
-fn is_queue(path: &str) -> bool {
-    matches!(
-        path,
-        "queue.Queue().get"
-            | "queue.SimpleQueue().get"
-            | "queue.LifoQueue().get"
-            | "queue.PriorityQueue().get"
-            | "multiprocessing.Queue().get"
-            | "multiprocessing.SimpleQueue().get"
-    ) || path.strip_suffix(".get").is_some_and(|receiver| {
-        let name = last(receiver).to_ascii_lowercase();
-        name == "~q" || name.ends_with("queue")
-    })
-}
-
-/// `get(True, 0.1)` and `get(timeout=0.1)`, which nothing but a queue has.
-fn takes_like_a_queue(site: &CallSite<'_>) -> bool {
-    match site.call.args.first() {
-        Some(first) => matches!(first.kind, ExprKind::Bool(true)),
-        None => site.call.keyword("timeout").is_some(),
-    }
-}
-
 /// Whether the test wants the limit to pass.
 fn expects_time_out(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     at.sites.enclosing_withs(site.at).any(|with| {
@@ -182,17 +109,20 @@ fn expects_time_out(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     })
 }
 
-/// Whether nothing in the function speaks of the limit's passing: it has assertions, and expects no exception.
-fn must_succeed(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+/// Whether nothing in the test speaks of the limit's passing: it has assertions, and expects no exception.
+fn must_succeed(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>, seconds: f64) -> bool {
     let expects = |path: &str| path.contains("aises") || path.contains("warns") || path.contains("suppress");
     let text = test.text(at, site.expr);
-    at.role == Role::Test
-        && at.sites.asserts.iter().any(|assert| assert.at.order > site.at.order)
-        && !at.sites.calls.iter().any(|call| expects(&call.path))
+    let own = test.test();
+    let in_test = at.role == Role::Test;
+    let name = &own.function.function.name;
+    (in_test || seconds <= 0.5)
+        && own.sites.asserts.iter().any(|assert| !in_test || assert.at.order > site.at.order)
+        && !own.sites.calls.iter().any(|call| expects(&call.path))
         && !text.contains("Mock")
         && !last(&site.path).starts_with("assert")
-        && !at.function.function.name.contains("timeout")
-        && !at.function.function.name.contains("time_out")
+        && !name.contains("timeout")
+        && !name.contains("time_out")
 }
 
 /// Whether a wait that returns quietly must have succeeded: it is asserted, or its thread is asserted upon.

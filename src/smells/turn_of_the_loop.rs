@@ -2,7 +2,8 @@
 //!
 //! ## What it detects
 //! `await asyncio.sleep(0)` (or a counted number of them) in a test before an assertion, in place of waiting for what
-//! is asserted.
+//! is asserted; also by the name of a wrapper (`asyncSleep(0)`, `gevent.sleep(0)`), at the end of a helper, and as the
+//! `await pilot.pause()` of Textual.
 //!
 //! ## Why it makes tests unstable
 //! It gives other tasks one turn of the event loop. How many turns they need depends on how the code, its libraries,
@@ -24,7 +25,9 @@
 //! ## Known false positives
 //! Tests of the scheduling itself, where the number of turns is what is promised.
 
+use super::words::last;
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::ExprKind;
 use crate::python::sites::CallSite;
 
 pub(super) struct TurnOfTheLoop;
@@ -40,20 +43,27 @@ impl Rule for TurnOfTheLoop {
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         for (at, site, path) in test.calls() {
+            let zero = || site.call.args.first().and_then(|pause| pause.as_number()) == Some(0.0);
+            let name = last(path);
             let gives_turn = match path {
-                "asyncio.sleep" => site.call.args.first().and_then(|pause| pause.as_number()) == Some(0.0),
-                "trio.lowlevel.checkpoint" | "anyio.lowlevel.checkpoint" => true,
-                _ => false,
+                "asyncio.sleep" => site.awaited && zero(),
+                "trio.lowlevel.checkpoint" | "anyio.lowlevel.checkpoint" => site.awaited,
+                "gevent.sleep" | "eventlet.sleep" => {
+                    zero() || (site.call.args.is_empty() && site.call.keywords.is_empty())
+                }
+                _ if is_of_pilot(site, "pause") => site.awaited && site.call.args.is_empty(),
+                _ => (name.ends_with("sleep") || name.ends_with("Sleep")) && zero(),
             };
-            if !gives_turn
-                || !site.awaited
-                || site.at.in_nested
-                || site.at.in_while
-                || test.mocks.covers(path)
-            {
+            if !gives_turn || site.at.in_while || test.mocks.covers(path) {
                 continue;
             }
-            if at.role != Role::Test || !is_followed_by_assertion(at, site) {
+            let ends_helper = || at.role == Role::Helper && !at.sites.calls.iter().any(|call| call.at.order > site.at.order);
+            let counted = || name != "checkpoint" && is_given_again(at, site);
+            if at.role != Role::Test || site.at.in_nested {
+                if !(counted() || !site.at.in_nested && ends_helper()) || !matches!(at.role, Role::Test | Role::Helper) {
+                    continue;
+                }
+            } else if !is_followed_by_assertion(at, site) {
                 continue;
             }
             report.add(
@@ -74,11 +84,24 @@ impl Rule for TurnOfTheLoop {
     }
 }
 
-/// Whether the next thing that happens is an assertion: no other await stands in between.
+/// Whether the next thing that happens is an assertion: no other await stands in between but what a user would do.
 fn is_followed_by_assertion(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     let next = at.sites.asserts.iter().map(|assert| assert.at.order).find(|order| *order > site.at.order);
     let Some(next) = next else { return false };
     let mut later =
         at.sites.calls.iter().filter(|call| site.at.order < call.at.order && call.at.order < next);
-    !later.any(|call| call.awaited && call.path != site.path)
+    let acts = |call: &CallSite<'_>| ["click", "press", "hover"].iter().any(|act| is_of_pilot(call, act));
+    !later.any(|call| call.awaited && call.path != site.path && !acts(call))
+}
+
+/// Whether a call is the method `name` of Textual's pilot.
+fn is_of_pilot(site: &CallSite<'_>, name: &str) -> bool {
+    matches!(&site.call.func.kind, ExprKind::Attribute { value, attr }
+        if &**attr == name && value.as_name() == Some("pilot"))
+}
+
+/// Whether the very next call gives a turn again: the turns are counted.
+fn is_given_again(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let mut later = at.sites.calls.iter().filter(|call| call.at.order > site.at.order);
+    later.next().is_some_and(|next| next.path == site.path && next.call.args.len() == site.call.args.len())
 }

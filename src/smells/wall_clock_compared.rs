@@ -27,10 +27,10 @@
 
 use super::comparison::{Operator, comparisons};
 use super::flow::{Sources, mentions};
-use super::words::is_wall_clock;
+use super::words::{is_now_by_name, is_wall_clock, last};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::Expr;
-use crate::python::sites::AssertSite;
+use crate::python::sites::{AssertSite, CallSite, Use};
 
 pub(super) struct WallClockCompared;
 
@@ -48,7 +48,8 @@ impl Rule for WallClockCompared {
             return;
         }
         for at in test.reach.iter().filter(|at| at.role != Role::Teardown) {
-            let Some(clocks) = Sources::of(at, |path| is_wall_clock(path) && !test.mocks.covers(path)) else {
+            let wanted = |path: &str| is_wall_clock(path) || is_now_by_name(path);
+            let Some(clocks) = Sources::of(at, |path| wanted(path) && !test.mocks.covers(path)) else {
                 continue;
             };
             for assert in &at.sites.asserts {
@@ -72,8 +73,8 @@ impl Rule for WallClockCompared {
                         at,
                         Smell {
                             span: assert.span,
-                            severity: if coarse { Severity::Medium } else { Severity::High },
-                            confidence: if coarse { 0.75 } else { 0.85 },
+                            severity: if coarse || !is_wall_clock(path) { Severity::Medium } else { Severity::High },
+                            confidence: if coarse || !is_wall_clock(path) { 0.75 } else { 0.85 },
                             message: format!(
                                 "the expected value comes from `{}`, read at another moment than the code under test reads \
                                  the clock; {} falls between the two now and then",
@@ -117,11 +118,20 @@ fn side<'a, 'v>(
 /// Whether a local goes into a call, a write, the other side, or the value of another local that does.
 fn is_passed_on(at: &Reached<'_, '_>, name: &str, other: &Expr, order: u32, depth: u8) -> bool {
     let carries = |expr: &Expr| mentions(expr, name);
-    let converts = |path: &str| matches!(path, "str" | "int" | "float" | "repr" | "round" | "format");
+    let turns = |path: &str| {
+        matches!(path, "str" | "int" | "float" | "repr" | "round" | "format" | "str().format")
+    };
+    // what goes into a text with it is a part of the text
+    let converts = |site: &CallSite<'_>| {
+        turns(&site.path)
+            || matches!(site.used, Use::Argument(start) if at.sites.calls.iter().any(|outer| {
+                outer.expr.span.start == start && last(&outer.path) == "format" && turns(&outer.path)
+            }))
+    };
     let in_calls =
         at.sites.calls.iter().filter(|site| site.at.order < order || site.at.in_assert).any(|site| {
             let mut given = site.call.args.iter().chain(site.call.keywords.iter().map(|(_, value)| value));
-            !converts(&site.path) && given.any(carries)
+            !converts(site) && given.any(carries)
         });
     let in_writes =
         at.sites.writes.iter().any(|write| write.at.order < order && write.value.is_some_and(carries));

@@ -54,6 +54,14 @@ pub(crate) fn is_wall_clock(path: &str) -> bool {
     )
 }
 
+/// An imported function called `now`, such as `app.clock.now` or `pandas.Timestamp.now`.
+pub(crate) fn is_now_by_name(path: &str) -> bool {
+    (path.ends_with(".now") || path.ends_with(".utcnow"))
+        && !path.starts_with(['@', '~', '#', ':', '.'])
+        && !path.starts_with("self.")
+        && !path.contains('(')
+}
+
 /// The last part of a path without call marks: `redis.Redis().get` ─▶ `get`.
 pub(crate) fn last(path: &str) -> &str {
     let mut path = path;

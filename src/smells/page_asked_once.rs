@@ -1,0 +1,84 @@
+//! # FD110 page-asked-once
+//!
+//! ## What it detects
+//! An assertion on what a browser's page shows at this moment (`await locator.count()`, `is_visible()`, `inner_text()`)
+//! with Playwright, in place of `expect(locator)`, which looks again until it holds.
+//!
+//! ## Why it makes tests unstable
+//! A page changes on its own after each click: requests, rendering and animation take as long as they take. A single
+//! look sees the state before or after, as it happens.
+//!
+//! ## Example
+//! ```python
+//! await page.get_by_role("button", name="Add").click()
+//! assert await page.get_by_test_id("row").count() == 3
+//! ```
+//!
+//! ## Use instead
+//! The assertions of Playwright, which wait for what they assert.
+//! ```python
+//! await expect(page.get_by_test_id("row")).to_have_count(3)
+//! ```
+//!
+//! ## Known false positives
+//! A page that no longer changes, because something else on it was waited for before.
+
+use super::words::last;
+use super::{Context, Report, Role, Rule, Severity, Smell};
+
+pub(super) struct PageAskedOnce;
+
+impl Rule for PageAskedOnce {
+    fn code(&self) -> &'static str {
+        "FD110"
+    }
+
+    fn name(&self) -> &'static str {
+        "page-asked-once"
+    }
+
+    fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
+        for at in test.reach.iter().filter(|at| matches!(at.role, Role::Test | Role::Helper)) {
+            let module = test.analysis.view(at.function.module).module;
+            if at.sites.asserts.is_empty() || !module.imported_paths().any(|path| path.starts_with("playwright")) {
+                continue;
+            }
+            for site in at.sites.calls.iter().filter(|site| site.at.in_assert && !site.at.in_while) {
+                if !is_look(last(&site.path)) || !site.call.args.is_empty() {
+                    continue;
+                }
+                report.add(
+                    at,
+                    Smell {
+                        span: site.expr.span,
+                        severity: Severity::Medium,
+                        confidence: 0.7,
+                        message: format!(
+                            "`{}` looks at the page once; the assertion fails when the page is not there yet",
+                            test.text(at, site.expr)
+                        ),
+                        help: "use expect(locator).to_have_count(), to_be_visible(), to_have_text() …, which look again until \
+                               it holds"
+                            .to_owned(),
+                    },
+                );
+            }
+        }
+    }
+}
+
+/// Questions to a locator that are answered at once.
+fn is_look(name: &str) -> bool {
+    matches!(
+        name,
+        "count"
+            | "is_visible"
+            | "is_hidden"
+            | "is_enabled"
+            | "is_disabled"
+            | "is_checked"
+            | "is_editable"
+            | "all_inner_texts"
+            | "all_text_contents"
+    )
+}

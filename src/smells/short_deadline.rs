@@ -1,0 +1,130 @@
+//! # FD109 short-deadline
+//!
+//! ## What it detects
+//! A loop that waits for a condition with a deadline of its own, five seconds or less by the clock.
+//!
+//! ## Why it makes tests unstable
+//! Polling is right, but a loaded machine can keep the other side from running for longer than the deadline. The loop
+//! gives up though the work would have been done.
+//!
+//! ## Example
+//! ```python
+//! deadline = time.time() + 2
+//! while time.time() < deadline and not worker.done:
+//!     time.sleep(0.05)
+//! assert worker.done
+//! ```
+//!
+//! ## Use instead
+//! A deadline that only a real hang reaches. The loop ends as soon as its condition holds, so it costs nothing when the
+//! test passes.
+//! ```python
+//! deadline = time.monotonic() + 60
+//! while not worker.done:
+//!     assert time.monotonic() < deadline, "worker did not finish"
+//!     time.sleep(0.05)
+//! ```
+//!
+//! ## Known false positives
+//! A loop that gathers for a while and may end with nothing. A loop that only burns time is not reported.
+
+use super::flow::{self, Sources};
+use super::words::is_clock;
+use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::{Expr, ExprKind};
+use crate::python::sites::LoopSite;
+
+pub(super) struct ShortDeadline;
+
+impl Rule for ShortDeadline {
+    fn code(&self) -> &'static str {
+        "FD109"
+    }
+
+    fn name(&self) -> &'static str {
+        "short-deadline"
+    }
+
+    fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
+        if test.mocks.time {
+            return;
+        }
+        for at in test.reach.iter().filter(|at| at.role != Role::Teardown) {
+            if !at.sites.loops.iter().any(|site| site.is_while) {
+                continue;
+            }
+            let wanted = |path: &str| (is_clock(path) || path.ends_with("loop().time")) && !test.mocks.covers(path);
+            let Some(clocks) = Sources::of(at, wanted) else { continue };
+            for site in at.sites.loops.iter().filter(|site| site.is_while) {
+                let waits = site.has_break || matches!(site.head.kind, ExprKind::Bools(_));
+                let Some(seconds) = limit(test, at, &clocks, site, site.head).filter(|_| waits) else { continue };
+                if seconds <= 0.0 || seconds > 5.0 {
+                    continue;
+                }
+                report.add(
+                    at,
+                    Smell {
+                        span: site.head.span,
+                        severity: if seconds <= 1.0 { Severity::Medium } else { Severity::Low },
+                        confidence: if seconds <= 1.0 { 0.7 } else { 0.5 },
+                        message: format!(
+                            "this loop gives up after {seconds} s, which a loaded machine can need for work that is done right"
+                        ),
+                        help: "allow 30 s or more: the loop ends as soon as its condition holds, so a long deadline costs \
+                               nothing when the test passes"
+                            .to_owned(),
+                    },
+                );
+            }
+        }
+    }
+}
+
+/// How long a loop goes on by what its condition says of the clock.
+fn limit<'a>(
+    test: &Context<'a, '_>,
+    at: &Reached<'a, '_>,
+    clocks: &Sources<'a, '_>,
+    site: &LoopSite<'a>,
+    head: &'a Expr,
+) -> Option<f64> {
+    match &head.kind {
+        ExprKind::Bools(parts) => parts.iter().find_map(|part| limit(test, at, clocks, site, part)),
+        ExprKind::Compare { left, rest } => {
+            let [(op, right)] = rest.as_slice() else { return None };
+            let (early, late) = match &**op {
+                "<" | "<=" => (&**left, right),
+                ">" | ">=" => (right, &**left),
+                _ => return None,
+            };
+            let order = site.at.order;
+            clocks.behind(early, order)?;
+            if is_difference(at, early, order) {
+                return number(test, at, late, order);
+            }
+            let late = late.as_name().and_then(|name| at.sites.value_of(name, order)).unwrap_or(late);
+            match &late.kind {
+                ExprKind::Binary { left, op, right } if &**op == "+" => {
+                    number(test, at, right, order).or_else(|| number(test, at, left, order))
+                }
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+fn is_difference<'a>(at: &Reached<'a, '_>, expr: &'a Expr, order: u32) -> bool {
+    let value = expr.as_name().and_then(|name| at.sites.value_of(name, order)).unwrap_or(expr);
+    matches!(&value.kind, ExprKind::Binary { op, .. } if &**op == "-")
+}
+
+/// A number, also where it is the default of a parameter.
+fn number<'a>(test: &Context<'a, '_>, at: &Reached<'a, '_>, expr: &'a Expr, order: u32) -> Option<f64> {
+    let default = || {
+        let name = expr.as_name()?;
+        let mut params = at.function.function.params.iter();
+        params.find(|param| *param.name == *name)?.default.as_ref()?.as_number()
+    };
+    flow::seconds(test, at, expr, order).or_else(default)
+}

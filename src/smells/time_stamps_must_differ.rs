@@ -1,0 +1,133 @@
+//! # FD409 time-stamps-must-differ
+//!
+//! ## What it detects
+//! A strict comparison of two moments that follow each other at once: a stored time stamp with the clock
+//! (`stamp < time.time()`), or a time stamp with the one before it (`record.updated_at > before`).
+//!
+//! ## Why it makes tests unstable
+//! Clocks are coarse: 16 ms on some systems, a second for many files, servers and databases. Two moments that follow each
+//! other can be the same, or even the wrong way round when the clock is set back.
+//!
+//! ## Example
+//! ```python
+//! record.touch()
+//! assert record.last_used < time.time()
+//! ```
+//!
+//! ## Use instead
+//! Allow them to be equal, or pass the times in (`time-machine`, `freezegun`, a clock as an argument).
+//! ```python
+//! record.touch()
+//! assert record.last_used <= time.time()
+//! ```
+//!
+//! ## Known false positives
+//! Moments that lie apart for another reason, such as a date far in the future. Names that speak of expiry or of what
+//! comes next are not reported.
+
+use super::comparison::{Operator, comparisons};
+use super::durations::is_written_out;
+use super::flow::Sources;
+use super::words::is_wall_clock;
+use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::{Expr, ExprKind};
+
+pub(super) struct TimeStampsMustDiffer;
+
+impl Rule for TimeStampsMustDiffer {
+    fn code(&self) -> &'static str {
+        "FD409"
+    }
+
+    fn name(&self) -> &'static str {
+        "time-stamps-must-differ"
+    }
+
+    fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
+        if test.mocks.time {
+            return;
+        }
+        for at in test.reach.iter().filter(|at| matches!(at.role, Role::Test | Role::Helper)) {
+            if at.sites.asserts.is_empty() {
+                continue;
+            }
+            let clocks = Sources::of(at, |path| is_wall_clock(path) && !test.mocks.covers(path));
+            for assert in at.sites.asserts.iter().filter(|assert| !assert.at.in_while) {
+                let order = assert.at.order;
+                for pair in comparisons(assert) {
+                    if pair.operator != Operator::Less || !pair.is_strict {
+                        continue;
+                    }
+                    let is_now = |expr: &'_ Expr| clocks.as_ref().is_some_and(|clocks| is_reading(at, clocks, expr, order));
+                    let with_now = (is_now(pair.left) && is_stamp(pair.right)) || (is_now(pair.right) && is_stamp(pair.left));
+                    let successive = is_stamp(pair.right) && is_earlier(at, pair.left, pair.right, order);
+                    if !with_now && !successive || rests_between(at, order) {
+                        continue;
+                    }
+                    report.add(
+                        at,
+                        Smell {
+                            span: assert.span,
+                            severity: Severity::Low,
+                            confidence: 0.5,
+                            message: format!(
+                                "`{}` and `{}` may be the same moment to a coarse clock, and then the strict comparison fails",
+                                test.text(at, pair.left),
+                                test.text(at, pair.right)
+                            ),
+                            help: "allow the two to be equal, or set the times with time-machine, freezegun or an argument"
+                                .to_owned(),
+                        },
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// A call that reads the clock, or a name for one.
+fn is_reading(at: &Reached<'_, '_>, clocks: &Sources<'_, '_>, expr: &Expr, order: u32) -> bool {
+    let value = expr.as_name().and_then(|name| at.sites.value_of(name, order)).unwrap_or(expr);
+    clocks.inside(value).is_some_and(|(site, _)| site.expr.span == value.span)
+}
+
+/// What is called a moment that has been: `cached.last_used`, `row["created_at"]`.
+fn is_stamp(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Attribute { attr, .. } => names_stamp(attr),
+        ExprKind::Subscript { index, .. } => index.first().and_then(Expr::as_str).is_some_and(names_stamp),
+        ExprKind::Name(name) => names_stamp(name),
+        _ => false,
+    }
+}
+
+fn names_stamp(name: &str) -> bool {
+    const ENDS: [&str; 8] =
+        ["_at", "_time", "_date", "timestamp", "mtime", "last_used", "last_seen", "last_modified"];
+    const AHEAD: [&str; 8] = ["expir", "next", "until", "deadline", "valid", "due", "end", "stop"];
+    ENDS.iter().any(|end| name.ends_with(end)) && !AHEAD.iter().any(|word| name.contains(word))
+}
+
+/// Whether `early` holds what `late`, or something of its name, was before.
+fn is_earlier<'a>(at: &Reached<'a, '_>, early: &'a Expr, late: &'a Expr, order: u32) -> bool {
+    let attribute = |expr: &'a Expr| match &expr.kind {
+        ExprKind::Attribute { attr, .. } => Some(&**attr),
+        _ => None,
+    };
+    let Some(name) = early.as_name() else { return false };
+    match at.sites.value_of(name, order) {
+        Some(value) if attribute(late).is_some() => attribute(value) == attribute(late),
+        // `first, stamp = f()` and later `second, new_stamp = f()`
+        Some(value) if late.as_name().is_some_and(|late| late != name && late.ends_with(name)) => {
+            names_stamp(name) && !is_written_out(value)
+        }
+        _ => false,
+    }
+}
+
+/// Whether a pause of a second or more keeps the moments apart.
+fn rests_between(at: &Reached<'_, '_>, order: u32) -> bool {
+    at.sites.calls.iter().filter(|site| site.at.order < order && !site.at.in_nested).any(|site| {
+        super::words::is_sleep(&site.path) && site.call.args.first().and_then(Expr::as_number).is_some_and(|s| s >= 3.0)
+    })
+}

@@ -1,0 +1,103 @@
+//! # FD113 told-not-to-wait
+//!
+//! ## What it detects
+//! A call that is told not to wait for its effect (`w=0`, `wait=False`, `block=False`, `acks=0`, `refresh=False`), and an
+//! assertion on the effect right after it.
+//!
+//! ## Why it makes tests unstable
+//! The call returns before the work is done; that is what the argument asks for. The assertion then races with the work.
+//!
+//! ## Example
+//! ```python
+//! collection.insert(documents, w=0)
+//! assert collection.count() == 3
+//! ```
+//!
+//! ## Use instead
+//! Let the call wait, or look again until a deadline.
+//! ```python
+//! collection.insert(documents, w=1)
+//! assert collection.count() == 3
+//! ```
+//!
+//! ## Known false positives
+//! An assertion on what the call returned, or on the options that it was given.
+
+use super::words::last;
+use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::{Expr, ExprKind};
+use crate::python::sites::{AssertSite, CallSite, Use};
+
+pub(super) struct ToldNotToWait;
+
+impl Rule for ToldNotToWait {
+    fn code(&self) -> &'static str {
+        "FD113"
+    }
+
+    fn name(&self) -> &'static str {
+        "told-not-to-wait"
+    }
+
+    fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
+        for at in test.reach.iter().filter(|at| matches!(at.role, Role::Test | Role::Helper)) {
+            for site in &at.sites.calls {
+                let Some(option) = leaves_at_once(site) else { continue };
+                let Some(assert) = next_look(at, site) else { continue };
+                if test.mocks.covers(&site.path) || site.at.in_nested || site.at.in_while {
+                    continue;
+                }
+                report.add(
+                    at,
+                    Smell {
+                        span: assert.span,
+                        severity: Severity::Medium,
+                        confidence: 0.55,
+                        message: format!(
+                            "`{}` is told by `{option}=` not to wait, and this assertion looks at once",
+                            test.text(at, &site.call.func)
+                        ),
+                        help: "let the call wait for its effect, or look again until a deadline".to_owned(),
+                    },
+                );
+            }
+        }
+    }
+}
+
+/// The argument that tells a call not to wait for its effect.
+fn leaves_at_once<'a>(site: &CallSite<'a>) -> Option<&'a str> {
+    if !matches!(site.used, Use::Dropped) || last(&site.path).starts_with("assert") {
+        return None;
+    }
+    let off = |value: &Expr| matches!(value.kind, ExprKind::Bool(false));
+    site.call.keywords.iter().find_map(|(name, value)| {
+        let name = name.as_deref()?;
+        let tells = match name {
+            "w" | "acks" => value.as_number() == Some(0.0),
+            "wait" | "wait_for_completion" | "wait_until_finished" | "wait_for_result" | "blocking" => off(value),
+            // locks and queues answer at once and truly
+            "block" => off(value) && !matches!(last(&site.path), "get" | "put" | "acquire"),
+            "no_wait" | "nowait" | "no_ack" => value.is_true(),
+            _ => false,
+        };
+        // an executor or a thread that is shut down is no effect to look at
+        (tells && !matches!(last(&site.path), "shutdown" | "close" | "stop" | "terminate" | "acquire" | "show"))
+            .then_some(name)
+    })
+}
+
+/// The assertion that is the next thing to happen, if it asks something.
+fn next_look<'v, 'a>(at: &'v Reached<'a, '_>, site: &CallSite<'_>) -> Option<&'v AssertSite<'a>> {
+    let assert = at.sites.asserts.iter().find(|assert| assert.at.order > site.at.order)?;
+    let inside = |call: &CallSite<'_>| {
+        assert.span.start <= call.expr.span.start && call.expr.span.end <= assert.span.end
+    };
+    let mut calls = at.sites.calls.iter();
+    let between = |call: &CallSite<'_>| site.at.order < call.at.order && call.at.order < assert.at.order;
+    let other = calls.any(|call| between(call) && !inside(call));
+    let asks = at.sites.calls.iter().any(|call| {
+        inside(call) && !last(&call.path).starts_with("assert") && !matches!(&*call.path, "len" | "list" | "set")
+    });
+    (!other && asks && !assert.at.in_nested).then_some(assert)
+}

@@ -28,7 +28,7 @@
 //! `time-machine` is steadier there too; where the code speaks of expiry the severity is lower. `sleep(0)`, which only
 //! yields, and a pause inside a poll with a deadline are not reported.
 
-use super::words::{is_sleep, last};
+use super::words::{is_sleep, last, starts_work};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::StmtKind;
 use crate::python::for_each_statement;
@@ -36,6 +36,9 @@ use crate::python::sites::{At, CallSite};
 
 /// Nobody waits this long for something to happen: it stands for work that is cancelled. In seconds.
 const FOR_EVER: f64 = 60.0;
+
+/// So many calls between a pause and an assertion still look at the same thing.
+const LITTLE: usize = 3;
 
 pub(super) struct SleepAsSynchronization;
 
@@ -78,6 +81,7 @@ impl Rule for SleepAsSynchronization {
                 _ if kind == Kind::Timer || site.at.in_nested => (Severity::Low, 0.5),
                 (true, Some(_)) if kind == Kind::Wrapper => (Severity::Medium, 0.6),
                 (true, Some(_)) if lets_something_expire(test, at, site) => (Severity::Medium, 0.6),
+                (true, Some(_)) if !waits_for_work(at, site) => (Severity::Medium, 0.65),
                 (true, Some(_)) => (Severity::High, 0.85),
                 (true, None) => (Severity::Medium, 0.7),
                 (false, _) => (Severity::Low, 0.6),
@@ -110,6 +114,19 @@ fn lets_something_expire(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &Ca
     let before = crate::python::ast::Span { start, end: site.expr.span.start };
     let text = test.analysis.view(at.function.module).module.text(before).to_ascii_lowercase();
     WORDS.iter().any(|word| text.contains(word))
+}
+
+/// Whether the pause stands between work and a look at it: something was started before it, or an assertion follows
+/// with little between. What only keeps two actions apart does so in their times.
+fn waits_for_work(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let calls = || at.sites.calls.iter().zip(&at.paths).filter(|(call, _)| !call.at.in_assert && !std::ptr::eq(*call, site));
+    let is_first = calls().all(|(call, _)| call.at.order > site.at.order);
+    let started = calls().any(|(call, path)| call.at.order < site.at.order && starts_work(path));
+    let between = |end: u32| calls().filter(|(call, _)| (site.at.order..end).contains(&call.at.order)).count();
+    let next = at.sites.asserts.iter().map(|assert| assert.at.order).filter(|order| *order > site.at.order).min();
+    let soon = next.is_some_and(|next| between(next) <= LITTLE);
+    let is_helper = at.role == Role::Helper && between(u32::MAX) <= LITTLE;
+    started || is_helper || (soon && !is_first)
 }
 
 /// The pause between two looks of a loop that waits for a condition.

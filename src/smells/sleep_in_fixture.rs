@@ -30,7 +30,7 @@
 //! A pause that keeps within a rate limit of a service. Pauses in a poll, after the fixture's `yield` and in teardown
 //! are not reported.
 
-use super::words::is_sleep;
+use super::words::{is_sleep, starts_work};
 use super::{Context, Report, Role, Rule, Severity, Smell};
 
 pub(super) struct SleepInFixture;
@@ -58,12 +58,16 @@ impl Rule for SleepInFixture {
             if seconds == Some(0.0) || site.at.loops > 0 || site.at.in_nested || site.at.in_finally {
                 continue;
             }
+            // a pause that only keeps two actions apart waits for nothing
+            let mut calls = at.sites.calls.iter().zip(&at.paths);
+            let started = calls.any(|(call, path)| call.at.order < site.at.order && starts_work(path));
+            let is_sure = seconds.is_some() && started;
             report.add(
                 at,
                 Smell {
                     span: site.expr.span,
-                    severity: if seconds.is_some() { Severity::High } else { Severity::Medium },
-                    confidence: if seconds.is_some() { 0.85 } else { 0.7 },
+                    severity: if is_sure { Severity::High } else { Severity::Medium },
+                    confidence: if is_sure { 0.85 } else { 0.7 },
                     message: format!(
                         "`{}` in {place} guesses how long the set-up takes; when it takes longer, every test that relies on it fails",
                         test.text(at, site.expr)

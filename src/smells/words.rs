@@ -112,6 +112,33 @@ pub(crate) fn is_spawn(path: &str) -> bool {
     ) || matches!(last(path), "create_task" | "ensure_future" | "run_in_executor" | "start_soon" | "spawn")
 }
 
+/// Calls after which something goes on beside the test.
+pub(crate) fn starts_work(path: &str) -> bool {
+    is_spawn(path)
+        || is_process(path)
+        || matches!(
+            last(path),
+            "start"
+                | "submit"
+                | "apply_async"
+                | "send_signal"
+                | "kill"
+                | "terminate"
+                | "serve"
+                | "serve_forever"
+                | "put"
+                | "publish"
+                | "call_later"
+                | "run_once"
+                | "run_repeating"
+                | "delay"
+                | "enqueue"
+                | "launch"
+                | "run_coroutine_threadsafe"
+        )
+        || last(path).starts_with("start_")
+}
+
 /// Libraries whose calls talk to something over a network, by the first part of a path.
 const NETWORK_ROOTS: [&str; 30] = [
     "requests",

@@ -41,7 +41,8 @@ impl Rule for ExceptionGroupOrder {
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         for at in &test.reach {
-            if !at.sites.calls.iter().any(|site| is_spawn(&site.path)) {
+            let is_async = at.function.function.is_async || at.sites.awaits > 0;
+            if !is_async || !at.sites.calls.iter().any(|site| is_spawn(&site.path)) {
                 continue;
             }
             for assert in &at.sites.asserts {

@@ -155,6 +155,9 @@ fn leaves_changed(view: &View<'_>, writer: &Function, path: &str) -> bool {
 fn counts_shared(test: &Context<'_, '_>) -> Option<(String, Span)> {
     let at = test.test();
     let view = test.analysis.view(at.function.module);
+    if !at.sites.calls.iter().any(|site| site.path == "len") {
+        return None;
+    }
     let clears = |site: &CallSite<'_>, name: &str| match &site.call.func.kind {
         ExprKind::Attribute { value, attr } => {
             value.as_name() == Some(name) && matches!(&**attr, "clear" | "reset" | "flush" | "purge")

@@ -45,7 +45,7 @@ impl Rule for PortReleasedBeforeUse {
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         for at in test.reach.iter().filter(|at| at.role != Role::Teardown) {
-            for site in at.sites.calls.iter().filter(|site| last(&site.path) == "listenTCP") {
+            for site in at.sites.calls.iter().filter(|site| site.path.ends_with("listenTCP")) {
                 let Some(port) = listens_for_a_moment(at, site) else { continue };
                 add(report, test, at, site, port);
             }

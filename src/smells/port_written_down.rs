@@ -40,6 +40,9 @@ impl Rule for PortWrittenDown {
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         for at in test.reach.iter().filter(|at| at.role != Role::Teardown) {
+            if !at.sites.bindings.iter().any(|binding| names_port(binding.name)) {
+                continue;
+            }
             let starts = at.paths.iter().any(|path| is_process(path) && !test.mocks.covers(path));
             for binding in at.sites.bindings.iter().filter(|_| starts) {
                 let Some(port) = binding.value.filter(|_| names_port(binding.name)).and_then(port) else {

@@ -1,7 +1,8 @@
 //! # FD712 terminated-not-awaited
 //!
 //! ## What it detects
-//! A process that is told to end (`terminate()`, `kill()`) while nothing waits until it has.
+//! A process that is told to end (`terminate()`, `kill()`), or a gRPC server (`stop()`), while nothing waits until it
+//! has.
 //!
 //! ## Why it makes tests unstable
 //! Telling returns at once. The process goes on for a while, holds its port and its files, and may write into a folder
@@ -29,7 +30,7 @@
 use super::words::{is_test_code, last};
 use super::{Context, Report, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind};
-use crate::python::sites::CallSite;
+use crate::python::sites::{CallSite, Use};
 
 pub(super) struct TerminatedNotAwaited;
 
@@ -46,8 +47,9 @@ impl Rule for TerminatedNotAwaited {
         let ended: Vec<_> = test
             .calls()
             .filter(|(at, site, path)| {
-                matches!(last(path), "terminate" | "kill")
-                    && is_process(site, path)
+                let ends = ((path.ends_with(".terminate") || path.ends_with(".kill")) && is_process(site, path))
+                    || (*path == "grpc.server().stop" && site.used == Use::Dropped);
+                ends
                     && is_test_code(test, at)
                     && !test.mocks.covers(path)
             })
@@ -63,11 +65,17 @@ impl Rule for TerminatedNotAwaited {
                     severity: Severity::Medium,
                     confidence: 0.75,
                     message: format!(
-                        "nothing waits after `{}` until the process has ended, so it goes on beside what comes next",
+                        "nothing waits after `{}` until it has ended, so it goes on beside what comes next",
                         test.text(at, &site.call.func)
                     ),
-                    help: if path.contains("multiprocessing") { "call join(timeout=30) on it" } else { "call wait(timeout=30) on it" }
-                        .to_owned(),
+                    help: if path.contains("multiprocessing") {
+                        "call join(timeout=30) on it"
+                    } else if path.starts_with("grpc") {
+                        "call wait(30) on what stop() returns"
+                    } else {
+                        "call wait(timeout=30) on it"
+                    }
+                    .to_owned(),
                 },
             );
         }
@@ -81,7 +89,9 @@ fn is_process(site: &CallSite<'_>, path: &str) -> bool {
 
 fn awaits(site: &CallSite<'_>, path: &str) -> bool {
     match last(path) {
-        "wait" | "communicate" | "wait_procs" | "waitpid" | "wait_for" => true,
+        // gives an event to wait for
+        "stop" if path == "grpc.server().stop" => false,
+        "wait" | "communicate" | "wait_procs" | "waitpid" | "wait_for" | "shutdown" => true,
         "join" => !path.starts_with("str()") && !path.starts_with("os.path") && !path.contains("path.join"),
         name => ["reap", "wait_", "cleanup", "stop"].iter().any(|word| name.contains(word))
             // a bound method handed on

@@ -23,7 +23,8 @@
 //! ```
 //!
 //! ## Known false positives
-//! A property that holds for every draw, such as a shape (not reported) or an exact inverse (reported as low).
+//! A property that holds for every draw, such as a shape or two ways to one result (not reported) or an exact inverse
+//! (reported as low).
 
 use super::assertions::{Comparison, comparisons};
 use super::randomness::{Tainted, draws_array, is_seeded, unseeded};
@@ -47,6 +48,7 @@ impl Rule for UnseededNumpy {
             if draws.is_empty() || is_seeded(test) {
                 continue;
             }
+            let all = Tainted::new(at, &draws);
             for draw in &draws {
                 let tainted = Tainted::new(at, &[draw]);
                 let judged = at
@@ -56,6 +58,12 @@ impl Rule for UnseededNumpy {
                     .flat_map(|assert| comparisons(assert.test))
                     .filter(|comparison| tainted.holds(comparison.left) || tainted.holds(comparison.right))
                     .filter(|comparison| !is_shape(comparison))
+                    .filter(|comparison| {
+                        // two ways to one result agree for nearly every draw, but for gaps at random places
+                        let is_result = |side: &Expr| side.as_name().is_none() && tainted.holds(side);
+                        let both = is_result(comparison.left) && is_result(comparison.right);
+                        comparison.op != "~=" || !both || has_random_gaps(at, &all)
+                    })
                     .map(|comparison| judge(&comparison, &tainted))
                     .max_by_key(|(severity, _, _)| *severity);
                 let Some((severity, confidence, why)) = judged else { continue };
@@ -63,6 +71,17 @@ impl Rule for UnseededNumpy {
             }
         }
     }
+}
+
+/// `data[draw > 0.5] = np.nan`
+fn has_random_gaps(at: &Reached<'_, '_>, tainted: &Tainted<'_>) -> bool {
+    at.sites.writes.iter().any(|write| {
+        let by_draw = matches!(&write.target.kind, ExprKind::Subscript { index, .. }
+            if index.iter().any(|part| tainted.holds(part)));
+        by_draw && write.value.is_some_and(|value| {
+            matches!(&value.kind, ExprKind::Attribute { attr, .. } if matches!(&**attr, "nan" | "NaN" | "NaT" | "NA" | "inf"))
+        })
+    })
 }
 
 fn add(

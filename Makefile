@@ -1,5 +1,5 @@
 # Everything here is a script in scripts/; `make help` says what there is.
-.PHONY: help demo test build setup lint clean bench-scan
+.PHONY: help demo test build setup lint clean fuzz bench-scan
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-11s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ setup: ## what building and running need, without root
 lint: setup ## format and lints, warnings denied
 	@scripts/web.sh
 	@. scripts/env.sh && cargo fmt --check && cargo clippy --release --all-targets -- -D warnings
+
+fuzz: setup ## ten minutes of generated Python for the scanner (FUZZ_SECONDS=60)
+	@. scripts/env.sh && FUZZ_SECONDS=$${FUZZ_SECONDS:-600} cargo test --release --test it -- robustness --nocapture
 
 bench-scan: ## the scanner beside ruff, in time and memory
 	@scripts/bench.sh scan

@@ -9,6 +9,10 @@ mod invariants;
 mod mended;
 #[path = "it/river.rs"]
 mod river;
+#[path = "it/robustness.rs"]
+mod robustness;
+#[path = "it/semantics.rs"]
+mod semantics;
 #[path = "it/service.rs"]
 mod service;
 #[path = "it/support.rs"]

@@ -25,23 +25,10 @@ pub struct TestCase<'a> {
     pub position: usize,
 }
 
-/// Dotted names of classes that make a `TestCase`, by their last part.
-const UNITTEST_BASES: [&str; 14] = [
-    "TestCase",
-    "IsolatedAsyncioTestCase",
-    "AsyncTestCase",
-    "AsyncHTTPTestCase",
-    "AioHTTPTestCase",
-    "SimpleTestCase",
-    "TransactionTestCase",
-    "LiveServerTestCase",
-    "StaticLiveServerTestCase",
-    "APITestCase",
-    "APISimpleTestCase",
-    "APITransactionTestCase",
-    "TwistedTestCase",
-    "AsyncioTestCase",
-];
+/// Whether a class of a library, by the last part of its name, is a `unittest.TestCase`.
+fn is_unittest_base(name: &str) -> bool {
+    name.ends_with("TestCase") || name == "WebCase"
+}
 
 impl<'a> Analysis<'a> {
     /// The tests of a module in the order of the file.
@@ -89,7 +76,7 @@ impl<'a> Analysis<'a> {
         let (lineage, outside) = self.lineage(ClassRef { module, class });
         let is_unittest = outside.iter().any(|base| {
             let last = base.rsplit('.').next().unwrap_or(base);
-            UNITTEST_BASES.contains(&last)
+            is_unittest_base(last)
         });
         let config = &self.project.config;
         let has_init =

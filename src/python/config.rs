@@ -2,20 +2,27 @@
 
 use std::path::Path;
 
-use globset::{Glob, GlobMatcher};
+use globset::{GlobBuilder, GlobMatcher};
 
 /// What pytest collects in a project.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct PytestConfig {
     files: Vec<GlobMatcher>,
     functions: Vec<GlobMatcher>,
     classes: Vec<GlobMatcher>,
+    testpaths: Vec<GlobMatcher>,
+    norecursedirs: Vec<GlobMatcher>,
     /// `asyncio_mode = auto`
     pub asyncio_auto: bool,
 }
 
 /// The files that can hold pytest's settings, in pytest's order.
-pub const CONFIG_FILES: [&str; 5] = ["pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg"];
+pub const CONFIG_FILES: [&str; 7] =
+    ["pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg"];
+
+/// Folders that pytest does not enter unless it is told to.
+const NORECURSEDIRS: [&str; 8] =
+    ["*.egg", "_darcs", "build", "CVS", "dist", "node_modules", "venv", "{arch}"];
 
 impl PytestConfig {
     /// Reads the settings of the project at `root`; what is missing or unreadable takes pytest's default.
@@ -44,6 +51,16 @@ impl PytestConfig {
             files: globs(words("python_files", &["test_*.py", "*_test.py"])),
             functions: globs(prefixes(words("python_functions", &["test"]))),
             classes: globs(prefixes(words("python_classes", &["Test"]))),
+            testpaths: globs(
+                Some(words("testpaths", &[]))
+                    .filter(|paths| !paths.iter().any(|path| path == "."))
+                    .into_iter()
+                    .flatten()
+                    .map(|path| path.trim_start_matches("./").trim_end_matches('/').to_owned())
+                    .filter(|path| path.contains(['*', '?', '[']) || root.join(path).exists())
+                    .collect(),
+            ),
+            norecursedirs: globs(words("norecursedirs", &NORECURSEDIRS)),
             asyncio_auto: get("asyncio_mode").is_some_and(|(_, value)| value.trim() == "auto"),
         }
     }
@@ -52,6 +69,18 @@ impl PytestConfig {
     pub fn is_test_file(&self, file: &str) -> bool {
         let name = file.rsplit('/').next().unwrap_or(file);
         self.files.iter().any(|glob| glob.is_match(name) || glob.is_match(file))
+    }
+
+    /// Whether pytest looks at the file at this root-relative path when it is given no path.
+    pub fn is_in_testpaths(&self, file: &str) -> bool {
+        let above = file.match_indices('/').map(|(end, _)| &file[..end]).chain([file]);
+        self.testpaths.is_empty()
+            || above.into_iter().any(|path| self.testpaths.iter().any(|glob| glob.is_match(path)))
+    }
+
+    /// Whether pytest stays out of the folder of this name.
+    pub fn is_left_out(&self, folder: &str) -> bool {
+        self.norecursedirs.iter().any(|glob| glob.is_match(folder))
     }
 
     pub fn is_test_function(&self, name: &str) -> bool {
@@ -64,14 +93,18 @@ impl PytestConfig {
 }
 
 fn globs(words: Vec<String>) -> Vec<GlobMatcher> {
-    words.iter().filter_map(|word| Glob::new(word).ok()).map(|glob| glob.compile_matcher()).collect()
+    let glob = |word: &String| GlobBuilder::new(word).literal_separator(true).build().ok();
+    words.iter().filter_map(glob).map(|glob| glob.compile_matcher()).collect()
 }
 
 /// pytest's section of a configuration file as key and value; `None` where the file has none.
 pub fn section(name: &str, text: &str) -> Option<Vec<(String, String)>> {
     if name.ends_with(".toml") {
         let table: toml::Table = text.parse().ok()?;
-        let options = table.get("tool")?.get("pytest")?.get("ini_options")?.as_table()?;
+        // since pytest 9 also `[tool.pytest]`, and `[pytest]` in a file of its own
+        let own = table.get("pytest").filter(|_| name.ends_with("pytest.toml"));
+        let section = own.or_else(|| table.get("tool")?.get("pytest"))?.as_table()?;
+        let options = section.get("ini_options").and_then(|options| options.as_table()).unwrap_or(section);
         let words = |value: &toml::Value| match value {
             toml::Value::Array(items) => {
                 items.iter().filter_map(|item| item.as_str()).collect::<Vec<_>>().join(" ")
@@ -106,4 +139,61 @@ pub fn section(name: &str, text: &str) -> Option<Vec<(String, String)>> {
     }
     // an empty pytest.ini is pytest's configuration too
     (found || name.ends_with("pytest.ini")).then_some(pairs)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn config(name: &str, text: &str, folders: &[&str]) -> PytestConfig {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join(name), text).unwrap();
+        folders.iter().for_each(|folder| std::fs::create_dir_all(root.path().join(folder)).unwrap());
+        PytestConfig::load(root.path())
+    }
+
+    #[test]
+    fn every_file_that_pytest_reads_is_read() {
+        for (name, text) in [
+            ("pytest.ini", "[pytest]\npython_classes = *Case\npython_files = check_*.py\n    *_check.py\n"),
+            ("tox.ini", "[tox]\n[pytest]\npython_classes=*Case\npython_files=check_*.py *_check.py\n"),
+            ("setup.cfg", "[tool:pytest]\npython_classes = *Case\npython_files = check_*.py *_check.py\n"),
+            (
+                "pyproject.toml",
+                "[tool.pytest.ini_options]\npython_classes = '*Case'\npython_files = ['check_*.py', '*_check.py']\n",
+            ),
+            (
+                "pyproject.toml",
+                "[tool.pytest]\npython_classes = ['*Case']\npython_files = ['check_*.py', '*_check.py']\n",
+            ),
+            (
+                "pytest.toml",
+                "[pytest]\npython_classes = ['*Case']\npython_files = ['check_*.py', '*_check.py']\n",
+            ),
+        ] {
+            let config = config(name, text, &[]);
+            assert!(config.is_test_class("LoginCase") && !config.is_test_class("TestLogin"), "{name}");
+            assert!(config.is_test_file("a/check_x.py") && config.is_test_file("x_check.py"), "{name}");
+            assert!(!config.is_test_file("test_x.py"), "{name}");
+        }
+    }
+
+    #[test]
+    fn testpaths_and_norecursedirs_are_kept_to() {
+        let config = config(
+            "pytest.ini",
+            "[pytest]\ntestpaths = unit packages/*/tests gone\nnorecursedirs = data\n",
+            &["unit"],
+        );
+        assert!(
+            config.is_in_testpaths("unit/a/test_a.py")
+                && config.is_in_testpaths("packages/x/tests/test_a.py")
+        );
+        assert!(
+            !config.is_in_testpaths("other/test_a.py") && !config.is_in_testpaths("packages/tests/test_a.py")
+        );
+        assert!(config.is_left_out("data") && !config.is_left_out("build"));
+    }
 }

@@ -1,8 +1,9 @@
 //! pytest's fixtures: who defines one, how long it lives, and which of several of one name a test gets.
 
 use super::ast::*;
+use super::cases::TestCase;
 use super::module::for_each_statement;
-use super::project::{Analysis, FunctionRef, View};
+use super::project::{Analysis, ClassRef, FunctionRef, View};
 use super::sites;
 
 /// How long a fixture's value lives, shortest first.
@@ -118,29 +119,37 @@ impl<'a> Analysis<'a> {
         out
     }
 
-    /// The fixture that `name` means for a test in `module` and `classes`; the nearest definition wins, and a
-    /// fixture that asks for its own name (`skip`) gets the next one.
+    /// The fixtures of the classes of a test, its own class first, then its bases and the classes around.
+    fn class_fixtures<'v>(&'v self, case: &TestCase<'a>) -> impl Iterator<Item = FixtureRef<'a, 'v>> {
+        let around = case.classes.iter().skip(1).map(|class| ClassRef { module: case.module, class });
+        let owners: Vec<_> = case.lineage.iter().copied().chain(around).collect();
+        owners.into_iter().flat_map(|owner| {
+            let fixtures = self.view(owner.module).fixtures.iter();
+            fixtures
+                .filter(move |fixture| fixture.class.is_some_and(|class| std::ptr::eq(class, owner.class)))
+                .map(move |fixture| FixtureRef { module: owner.module, fixture })
+        })
+    }
+
+    /// The fixture that `name` means for a test; the nearest definition wins, and a fixture that asks for its own
+    /// name (`skip`) gets the next one.
     pub fn fixture<'v>(
         &'v self,
-        module: usize,
-        classes: &[&'a Class],
+        case: &TestCase<'a>,
         name: &str,
         skip: Option<&Function>,
     ) -> Option<FixtureRef<'a, 'v>> {
-        let visible = |fixture: &Fixture<'a>, own: bool| {
-            fixture.name == name
-                && skip.is_none_or(|skip| !std::ptr::eq(skip, fixture.function))
-                && match fixture.class {
-                    None => true,
-                    Some(class) => own && classes.iter().any(|known| std::ptr::eq(*known, class)),
-                }
+        let fits = |fixture: &Fixture<'a>| {
+            fixture.name == name && skip.is_none_or(|skip| !std::ptr::eq(skip, fixture.function))
         };
-        for (nearness, index) in self.fixture_modules(module).iter().copied().enumerate() {
-            let own = nearness == 0;
+        if let Some(found) = self.class_fixtures(case).find(|found| fits(found.fixture)) {
+            return Some(found);
+        }
+        self.fixture_modules(case.module).iter().find_map(|&index| {
             let view = self.view(index);
-            let mut found: Vec<_> = view.fixtures.iter().filter(|fixture| visible(fixture, own)).collect();
-            found.sort_by_key(|fixture| fixture.class.is_none());
-            if let Some(fixture) = found.first() {
+            if let Some(fixture) =
+                view.fixtures.iter().find(|fixture| fixture.class.is_none() && fits(fixture))
+            {
                 return Some(FixtureRef { module: index, fixture });
             }
             // a fixture imported by name counts as defined here
@@ -150,32 +159,50 @@ impl<'a> Analysis<'a> {
                 .get(name)
                 .map(|path| &**path)
                 .or_else(|| view.module.imports.contains_key("*").then_some(name));
-            if let Some(function) = imported.and_then(|path| self.function(index, path))
-                && let Some(fixture) = self.view(function.module).fixtures.iter().find(|fixture| {
-                    std::ptr::eq(fixture.function, function.function)
-                        && skip.is_none_or(|skip| !std::ptr::eq(skip, fixture.function))
-                })
-            {
-                return Some(FixtureRef { module: function.module, fixture });
-            }
-        }
-        None
+            let function = imported.and_then(|path| self.function(index, path))?;
+            let fixture = self.view(function.module).fixtures.iter().find(|fixture| {
+                std::ptr::eq(fixture.function, function.function)
+                    && skip.is_none_or(|skip| !std::ptr::eq(skip, fixture.function))
+            })?;
+            Some(FixtureRef { module: function.module, fixture })
+        })
     }
 
-    /// The autouse fixtures that apply to a test in `module` and `classes`.
-    pub fn autouse<'v>(&'v self, module: usize, classes: &[&'a Class]) -> Vec<FixtureRef<'a, 'v>> {
-        self.fixture_modules(module)
-            .iter()
-            .flat_map(|&index| {
-                self.view(index).fixtures.iter().map(move |fixture| FixtureRef { module: index, fixture })
-            })
-            .filter(|found| found.fixture.autouse)
-            .filter(|found| {
-                found
-                    .fixture
-                    .class
-                    .is_none_or(|class| classes.iter().any(|known| std::ptr::eq(*known, class)))
-            })
-            .collect()
+    /// The autouse fixtures that apply to a test.
+    pub fn autouse<'v>(&'v self, case: &TestCase<'a>) -> Vec<FixtureRef<'a, 'v>> {
+        let of_modules = self.fixture_modules(case.module).iter().flat_map(|&index| {
+            let fixtures = self.view(index).fixtures.iter().filter(|fixture| fixture.class.is_none());
+            fixtures.map(move |fixture| FixtureRef { module: index, fixture })
+        });
+        self.class_fixtures(case).chain(of_modules).filter(|found| found.fixture.autouse).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use crate::python::{Analysis, Module, Project, PytestConfig};
+
+    #[test]
+    fn a_base_class_of_another_file_brings_its_fixtures() {
+        let base = "import pytest\n\nclass InFolder:\n    @pytest.fixture(autouse=True)\n    def folder(self): yield\n\n    \
+                    @pytest.fixture\n    def name(self): return 'base'\n\n    class Inner:\n        @pytest.fixture(autouse=True)\n        \
+                    def inner(self): yield\n";
+        let test = "import pytest\nfrom base import InFolder\n\n@pytest.fixture\ndef name(): return 'module'\n\nclass TestA(InFolder):\n    \
+                    def test_a(self, name): pass\n\ndef test_b(name): pass\n";
+        let modules = vec![
+            Module::parse("base.py".into(), base.into()),
+            Module::parse("test_a.py".into(), test.into()),
+        ];
+        let project = Project::new(modules, PytestConfig::load(std::path::Path::new("/nonexistent")));
+        let analysis = Analysis::new(&project);
+        let cases = analysis.tests(1);
+        let (inside, outside) = (&cases[0], &cases[1]);
+        let autouse: Vec<_> = analysis.autouse(inside).iter().map(|found| found.fixture.name).collect();
+        assert_eq!(autouse, ["folder"]);
+        assert!(analysis.autouse(outside).is_empty());
+        assert_eq!(analysis.fixture(inside, "name", None).unwrap().module, 0);
+        assert_eq!(analysis.fixture(outside, "name", None).unwrap().module, 1);
     }
 }

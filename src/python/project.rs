@@ -354,7 +354,12 @@ impl<'a> Analysis<'a> {
     /// The module that the beginning of a dotted path names, and the rest of the path.
     fn module_of<'p>(&self, from: usize, path: &'p str) -> Option<(usize, &'p str)> {
         let folder = self.view(from).module.folder();
-        let (module, _) = path.rsplit_once('.')?;
+        let dots = path.bytes().take_while(|byte| *byte == b'.').count();
+        // `..Base` is `Base` of the package above
+        let module = match path[dots..].rsplit_once('.') {
+            Some((module, _)) => &path[..dots + module.len()],
+            None => path.get(..dots).filter(|dots| !dots.is_empty())?,
+        };
         candidates(folder, module).into_iter().find_map(|file| {
             let index = self.project.module_at(&file)?;
             let stem = file.trim_end_matches(".py").trim_end_matches("/__init__");

@@ -218,7 +218,14 @@ fn path_with(expr: &Expr, root: &dyn Fn(&str) -> String) -> Option<String> {
             path.push_str(attr);
             path
         }
-        ExprKind::Call(call) => path_with(&call.func, root)? + "()",
+        ExprKind::Call(call) => {
+            let path = path_with(&call.func, root)?;
+            // gives the module that it names
+            match call.args.first().and_then(Expr::as_str) {
+                Some(name) if path == "pytest.importorskip" => name.to_owned(),
+                _ => path + "()",
+            }
+        }
         ExprKind::Await(inner) => path_with(inner, root)?,
         ExprKind::Subscript { value, .. } => path_with(value, root)? + "[]",
         ExprKind::List(_) => "list()".into(),
@@ -644,9 +651,32 @@ impl<'a> Collector<'a, '_> {
                 self.sites.asserts.push(AssertSite { test: expr, span: expr.span, at });
             }
         }
+        // `assert_allclose(…)` and its kin, imported by name
+        if call.func.as_name().is_some_and(|name| is_assertion(name) && !(self.defined)(name)) {
+            let at = self.next();
+            self.sites.asserts.push(AssertSite { test: expr, span: expr.span, at });
+        }
         let at = self.next();
         self.sites.calls.push(CallSite { expr, call, path, awaited, used, at });
     }
+}
+
+/// Functions of numpy.testing, nose and others that assert by comparison.
+fn is_assertion(name: &str) -> bool {
+    matches!(
+        name,
+        "assert_"
+            | "assert_equal"
+            | "assert_not_equal"
+            | "assert_array_equal"
+            | "assert_allclose"
+            | "assert_almost_equal"
+            | "assert_array_almost_equal"
+            | "assert_array_less"
+            | "assert_eq"
+            | "eq_"
+            | "ok_"
+    )
 }
 
 impl<'a> Sites<'a> {

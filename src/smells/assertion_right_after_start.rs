@@ -2,7 +2,7 @@
 //!
 //! ## What it detects
 //! An assertion that follows the start of a thread, a process or a pool's job with no join, wait or other call in
-//! between that could let it finish.
+//! between that could let it finish; also one that tries a lock without blocking while nothing waits for the thread.
 //!
 //! ## Why it makes tests unstable
 //! Nothing says whether the work has been done, half done or not begun when the assertion looks. The scheduler decides,
@@ -26,7 +26,7 @@
 //! An assertion about something that the work does not touch. Assertions on the thread's own state (`is_alive`,
 //! `name`, `daemon`) are not reported.
 
-use super::words::last;
+use super::words::{expects_failure, last};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::ExprKind;
 use crate::python::sites::{AssertSite, CallSite};
@@ -47,16 +47,34 @@ impl Rule for AssertionRightAfterStart {
             for (index, site) in at.sites.calls.iter().enumerate() {
                 let path = &*at.paths[index];
                 let Some(what) = starts(path) else { continue };
-                if site.at.in_nested || test.mocks.covers(path) {
+                if site.at.in_nested || test.mocks.covers(path) || expects_failure(at, site.at) {
                     continue;
                 }
                 let next =
                     at.sites.asserts.iter().find(|assert| assert.at.order > site.at.order && looks(assert));
                 let Some(assert) =
-                    next.filter(|assert| !assert.at.in_nested && assert.at.loops == site.at.loops)
+                    next.filter(|assert| !assert.at.in_nested && !assert.at.in_except && assert.at.loops == site.at.loops)
                 else {
                     continue;
                 };
+                if tries_at_once(assert) && !waits_between(at, site, assert) {
+                    report.add(
+                        at,
+                        Smell {
+                            span: assert.span,
+                            severity: Severity::Medium,
+                            confidence: 0.75,
+                            message: format!(
+                                "this assertion tries without waiting, and nothing after `{}` waits until the {what} holds what \
+                                 it tries for",
+                                test.text(at, site.expr)
+                            ),
+                            help: "let the thread set a threading.Event once it has what it needs, and wait for that first"
+                                .to_owned(),
+                        },
+                    );
+                    continue;
+                }
                 if lets_it_run(at, site, assert)
                     || is_about_itself(assert)
                     || leaves_its_block(at, site, assert)
@@ -103,6 +121,27 @@ fn lets_it_run(at: &Reached<'_, '_>, start: &CallSite<'_>, assert: &AssertSite<'
     at.sites.calls.iter().zip(&at.paths).any(|(site, path)| {
         (between(site.at.order) || inside(site)) && !site.at.in_nested && !returns_at_once(path)
     }) || at.sites.loops.iter().any(|site| between(site.at.order))
+}
+
+/// `assert not lock.acquire(blocking=False)`
+fn tries_at_once(assert: &AssertSite<'_>) -> bool {
+    assert.test.any(&mut |part| {
+        part.as_call().is_some_and(|call| {
+            let no = |value: &crate::python::ast::Expr| matches!(value.kind, ExprKind::Bool(false));
+            matches!(&call.func.kind, ExprKind::Attribute { attr, .. } if &**attr == "acquire")
+                && (call.args.first().is_some_and(no) || call.keyword("blocking").is_some_and(no))
+        })
+    })
+}
+
+fn waits_between(at: &Reached<'_, '_>, start: &CallSite<'_>, assert: &AssertSite<'_>) -> bool {
+    at.sites.calls.iter().any(|site| {
+        start.at.order < site.at.order
+            && site.at.order < assert.at.order
+            && !site.at.in_nested
+            && (last(&site.path).contains("wait")
+                || matches!(last(&site.path), "join" | "sleep" | "get" | "result" | "recv" | "set"))
+    })
 }
 
 /// Calls that wait for nothing.
@@ -158,7 +197,9 @@ fn is_about_itself(assert: &AssertSite<'_>) -> bool {
         "stdout",
         "stderr",
     ];
-    assert
+    let is_narrowing = matches!(&assert.test.kind, ExprKind::Compare { left, rest }
+        if left.as_name().is_some() && rest.iter().any(|(op, value)| &**op == "is not" && matches!(value.kind, ExprKind::None)));
+    is_narrowing || assert
         .test
         .any(&mut |part| matches!(&part.kind, ExprKind::Attribute { attr, .. } if OWN.contains(&&**attr)))
 }

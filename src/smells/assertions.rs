@@ -39,8 +39,8 @@ fn collect<'a>(test: &'a Expr, negated: bool, out: &mut Vec<Comparison<'a>>) {
         ExprKind::Bools(parts) => parts.iter().for_each(|part| collect(part, negated, out)),
         ExprKind::Unary { op, operand } if &**op == "not" => collect(operand, !negated, out),
         ExprKind::Call(call) => {
-            let ExprKind::Attribute { attr, .. } = &call.func.kind else { return };
-            if matches!(&**attr, "assertTrue" | "assert_" | "assertFalse") {
+            let (ExprKind::Attribute { attr, .. } | ExprKind::Name(attr)) = &call.func.kind else { return };
+            if matches!(&**attr, "assertTrue" | "assert_" | "assertFalse" | "ok_") {
                 let negated = negated != (&**attr == "assertFalse");
                 return call.args.first().into_iter().for_each(|inner| collect(inner, negated, out));
             }
@@ -76,8 +76,9 @@ fn method(name: &str) -> Option<&'static str> {
         | "assertDictEqual"
         | "assertMultiLineEqual"
         | "assert_equal"
-        | "assert_array_equal" => "==",
-        "assertNotEqual" | "assertNotEquals" => "!=",
+        | "assert_array_equal"
+        | "eq_" => "==",
+        "assertNotEqual" | "assertNotEquals" | "assert_not_equal" => "!=",
         "assertLess" | "assert_array_less" => "<",
         "assertLessEqual" => "<=",
         "assertGreater" => ">",
@@ -88,7 +89,8 @@ fn method(name: &str) -> Option<&'static str> {
         | "assertAlmostEquals"
         | "assert_allclose"
         | "assert_almost_equal"
-        | "assert_array_almost_equal" => "~=",
+        | "assert_array_almost_equal"
+        | "assert_eq" => "~=",
         _ => return None,
     })
 }
@@ -120,5 +122,7 @@ mod tests {
         assert_eq!(ops("assert 0 < a < 9\n"), ["0 < a", "a < 9"]);
         assert_eq!(ops("self.assertEqual(a, [1])\n"), ["a == [1]"]);
         assert_eq!(ops("self.assertFalse(a in b)\n"), ["a not in b"]);
+        assert_eq!(ops("eq_(a, 1)\n"), ["a == 1"]);
+        assert_eq!(ops("assert_(a < 1)\n"), ["a < 1"]);
     }
 }

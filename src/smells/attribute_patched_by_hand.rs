@@ -55,6 +55,7 @@ impl Rule for AttributePatchedByHand {
                 || !is_imported(test, at, &write.path)
                 || is_flag(write)
                 || is_of_a_mock(test, write)
+                || has_an_opposite(test, write)
                 || is_base_state(at, write)
                 || at
                     .sites
@@ -74,7 +75,12 @@ impl Rule for AttributePatchedByHand {
                 at,
                 Smell {
                     span: write.span,
-                    severity: if at.role == Role::Test { Severity::Critical } else { Severity::High },
+                    severity: match at.role {
+                        Role::Test => Severity::Critical,
+                        // what a base in another file sets up is how the whole suite begins
+                        Role::Setup if at.function.module != test.case.module => Severity::Medium,
+                        _ => Severity::High,
+                    },
                     confidence: 0.9,
                     message: format!(
                         "`{target}` is overwritten and never put back, so every test that runs later gets the replacement"
@@ -104,6 +110,14 @@ fn is_imported(test: &Context<'_, '_>, at: &Reached<'_, '_>, path: &str) -> bool
     };
     module.imports.values().any(|imported| known(imported))
         || at.sites.imports.iter().any(|imported| known(imported))
+}
+
+/// One of a pair of helpers, `fake_http` and `unfake_http`: the second puts back what the first kept in `self`.
+fn has_an_opposite(test: &Context<'_, '_>, write: &WriteSite<'_>) -> bool {
+    let is_kept = |value: &Expr| matches!(&value.kind, ExprKind::Attribute { value, .. } if value.as_name() == Some("self"));
+    test.writes().any(|(_, other)| {
+        other.kind == WriteKind::Assign && other.path == write.path && other.value.is_some_and(is_kept)
+    })
 }
 
 /// `time.time.return_value` under `patch("time.time")` goes with the patch.

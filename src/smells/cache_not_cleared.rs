@@ -32,6 +32,7 @@
 use super::restored::{is_cleanup, registers_cleanup};
 use super::words::last;
 use super::{Context, Report, Role, Rule, Severity, Smell};
+use crate::python::FunctionRef;
 use crate::python::ast::Function;
 use crate::python::sites::value_path;
 
@@ -135,7 +136,7 @@ fn linked<'a>(test: &Context<'a, '_>) -> Vec<(u32, &'a str)> {
     let at = test.test();
     let links = test.analysis.links(at.function).iter();
     links
-        .filter(|(_, target)| is_cached(test, target.module, target.function))
+        .filter(|(_, target)| is_cached(test, target.module, target.function) && sees_patch(test, *target))
         .map(|(call, target)| (at.sites.calls[*call].expr.span.start, &*target.function.name))
         .collect()
 }
@@ -146,6 +147,16 @@ fn is_cached(test: &Context<'_, '_>, module: usize, function: &Function) -> bool
         let path = value_path(target, test.analysis.view(module).module);
         path.is_some_and(|path| matches!(&*path, "functools.lru_cache" | "functools.cache"))
     })
+}
+
+/// Whether a function reads what the test replaces: a patched name, or the environment.
+fn sees_patch(test: &Context<'_, '_>, target: FunctionRef<'_>) -> bool {
+    let module = test.analysis.view(target.module).module;
+    let text = module.text(target.function.span);
+    let words = || text.split(|c: char| !c.is_alphanumeric() && c != '_');
+    let changes_environment = test.calls().any(|(_, _, path)| matches!(last(path), "setenv" | "delenv"));
+    test.mocks.targets.iter().any(|patched| words().any(|word| word == last(patched)))
+        || (changes_environment && words().any(|word| matches!(word, "environ" | "getenv")))
 }
 
 /// Whether the test changes what the function may see.

@@ -79,8 +79,8 @@ fn compared<'a>(left: &'a Expr, operator: &str, right: &'a Expr) -> Option<Compa
 }
 
 fn called<'a>(call: &'a Call, out: &mut Vec<Comparison<'a>>) -> Option<Comparison<'a>> {
-    let ExprKind::Attribute { attr, .. } = &call.func.kind else { return None };
-    if matches!(&**attr, "assertTrue" | "assert_" | "assert_true") {
+    let (ExprKind::Attribute { attr, .. } | ExprKind::Name(attr)) = &call.func.kind else { return None };
+    if matches!(&**attr, "assertTrue" | "assert_" | "assert_true" | "ok_") {
         if let Some(inner) = call.args.first() {
             collect(inner, out);
         }
@@ -94,7 +94,10 @@ fn called<'a>(call: &'a Call, out: &mut Vec<Comparison<'a>>) -> Option<Compariso
         | "assertTupleEqual"
         | "assertSequenceEqual"
         | "assertDictEqual"
-        | "assertMultiLineEqual" => (left, Operator::Equal, right),
+        | "assertMultiLineEqual"
+        | "assert_equal"
+        | "assert_array_equal"
+        | "eq_" => (left, Operator::Equal, right),
         "assertNotEqual" | "assertNotEquals" => (left, Operator::NotEqual, right),
         "assertLess" | "assertLessEqual" | "assert_less" => (left, Operator::Less, right),
         "assertGreater" | "assertGreaterEqual" | "assert_greater" => (right, Operator::Less, left),

@@ -2,7 +2,7 @@
 //!
 //! ## What it detects
 //! Results gathered in the order in which parallel work ends (`as_completed`, `imap_unordered`, `append` from several
-//! threads) and compared with a list in a fixed order.
+//! threads, tasks, workers or callbacks that arrive beside the test) and compared with a list in a fixed order.
 //!
 //! ## Why it makes tests unstable
 //! Which job ends first is decided by the scheduler. The order is the expected one nearly always on an idle machine.
@@ -23,6 +23,7 @@
 //! ## Known false positives
 //! Work that is serialized by something else, such as a pool with one worker.
 
+use super::callbacks::filled;
 use super::comparison::{Operator, comparisons};
 use super::unguarded_shared_write::{nested, workers};
 use super::words::last;
@@ -52,39 +53,57 @@ impl Rule for CompletionOrderAssumed {
                 .filter(|(_, path)| is_by_completion(path))
                 .map(|(site, _)| site)
                 .collect();
-            if (threads.is_empty() && streams.is_empty()) || has_one_worker(at) {
+            if has_one_worker(at) {
+                continue;
+            }
+            let appends = at.sites.writes.iter().any(|write| write.at.in_nested && write.method == Some("append"));
+            if threads.is_empty() && streams.is_empty() && !appends {
                 continue;
             }
             for assert in &at.sites.asserts {
                 for pair in comparisons(assert).into_iter().filter(|pair| pair.operator == Operator::Equal) {
                     for (side, other) in [(pair.left, pair.right), (pair.right, pair.left)] {
-                        let Some(by) = gathered(test, at, &streams, &threads, side, assert.at.order) else {
-                            continue;
-                        };
-                        if !fixes_an_order(test, at, other) {
-                            continue;
+                        let by = gathered(test, at, &streams, &threads, side, assert.at.order);
+                        if let Some(by) = by.filter(|_| fixes_an_order(test, at, other)) {
+                            add(report, test, at, assert.span, side, (&by, Severity::High, 0.85));
+                        } else if appends
+                            && let Some(filled) = filled(at, side, assert.at.order)
+                            && (fixes_an_order(test, at, other)
+                                || (filled.takes_any && other.as_name().is_some()))
+                        {
+                            add(report, test, at, assert.span, side, (&filled.by, Severity::Medium, 0.65));
                         }
-                        report.add(
-                            at,
-                            Smell {
-                                span: assert.span,
-                                severity: Severity::High,
-                                confidence: 0.85,
-                                message: format!(
-                                    "`{}` holds results in the order in which {by} ended, which the scheduler decides, yet is \
-                                     compared in a fixed order",
-                                    test.text(at, side)
-                                ),
-                                help: "compare sorted(…) or collections.Counter(…), or gather in the order of submission with \
-                                       executor.map or asyncio.gather"
-                                    .to_owned(),
-                            },
-                        );
                     }
                 }
             }
         }
     }
+}
+
+fn add(
+    report: &mut Report<'_>,
+    test: &Context<'_, '_>,
+    at: &Reached<'_, '_>,
+    span: Span,
+    side: &Expr,
+    (by, severity, confidence): (&str, Severity, f32),
+) {
+    report.add(
+        at,
+        Smell {
+            span,
+            severity,
+            confidence,
+            message: format!(
+                "`{}` holds results in the order in which {by} ended, which the scheduler decides, yet is compared in a \
+                 fixed order",
+                test.text(at, side)
+            ),
+            help: "compare sorted(…) or collections.Counter(…), or gather in the order of submission with executor.map \
+                   or asyncio.gather"
+                .to_owned(),
+        },
+    );
 }
 
 fn is_by_completion(path: &str) -> bool {
@@ -95,7 +114,11 @@ fn is_by_completion(path: &str) -> bool {
 fn has_one_worker(at: &Reached<'_, '_>) -> bool {
     at.sites.calls.iter().zip(&at.paths).any(|(site, path)| {
         let pool = path.ends_with("PoolExecutor") || path.ends_with("Pool");
-        pool && site.call.argument(0, "max_workers").is_some_and(|workers| workers.is_true())
+        let one = |workers: Option<&Expr>| workers.is_some_and(Expr::is_true);
+        (pool && one(site.call.argument(0, "max_workers")))
+            || ["worker_threads", "num_workers", "n_workers", "n_jobs", "concurrency", "threads"]
+                .iter()
+                .any(|name| one(site.call.keyword(name)))
     })
 }
 

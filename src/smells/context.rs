@@ -29,6 +29,8 @@ pub struct Reached<'a, 'v> {
     pub via: Option<String>,
     /// Where the test's own file leads here.
     pub anchor: Span,
+    /// Only functions that are defined on the way call it: handlers, callbacks, simulated work.
+    pub is_nested: bool,
     /// The paths of `sites.calls`, with fixtures, attributes of `self` and results of helpers resolved.
     pub paths: Vec<Cow<'v, str>>,
 }
@@ -221,7 +223,7 @@ impl<'a, 'v> Context<'a, 'v> {
         }
         let analysis: &'v Analysis<'a> = self.analysis;
         if let Some(sites) = analysis.sites(function) {
-            self.reach.push(Reached { function, sites, role, via, anchor, paths: vec![] });
+            self.reach.push(Reached { function, sites, role, via, anchor, is_nested: false, paths: vec![] });
         }
     }
 
@@ -295,7 +297,7 @@ impl<'a, 'v> Context<'a, 'v> {
                 wanted.extend(names.map(|name| (name, anchor, None)));
             }
         }
-        for found in analysis.autouse(case.module, &case.classes) {
+        for found in analysis.autouse(case) {
             wanted.push((found.fixture.name, anchor, None));
         }
         for site in &self.reach[0].sites.calls {
@@ -310,7 +312,7 @@ impl<'a, 'v> Context<'a, 'v> {
         while next < wanted.len() && self.fixtures.len() < MAX_REACH {
             let (name, anchor, skip) = wanted[next];
             next += 1;
-            let Some(found) = analysis.fixture(case.module, &case.classes, name, skip) else { continue };
+            let Some(found) = analysis.fixture(case, name, skip) else { continue };
             if !known.insert(std::ptr::from_ref(found.fixture.function)) {
                 continue;
             }
@@ -328,15 +330,20 @@ impl<'a, 'v> Context<'a, 'v> {
         let (mut next, mut level_end) = (0, self.reach.len());
         for _ in 0..MAX_DEPTH {
             while next < level_end {
-                for (function, anchor) in self.callees(next) {
+                for (function, anchor, is_nested) in self.callees(next) {
                     let from = &self.reach[next];
+                    let is_nested = is_nested || from.is_nested;
                     let name = &function.function.name;
                     let via = match &from.via {
                         Some(via) if from.role == Role::Helper => format!("{via} > {name}"),
                         _ => name.to_string(),
                     };
                     let role = if from.role == Role::Teardown { Role::Teardown } else { Role::Helper };
+                    let known = self.reach.len();
                     self.add(function, role, Some(via), anchor, seen);
+                    if let Some(added) = self.reach.get_mut(known) {
+                        added.is_nested = is_nested;
+                    }
                 }
                 next += 1;
             }
@@ -344,8 +351,9 @@ impl<'a, 'v> Context<'a, 'v> {
         }
     }
 
-    /// The functions in the tree that the function at `index` calls, with where the test's file leads there.
-    fn callees(&self, index: usize) -> Vec<(FunctionRef<'a>, Span)> {
+    /// The functions in the tree that the function at `index` calls, with where the test's file leads there, and
+    /// whether only a function that is defined there calls it. Direct calls first.
+    fn callees(&self, index: usize) -> Vec<(FunctionRef<'a>, Span, bool)> {
         let from = &self.reach[index];
         let anchor = |site: &CallSite<'a>| {
             if from.role == Role::Test && from.function.module == self.case.module {
@@ -358,16 +366,20 @@ impl<'a, 'v> Context<'a, 'v> {
             .analysis
             .links(from.function)
             .iter()
-            .map(|(call, target)| (*target, anchor(&from.sites.calls[*call])))
+            .map(|(call, target)| {
+                let site = &from.sites.calls[*call];
+                (*target, anchor(site), site.at.in_nested)
+            })
             .collect();
         for site in &from.sites.calls {
             let method = site.path.strip_prefix("self.").or_else(|| site.path.strip_prefix("cls."));
             if let Some(name) = method.filter(|name| !name.contains(['.', '(', '[']))
                 && let Some(found) = self.analysis.method(&self.case.lineage, name)
             {
-                out.push((found, anchor(site)));
+                out.push((found, anchor(site), site.at.in_nested));
             }
         }
+        out.sort_by_key(|(_, _, is_nested)| *is_nested);
         out
     }
 }

@@ -1,7 +1,7 @@
 //! # FD802 directory-order
 //!
 //! ## What it detects
-//! An assertion on the order of a directory listing (`os.listdir`, `glob`, `iterdir`, `scandir`) that was not
+//! An assertion on the order of a directory listing (`os.listdir`, `os.walk`, `glob`, `iterdir`, `scandir`) that was not
 //! sorted.
 //!
 //! ## Why it makes tests unstable
@@ -87,6 +87,8 @@ fn lists(path: &str, call: &Call) -> bool {
         || (matches!(last(path), "iterdir") && call.args.is_empty())
         // of a path's own `glob` the receiver is known or looks like one
         || (matches!(last(path), "glob" | "rglob") && call.args.len() == 1 && looks_like_path(path))
+        || path == "os.walk"
+        || (last(path) == "walk" && call.args.is_empty() && looks_like_path(path))
 }
 
 fn looks_like_path(path: &str) -> bool {
@@ -123,8 +125,19 @@ impl<'a, 'v> Look<'_, 'a, 'v> {
                         && write.target.as_name() == Some(name)
                         && write.at.order < self.order
                 });
-                let bound = self.at.sites.bound(name, self.order).filter(|_| !is_sorted)?;
-                self.listing(bound, depth + 1)
+                if is_sorted {
+                    return None;
+                }
+                match self.at.sites.bound(name, self.order) {
+                    Some(bound) => self.listing(bound, depth + 1),
+                    None => self.walked(self.at.sites.value_of(name, self.order)?, depth + 1),
+                }
+            }
+            ExprKind::Call(call)
+                if matches!(&call.func.kind, ExprKind::Attribute { attr, .. }
+                    if matches!(&**attr, "__aiter__" | "__iter__")) =>
+            {
+                self.listing(call.func.children().into_iter().next()?, depth + 1)
             }
             ExprKind::Call(call)
                 if matches!(call.func.as_name(), Some("list" | "tuple" | "next" | "map" | "iter")) =>
@@ -143,6 +156,18 @@ impl<'a, 'v> Look<'_, 'a, 'v> {
             }
             _ => None,
         }
+    }
+
+    /// The walk of whose next folder this value is a part: `root, folders, files = next(walk)`.
+    fn walked(&self, value: &'a Expr, depth: u8) -> Option<(&'v CallSite<'a>, bool)> {
+        let call = value.as_call()?;
+        let walk = match &call.func.kind {
+            ExprKind::Attribute { value, attr } if matches!(&**attr, "__anext__" | "__next__") => value,
+            ExprKind::Name(name) if matches!(&**name, "next" | "anext") => call.args.first()?,
+            _ => return None,
+        };
+        let (site, _) = self.listing(walk, depth)?;
+        (last(&site.path) == "walk").then_some((site, false))
     }
 }
 

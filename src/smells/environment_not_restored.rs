@@ -52,7 +52,8 @@ impl Rule for EnvironmentNotRestored {
                     let later = if other.at.order > change.at.order { other } else { change };
                     other.at.order != change.at.order && other.is_same(change) && later.restores(at)
                 });
-                if !paired && !is_undone(test, at, change) {
+                let makes_room = change.is_removal() && matches!(at.role, Role::Setup | Role::Fixture(_));
+                if !paired && !makes_room && !is_undone(test, at, change) {
                     report.add(at, smell(at, change));
                 }
             }
@@ -147,6 +148,9 @@ fn smell(at: &Reached<'_, '_>, change: &Change<'_>) -> Smell {
     let what = change.what;
     let severity = match at.role {
         _ if change.is_removal() => Severity::Medium,
+        // who reads the arguments mostly sets them first
+        Role::Test if what == "sys.argv" => Severity::High,
+        _ if what == "sys.argv" => Severity::Medium,
         Role::Test => Severity::Critical,
         _ => Severity::High,
     };
@@ -184,16 +188,47 @@ fn is_undone(test: &Context<'_, '_>, at: &Reached<'_, '_>, change: &Change<'_>) 
             let at_the_end = |site: At| {
                 reached.role == Role::Teardown
                     || (same && site.in_finally)
-                    || (site.after_yield && matches!(reached.role, Role::Fixture(_) | Role::Helper))
+                    || (matches!(reached.role, Role::Fixture(_) | Role::Helper)
+                        && (site.after_yield || (site.in_finally && reached.sites.has_yield)))
             };
             let writes = &reached.sites.writes;
             let calls = reached.sites.calls.iter().zip(&reached.paths);
+            let by_monkeypatch = |path: &str, site: &CallSite<'_>| match last(path) {
+                "chdir" => what == "the working directory",
+                "syspath_prepend" => what == "sys.path",
+                "setattr" => what.rsplit('.').next().is_some_and(|name| test.text(reached, site.expr).contains(name)),
+                _ => false,
+            };
             writes.iter().any(|write| owned_by_process(&write.path) == Some(what) && at_the_end(write.at))
                 || calls.into_iter().any(|(site, path)| {
-                    (changed_by(path) == Some(what) && at_the_end(site.at))
+                    // `os.environ.__exit__()` too
+                    ((changed_by(path) == Some(what) || path.strip_prefix(what) == Some(".__exit__"))
+                        && at_the_end(site.at))
+                        || (path.contains("monkeypatch") && by_monkeypatch(path, site))
                         || matches!(last(path), "addCleanup" | "addfinalizer")
                 })
         })
     };
-    patched || by_patch || by_decorator || undo()
+    patched || by_patch || by_decorator || has_a_keeper(test, what) || undo()
+}
+
+/// Whether the test asks for a fixture that by its name keeps the thing: `save_cwd`, `restore_environ`, `clean_argv`.
+fn has_a_keeper(test: &Context<'_, '_>, what: &str) -> bool {
+    let things: &[&str] = match what {
+        "the working directory" => &["cwd", "chdir", "working_dir", "workdir"],
+        "os.environ" => &["env"],
+        "sys.argv" => &["argv"],
+        "sys.path" => &["path"],
+        "sys.modules" => &["modules"],
+        _ => return false,
+    };
+    let keeps = |name: &str| {
+        ["save", "restor", "preserv", "isolat", "clean", "keep", "tmp", "temp", "change"].iter().any(|word| name.contains(word))
+            && things.iter().any(|thing| name.contains(thing))
+    };
+    let named = test.decorators.iter().filter(|(path, _)| path == "pytest.mark.usefixtures");
+    let named = named.filter_map(|(_, expr)| expr.as_call()).flat_map(|call| &call.args);
+    test.fixtures.iter().any(|found| keeps(found.fixture.name))
+        || named.filter_map(|name| name.as_str()).any(keeps)
+        || test.case.function.function.params.iter().any(|param| keeps(&param.name))
 }

@@ -1,7 +1,8 @@
 //! # FD305 external-connection
 //!
 //! ## What it detects
-//! A connection other than HTTP to a host outside this machine: sockets, mail, FTP, SSH, WebSocket.
+//! A connection to a host outside this machine by other than an HTTP library: sockets, `http.client`, mail, FTP, SSH,
+//! WebSocket.
 //!
 //! ## Why it makes tests unstable
 //! The test fails with the network, the firewall, or whenever the far side is slow, full or gone.
@@ -24,7 +25,7 @@
 
 use super::network::{host_of_url, is_this_machine, literal, severity};
 use super::words::last;
-use super::{Context, Report, Rule, Smell};
+use super::{Context, Reached, Report, Rule, Smell};
 use crate::python::ast::{Expr, ExprKind};
 
 pub(super) struct ExternalConnection;
@@ -40,7 +41,7 @@ impl Rule for ExternalConnection {
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         for (at, site, path) in test.calls() {
-            if site.at.in_nested || test.mocks.covers(path) || !connects(path) {
+            if site.at.in_nested || test.mocks.covers(path) || !connects(path) || waits_for_request(at, path) {
                 continue;
             }
             let Some(argument) = site.call.args.first().or_else(|| site.call.keyword("host")) else {
@@ -97,7 +98,19 @@ pub(super) fn connects(path: &str) -> bool {
             | "asyncssh.connect"
             | "anyio.connect_tcp"
             | "ssl.get_server_certificate"
+            | "http.client.HTTPSConnection"
+            | "http.client.HTTPConnection"
+            | "httplib.HTTPSConnection"
+            | "httplib.HTTPConnection"
     )
+}
+
+/// Whether this makes an HTTP connection on which nothing is sent here: it connects with the first request.
+fn waits_for_request(at: &Reached<'_, '_>, path: &str) -> bool {
+    path.starts_with("http")
+        && !at.paths.iter().any(|other| {
+            other.starts_with("http") && matches!(last(other), "request" | "connect" | "putrequest" | "getresponse")
+        })
 }
 
 /// The host in `("host", port)`.

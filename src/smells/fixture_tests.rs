@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::{Context, Finding, HEADINGS, RULES, Registered, Selection, check};
+use super::{Context, Finding, HEADINGS, RULES, Registered, Selection, Severity, check};
 use crate::python::{Analysis, Module, Project, PytestConfig};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -114,6 +114,34 @@ fn what_every_rule_says() {
             insta::assert_snapshot!(rule.name().replace('-', "_"), text);
         }
     });
+}
+
+#[test]
+fn severities_are_documented() {
+    let mut table =
+        String::from("| rule | critical | high | medium | low |\n| --- | --- | --- | --- | --- |\n");
+    for rule in RULES {
+        let (file, source) = fixture(rule);
+        let found = findings(&file, &source, rule.code());
+        write!(table, "| {} {} |", rule.code(), rule.name()).unwrap();
+        for severity in [Severity::Critical, Severity::High, Severity::Medium, Severity::Low] {
+            let percents = found.iter().filter(|(_, finding)| finding.severity == severity);
+            let percents: std::collections::BTreeSet<_> =
+                percents.map(|(_, finding)| (finding.confidence * 100.0).round() as u32).collect();
+            let text = percents.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+            write!(table, "{}{text} |", if text.is_empty() { "" } else { " " }).unwrap();
+        }
+        table.push('\n');
+    }
+    let path = format!("{ROOT}/docs/severity.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    let mark = "writes it anew -->\n";
+    let (head, written) = page.split_once(mark).unwrap();
+    if std::env::var("INSTA_UPDATE").as_deref() == Ok("always") {
+        std::fs::write(&path, format!("{head}{mark}{table}")).unwrap();
+    } else {
+        assert_eq!(written, table, "write {path} anew with INSTA_UPDATE=always");
+    }
 }
 
 #[test]

@@ -177,6 +177,7 @@ impl Rule for GlobalConfigurationChanged {
                 || is_default(test, at, site)
                 || test.mocks.covers(path)
                 || is_undone(test, at, site, undo)
+                || puts_back(test, at, site, path)
             {
                 continue;
             }
@@ -213,6 +214,18 @@ fn is_default(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>)
             || text.ends_with("SIG_DFL")
             || text.ends_with("default_int_handler")
     })
+}
+
+/// `signal.signal(SIGHUP, before)` after another call for the same signal.
+fn puts_back(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>, path: &str) -> bool {
+    let key = |site: &CallSite<'_>| site.call.args.first().map(|first| test.text(at, first));
+    let [.., value] = site.call.args.as_slice() else { return false };
+    let is_saved = value.as_name().is_some_and(|name| at.sites.bound(name, site.at.order).is_some());
+    let mut others = at.sites.calls.iter().zip(&at.paths);
+    is_saved
+        && others.any(|(other, known)| {
+            known == path && other.at.order < site.at.order && (site.call.args.len() < 2 || key(other) == key(site))
+        })
 }
 
 fn is_undone(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>, undo: &str) -> bool {

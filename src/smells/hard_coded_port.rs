@@ -23,7 +23,7 @@
 //! ## Known false positives
 //! A port that is only written into a configuration or an expected text and never bound is not reported.
 
-use super::words::last;
+use super::words::{expects_failure, is_given_a_fake, last};
 use super::{Context, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Call, Expr, ExprKind};
 
@@ -40,7 +40,8 @@ impl Rule for HardCodedPort {
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         for (at, site, path) in test.calls() {
-            if at.role == Role::Teardown || !binds(path) || test.mocks.covers(path) {
+            let is_real = !test.mocks.covers(path) && !is_given_a_fake(site.call) && !expects_failure(at, site.at);
+            if at.role == Role::Teardown || !binds(path) || !is_real {
                 continue;
             }
             let Some(port) = port(site.call, path) else { continue };
@@ -91,7 +92,7 @@ fn port(call: &Call, path: &str) -> Option<u32> {
     }
     for argument in &call.args {
         if let ExprKind::Tuple(parts) = &argument.kind
-            && let [_, port, ..] = parts.as_slice()
+            && let [_, port] | [_, port, _, _] = parts.as_slice()
         {
             return number(port);
         }

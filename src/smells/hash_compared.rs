@@ -46,6 +46,16 @@ impl Rule for HashCompared {
                     report.add(at, smell(assert.span, test.text(at, assert.test), why));
                 }
             }
+            if at.sites.names_read.contains("id") {
+                for assert in at.sites.asserts.iter().filter(|assert| {
+                    comparisons(assert.test)
+                        .iter()
+                        .any(|comparison| comparison.op == "==" && by_id(comparison.left) && by_id(comparison.right))
+                }) {
+                    let why = "compares two new objects by what id() gives, which the memory in use decides";
+                    report.add(at, smell(assert.span, test.text(at, assert.test), why));
+                }
+            }
             for site in calls().filter(|site| matches!(&*site.path, "sorted" | "min" | "max")) {
                 let key = site.call.keyword("key").and_then(|key| key.as_name());
                 if matches!(key, Some("hash" | "id")) {
@@ -81,6 +91,22 @@ fn judge(comparison: &Comparison<'_>) -> Option<&'static str> {
             _ => None,
         }
     })
+}
+
+/// Whether a call makes an object and is given `id` as the function to tell it by.
+fn by_id(expr: &Expr) -> bool {
+    let Some(call) = expr.as_call() else { return false };
+    let makes = call.args.iter().any(|argument| {
+        argument.as_call().is_some_and(|made| {
+            made.func.as_name().is_some_and(|name| name.starts_with(char::is_uppercase))
+        })
+    });
+    let is_id = |part: &Expr| part.as_name() == Some("id");
+    makes
+        && call.keywords.iter().any(|(_, value)| match &value.kind {
+            ExprKind::Dict(entries) => entries.iter().any(|(_, value)| is_id(value)),
+            _ => is_id(value),
+        })
 }
 
 fn called(expr: &Expr) -> Option<(&str, &Expr)> {

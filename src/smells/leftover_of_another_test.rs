@@ -36,7 +36,7 @@ use super::restored::{is_restored, registers_cleanup, renews, says_restore};
 use super::words::last;
 use super::{Context, Report, Rule, Severity, Smell};
 use crate::python::ast::{ExprKind, Function, Span};
-use crate::python::sites::{At, WriteKind};
+use crate::python::sites::{At, CallSite, WriteKind};
 use crate::python::{Global, View};
 
 pub(super) struct LeftoverOfAnotherTest;
@@ -52,6 +52,7 @@ impl Rule for LeftoverOfAnotherTest {
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         let at = test.test();
+        let mut severity = Severity::High;
         let (span, confidence, message) = if let Some((what, writer)) = changed_by_another(test) {
             let message = format!(
                 "`{writer}` changes `{what}` and leaves it so; this test sees that when it runs later"
@@ -62,6 +63,10 @@ impl Rule for LeftoverOfAnotherTest {
                 "`{name}` is one for the whole module and empty only as long as `{user}` has not run"
             );
             (span, 0.75, message)
+        } else if let Some((name, span)) = counts_shared(test) {
+            let message = format!("`{name}` is one for the whole module, and what other tests put there counts too");
+            severity = Severity::Medium;
+            (span, 0.7, message)
         } else {
             return;
         };
@@ -69,7 +74,7 @@ impl Rule for LeftoverOfAnotherTest {
             at,
             Smell {
                 span,
-                severity: Severity::High,
+                severity,
                 confidence,
                 message,
                 help: "give each test a fresh one from a function-scoped fixture, and change shared things with \
@@ -102,6 +107,13 @@ fn changed_by_another(test: &Context<'_, '_>) -> Option<(String, String)> {
                 && leaves_changed(view, writer, &path)
         });
         let writer = writers.next()?;
+        let puts_back = |writer: &&Function| {
+            let name = writer.name.to_ascii_lowercase();
+            name.starts_with("teardown") || name.starts_with("tear_down") || name == "asyncteardown"
+        };
+        if shared.writers.iter().any(puts_back) {
+            return None;
+        }
         // what the reader or its set-up renews, or a patch replaces, it does not see
         let renewed = shared.writers.iter().any(|writer| std::ptr::eq(*writer, function))
             || test
@@ -137,6 +149,42 @@ fn leaves_changed(view: &View<'_>, writer: &Function, path: &str) -> bool {
         }
         WriteKind::Augmented | WriteKind::Delete => true,
     }
+}
+
+/// `assert len(CACHE) == 1` on an object of the module that tests have to clear, before this one has cleared it.
+fn counts_shared(test: &Context<'_, '_>) -> Option<(String, Span)> {
+    let at = test.test();
+    let view = test.analysis.view(at.function.module);
+    let clears = |site: &CallSite<'_>, name: &str| match &site.call.func.kind {
+        ExprKind::Attribute { value, attr } => {
+            value.as_name() == Some(name) && matches!(&**attr, "clear" | "reset" | "flush" | "purge")
+        }
+        _ => false,
+    };
+    at.sites.asserts.iter().find_map(|assert| {
+        let name = comparisons(assert.test).iter().find_map(|comparison| {
+            let call = comparison.left.as_call().filter(|call| call.func.as_name() == Some("len"))?;
+            let is_count = comparison.op == "==" && comparison.right.as_number().is_some_and(|count| count > 0.0);
+            call.args.first().filter(|_| is_count)?.as_name()
+        })?;
+        let global = view.globals.get(name).filter(|_| !at.sites.locals.contains_key(name))?;
+        let is_object = global.is_mutable() || global.path.as_deref().is_some_and(|path| path.ends_with("()"));
+        let is_cleared = test.calls().any(|(other, site, _)| {
+            let is_before = !std::ptr::eq(other.function.function, at.function.function)
+                || site.at.order < assert.at.order;
+            is_before && clears(site, name)
+        });
+        let others = users(view, name);
+        let needs_clearing = others.iter().any(|user| {
+            view.sites(user).is_some_and(|sites| sites.calls.iter().any(|site| clears(site, name)))
+        });
+        let is_renewed = test
+            .reach
+            .iter()
+            .flat_map(|reached| &reached.sites.writes)
+            .any(|write| write.path == format!("#{name}") && renews(write) && write.at.order < assert.at.order);
+        (is_object && needs_clearing && !is_cleared && !is_renewed).then(|| (name.to_owned(), assert.span))
+    })
 }
 
 /// `assert len(CACHE) == 0` on an object of the module that another test uses too: its name, that test, the place.

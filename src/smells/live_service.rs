@@ -31,8 +31,9 @@
 //! A service that the pipeline starts afresh for each test. Where set-up or teardown empties the service, and where a
 //! marker sets the test apart, the severity is lower.
 
-use super::words::last;
+use super::words::{expects_failure, last};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::Expr;
 use crate::python::sites::CallSite;
 
 pub(super) struct LiveService;
@@ -57,8 +58,8 @@ impl Rule for LiveService {
             }
             let (severity, confidence) = match () {
                 () if cleans_up(test) => (Severity::Low, 0.7),
-                () if test.is_set_apart() || expects_failure(at, site) => (Severity::Low, 0.7),
-                () if at.role == Role::Test => (Severity::High, 0.85),
+                () if test.is_set_apart() || site.at.in_caught || expects_failure(at, site.at) => (Severity::Low, 0.7),
+                () if at.role == Role::Test && !is_told_where(at, site) => (Severity::High, 0.85),
                 () => (Severity::Medium, 0.8),
             };
             report.add(
@@ -80,6 +81,14 @@ impl Rule for LiveService {
             );
         }
     }
+}
+
+/// Whether a fixture says which server it is: then somebody takes care of it.
+fn is_told_where(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let from_fixture = |argument: &Expr| {
+        argument.any(&mut |part| part.as_name().is_some_and(|name| at.sites.locals.get(name).is_some_and(|path| path.starts_with('@'))))
+    };
+    site.call.args.iter().chain(site.call.keywords.iter().map(|(_, value)| value)).any(from_fixture)
 }
 
 #[derive(Clone, Copy)]
@@ -215,12 +224,4 @@ fn cleans_up(test: &Context<'_, '_>) -> bool {
             || last(path) == "flushdb"
             || last(path) == "flushall"
     })
-}
-
-fn expects_failure(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
-    site.at.in_caught
-        || at
-            .sites
-            .enclosing_withs(site.at)
-            .any(|with| last(&with.path).to_ascii_lowercase().contains("raises"))
 }

@@ -3,6 +3,7 @@
 
 use super::context::{Context, Role};
 use crate::python::ast::*;
+use crate::python::sites::WriteKind;
 
 /// What is mocked around a test.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +52,11 @@ impl Mocks {
                 if write.value.is_some_and(|value| is_mock(value, reached.sites)) {
                     mocks.by_hand.push(write.path.clone());
                 }
+                // a class of fakes put in the way of every request
+                mocks.http |= write.kind == WriteKind::Assign
+                    && ["http.client.", "urllib.request.", "requests.", "httpx.", "socket."]
+                        .iter()
+                        .any(|module| write.path.starts_with(module));
             }
         }
         mocks

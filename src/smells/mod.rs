@@ -3,6 +3,7 @@
 
 mod assertions;
 mod bounds;
+mod callbacks;
 mod comparison;
 mod context;
 mod durations;
@@ -65,6 +66,12 @@ rules! {
     executor_left_running::ExecutorLeftRunning,
     timer_not_cancelled::TimerNotCancelled,
     used_right_after_start::UsedRightAfterStart,
+    exception_group_order::ExceptionGroupOrder,
+    cancelled_right_after_start::CancelledRightAfterStart,
+    narrow_count::NarrowCount,
+    socket_closed_after_send::SocketClosedAfterSend,
+    far_position::FarPosition,
+    result_before_join::ResultBeforeJoin,
     http_not_mocked::HttpNotMocked,
     hard_coded_port::HardCodedPort,
     live_service::LiveService,
@@ -73,6 +80,8 @@ rules! {
     port_released_before_use::PortReleasedBeforeUse,
     download_in_test::DownloadInTest,
     port_by_chance::PortByChance,
+    marked_as_network::MarkedAsNetwork,
+    port_written_down::PortWrittenDown,
     wall_clock_compared::WallClockCompared,
     elapsed_time_asserted::ElapsedTimeAsserted,
     local_time_zone::LocalTimeZone,
@@ -90,6 +99,8 @@ rules! {
     unseeded_faker::UnseededFaker,
     statistical_assertion::StatisticalAssertion,
     hash_compared::HashCompared,
+    unseeded_training::UnseededTraining,
+    property_in_test::PropertyInTest,
     module_global_changed::ModuleGlobalChanged,
     class_attribute_changed::ClassAttributeChanged,
     environment_not_restored::EnvironmentNotRestored,
@@ -102,19 +113,28 @@ rules! {
     mock_not_reset::MockNotReset,
     registration_not_undone::RegistrationNotUndone,
     leftover_of_another_test::LeftoverOfAnotherTest,
+    process_wide_count::ProcessWideCount,
+    captured_records_counted::CapturedRecordsCounted,
     file_not_closed::FileNotClosed,
     resource_left_open::ResourceLeftOpen,
     fixed_path::FixedPath,
     temporary_left_behind::TemporaryLeftBehind,
     fixture_without_teardown::FixtureWithoutTeardown,
+    terminated_not_awaited::TerminatedNotAwaited,
+    racing_temporary_name::RacingTemporaryName,
+    shared_folder_handed_on::SharedFolderHandedOn,
     set_order::SetOrder,
     directory_order::DirectoryOrder,
     serialized_compared::SerializedCompared,
     query_without_order::QueryWithoutOrder,
+    response_order::ResponseOrder,
+    sort_key_repeats::SortKeyRepeats,
     float_equality::FloatEquality,
     complex_test::ComplexTest,
     conditional_assertion::ConditionalAssertion,
     retry_marker::RetryMarker,
+    exact_array_comparison::ExactArrayComparison,
+    summed_time_equality::SummedTimeEquality,
 }
 
 /// The rule with this code or name.

@@ -51,7 +51,9 @@ impl Rule for ModuleGlobalChanged {
     }
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
-        for (at, write) in test.writes() {
+        // what runs once before all tests of the module makes what they share
+        let is_once = |at: &Reached<'_, '_>| at.role == Role::Setup && at.function.function.name.to_ascii_lowercase().ends_with("module");
+        for (at, write) in test.writes().filter(|(at, _)| !is_once(at)) {
             let name = match global(&write.path) {
                 Some(name) if concerns(test, at, write, name) => name,
                 None => match aliased(test, at, write) {

@@ -89,5 +89,5 @@ fn resolves(path: &str) -> bool {
 }
 
 fn is_address(host: &str) -> bool {
-    host.parse::<std::net::IpAddr>().is_ok()
+    host.contains("::") || host.parse::<std::net::IpAddr>().is_ok()
 }

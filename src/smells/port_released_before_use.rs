@@ -1,8 +1,8 @@
 //! # FD306 port-released-before-use
 //!
 //! ## What it detects
-//! A socket bound to port 0 only to learn a free port: the number is read, the socket closed, and the number used
-//! later.
+//! A socket bound to port 0 (Twisted: `listenTCP(0, …)`) only to learn a free port: the number is read, the socket
+//! closed, and the number used later.
 //!
 //! ## Why it makes tests unstable
 //! From the closing on the port belongs to whoever takes it next: a parallel test worker, another process, or an
@@ -30,7 +30,7 @@
 use super::words::last;
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind};
-use crate::python::sites::CallSite;
+use crate::python::sites::{CallSite, Use};
 
 pub(super) struct PortReleasedBeforeUse;
 
@@ -45,6 +45,10 @@ impl Rule for PortReleasedBeforeUse {
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         for at in test.reach.iter().filter(|at| at.role != Role::Teardown) {
+            for site in at.sites.calls.iter().filter(|site| last(&site.path) == "listenTCP") {
+                let Some(port) = listens_for_a_moment(at, site) else { continue };
+                add(report, test, at, site, port);
+            }
             for (site, path) in at.sites.calls.iter().zip(&at.paths) {
                 if last(path) != "bind" || !binds_any_port(site) || test.mocks.covers(path) {
                     continue;
@@ -53,23 +57,44 @@ impl Rule for PortReleasedBeforeUse {
                 if !asks_for_its_name(at, socket) || serves(at, socket) || !is_released(at, site, socket) {
                     continue;
                 }
-                report.add(
-                    at,
-                    Smell {
-                        span: site.expr.span,
-                        severity: Severity::Medium,
-                        confidence: 0.85,
-                        message: format!(
-                            "the port that `{}` finds is free only until `{socket}` is closed; anything may take it before the \
-                             test uses the number",
-                            test.text(at, site.expr)
-                        ),
-                        help: "let the server bind port 0 and ask it for its port, or hand it the bound socket".to_owned(),
-                    },
-                );
+                add(report, test, at, site, socket);
             }
         }
     }
+}
+
+fn add(
+    report: &mut Report<'_>,
+    test: &Context<'_, '_>,
+    at: &Reached<'_, '_>,
+    site: &CallSite<'_>,
+    socket: &str,
+) {
+    report.add(
+        at,
+        Smell {
+            span: site.expr.span,
+            severity: Severity::Medium,
+            confidence: 0.85,
+            message: format!(
+                "the port that `{}` finds is free only until `{socket}` is closed; anything may take it before the \
+                 test uses the number",
+                test.text(at, site.expr)
+            ),
+            help: "let the server bind port 0 and ask it for its port, or hand it the bound socket".to_owned(),
+        },
+    );
+}
+
+/// Twisted's `listenTCP(0, …)` whose port number is returned while it stops listening in the same function.
+fn listens_for_a_moment<'a>(at: &Reached<'a, '_>, site: &CallSite<'a>) -> Option<&'a str> {
+    let Use::Assigned(port) = site.used else { return None };
+    let calls = |name: &str| {
+        at.sites.calls.iter().any(|call| receiver(call) == Some(port) && last(&call.path) == name)
+    };
+    let any_port = site.call.args.first().and_then(Expr::as_number) == Some(0.0);
+    let is_returned = at.sites.returns.iter().any(|(value, _)| value.as_name() != Some(port));
+    (any_port && is_returned && calls("getHost") && calls("stopListening")).then_some(port)
 }
 
 /// `bind(("", 0))`

@@ -107,12 +107,12 @@ fn registers(path: &str) -> bool {
 
 /// `subscribe(db, …)` registers in what it is given.
 fn keeps_in_argument(call: &Call) -> bool {
-    let name = match call.args.first().map(|first| &first.kind) {
-        Some(ExprKind::Name(name)) => name,
-        Some(ExprKind::Attribute { attr, .. }) => attr,
-        _ => return false,
-    };
-    matches!(
+    let names = call.args.iter().chain(call.keywords.iter().map(|(_, value)| value));
+    names.filter_map(|argument| match &argument.kind {
+        ExprKind::Name(name) => Some(name),
+        ExprKind::Attribute { attr, .. } => Some(attr),
+        _ => None,
+    }).any(|name| matches!(
         &**name,
         "db" | "session"
             | "conn"
@@ -132,7 +132,9 @@ fn keeps_in_argument(call: &Call) -> bool {
             | "server"
             | "bus"
             | "api"
-    )
+            | "aconn"
+            | "cur"
+    ))
 }
 
 fn is_undone(test: &Context<'_, '_>) -> bool {

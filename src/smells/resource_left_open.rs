@@ -1,7 +1,7 @@
 //! # FD702 resource-left-open
 //!
 //! ## What it detects
-//! A process, server, socket, browser or event loop that a test starts and neither ends nor hands on.
+//! A process, server, socket or its file, TLS stream, browser, event loop or pool of workers that a test starts and neither ends nor hands on.
 //!
 //! ## Why it makes tests unstable
 //! It goes on working while later tests run: it holds a port, writes files, prints, takes the processor's time.
@@ -27,8 +27,10 @@
 //! Something that ends by itself, or that code called by name only ends.
 
 use super::resources::{Fate, fate, opens};
-use super::words::is_test_code;
-use super::{Context, Report, Role, Rule, Severity, Smell};
+use super::words::{expects_failure, is_given_a_fake, is_test_code, last};
+use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::ExprKind;
+use crate::python::sites::{CallSite, Use};
 
 pub(super) struct ResourceLeftOpen;
 
@@ -46,18 +48,29 @@ impl Rule for ResourceLeftOpen {
             let Some(resource) = opens(path).filter(|_| matches!(at.role, Role::Test | Role::Helper)) else {
                 continue;
             };
-            if site.at.in_nested
-                || !is_test_code(test, at)
-                || test.mocks.covers(path)
-                || fate(test, at, site) != Fate::LeftOpen
-            {
+            let is_real = !test.mocks.covers(path) && !is_given_a_fake(site.call) && !expects_failure(at, site.at);
+            if site.at.in_nested || !is_test_code(test, at) || !is_real {
+                continue;
+            }
+            // who reads from a socket's file does not close it
+            let is_read = path.ends_with(".makefile") && matches!(site.used, Use::Assigned(_));
+            let is_left = match fate(test, at, site) {
+                Fate::LeftOpen => true,
+                Fate::Unknown => is_read,
+                _ => false,
+            };
+            if !is_left {
                 continue;
             }
             report.add(
                 at,
                 Smell {
                     span: site.expr.span,
-                    severity: if resource.disturbs { Severity::High } else { Severity::Medium },
+                    severity: match (resource.disturbs, is_read) {
+                        (true, _) => Severity::High,
+                        (false, false) => Severity::Medium,
+                        (false, true) => Severity::Low,
+                    },
                     confidence: 0.85,
                     message: format!(
                         "{} from `{path}` is never ended and goes on while later tests run",
@@ -70,5 +83,45 @@ impl Rule for ResourceLeftOpen {
                 },
             );
         }
+        for at in test.reach.iter().filter(|at| at.role == Role::Test) {
+            for site in &at.sites.calls {
+                let Some(name) = works_as_pool(at, site) else { continue };
+                let made = at.sites.value_of(name, site.at.order);
+                let Some(pool) = at
+                    .sites
+                    .calls
+                    .iter()
+                    .find(|call| made.is_some_and(|made| made.span == call.expr.span))
+                    .filter(|pool| opens(&pool.path).is_none() && fate(test, at, pool) == Fate::LeftOpen)
+                else {
+                    continue;
+                };
+                report.add(
+                    at,
+                    Smell {
+                        span: pool.expr.span,
+                        severity: Severity::Medium,
+                        confidence: 0.75,
+                        message: format!(
+                            "`{name}` is a pool of workers that nothing ends, and they go on while later tests run"
+                        ),
+                        help: "open it in a with statement, or call terminate() and join() in a finally".to_owned(),
+                    },
+                );
+            }
+        }
     }
+}
+
+/// The local on which jobs are started as on a pool, where a parameter or something named for it made that.
+fn works_as_pool<'a>(at: &Reached<'a, '_>, site: &CallSite<'a>) -> Option<&'a str> {
+    let ExprKind::Attribute { value, attr } = &site.call.func.kind else { return None };
+    if !matches!(&**attr, "apply_async" | "map_async" | "imap" | "imap_unordered") {
+        return None;
+    }
+    let name = value.as_name()?;
+    let path = at.sites.locals.get(name)?;
+    let is_made = path.ends_with("()") && (path.starts_with('@') || last(path).contains("Pool"));
+    let is_known = path.starts_with("multiprocessing.") || path.starts_with("concurrent.");
+    (is_made && !is_known).then_some(name)
 }

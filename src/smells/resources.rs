@@ -33,6 +33,8 @@ pub(super) fn opens(path: &str) -> Option<Resource> {
         | "socketserver.ThreadingTCPServer"
         | "wsgiref.simple_server.make_server"
         | "xmlrpc.server.SimpleXMLRPCServer" => resource("the server", "shutdown() and server_close()", true),
+        _ if path.ends_with("TLSStream.wrap") => resource("the TLS stream", "await aclose()", false),
+        _ if path.ends_with(".makefile") => resource("the socket's file", "close()", false),
         "asyncio.new_event_loop" => resource("the event loop", "close()", false),
         "aiohttp.ClientSession" => resource("the session", "await close()", false),
         "selenium.webdriver.Chrome" | "selenium.webdriver.Firefox" | "selenium.webdriver.Remote" => {

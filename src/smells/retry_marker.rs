@@ -70,9 +70,9 @@ fn reruns(path: &str) -> bool {
     matches!(
         name,
         "flaky" | "rerun" | "reruns" | "repeat_on_fail" | "retry_on_failure" | "retry_on_fail" | "flaky_test"
-    ) || (name.contains("retry")
-        && !name.contains("no_retry")
-        && !path.starts_with("pytest.mark.usefixtures"))
+            | "retry"
+            | "retries"
+    ) || (name.contains("retry") && !name.contains("no_retry") && !path.starts_with("pytest.mark."))
         || (name.contains("flaky")
             && !["skip", "xfail", "not_", "unflaky"].iter().any(|word| name.contains(word)))
 }

@@ -95,6 +95,13 @@ impl<'a> Look<'_, 'a, '_> {
                     "compares text, which differs when keys come in another order",
                 ));
             }
+            if matches!(one.kind, ExprKind::Call(_)) && !is_sorted_dump(one) && names_in_order(other) {
+                return Some((
+                    Severity::Low,
+                    other,
+                    "is text in which names stand in one order, and what writes it may use another",
+                ));
+            }
         }
         None
     }
@@ -140,6 +147,30 @@ fn is_set(expr: &Expr) -> bool {
         ExprKind::Call(call) => matches!(call.func.as_name(), Some("set" | "frozenset")),
         _ => false,
     }
+}
+
+/// Whether a call writes with `sort_keys`.
+fn is_sorted_dump(expr: &Expr) -> bool {
+    expr.as_call().is_some_and(|call| call.keyword("sort_keys").is_some())
+}
+
+/// The text of a JSON object with two keys beside each other, or of an empty element with two attributes.
+fn names_in_order(expr: &Expr) -> bool {
+    let text = match &expr.kind {
+        ExprKind::Binary { left, op, .. } if &**op == "%" => left.as_str(),
+        _ => expr.as_str(),
+    };
+    let Some(text) = text else { return false };
+    if let Some(element) = text.strip_prefix('<').and_then(|rest| rest.strip_suffix("/>")) {
+        return !element.contains('<') && element.matches("='").count() + element.matches("=\"").count() > 1;
+    }
+    let is_object = text.starts_with('{') && text.ends_with('}');
+    is_object
+        && text.split(',').skip(1).any(|part| {
+            let part = part.trim_start_matches([' ', '\n', '\\', 'n']);
+            let key = part.strip_prefix('"').and_then(|rest| rest.split_once('"'));
+            key.is_some_and(|(_, rest)| rest.trim_start().starts_with(':'))
+        })
 }
 
 /// The text of a JSON object with two keys or more.

@@ -24,8 +24,10 @@
 //! can only hold one element.
 
 use super::assertions::comparisons;
+use super::words::is_test_code;
 use super::{Context, Reached, Report, Rule, Severity, Smell};
 use crate::python::ast::*;
+use crate::python::sites::{CallSite, Sites};
 
 pub(super) struct SetOrder;
 
@@ -39,6 +41,19 @@ impl Rule for SetOrder {
     }
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
+        for (at, site, path) in test.calls() {
+            if path == "zip" && is_test_code(test, at) && pairs_a_set(at.sites, site) {
+                report.add(at, paired(test.text(at, site.expr), site.expr.span));
+            }
+        }
+        // what makes the parameters of a test runs before it
+        let view = test.analysis.view(test.case.function.module);
+        for (path, _) in &test.decorators {
+            let Some(sites) = view.functions.get(&**path).and_then(|function| view.sites(function)) else { continue };
+            for site in sites.calls.iter().filter(|site| site.path == "zip" && pairs_a_set(sites, site)) {
+                report.add(test.test(), paired(view.module.text(site.expr.span), site.expr.span));
+            }
+        }
         for (at, assert) in test.asserts() {
             for comparison in comparisons(assert.test).iter().filter(|comparison| comparison.is_equality()) {
                 let look = Look { at, order: assert.at.order };
@@ -75,6 +90,28 @@ impl Rule for SetOrder {
                 );
             }
         }
+    }
+}
+
+/// `zip({"a", "b"}, [1, 2])`
+fn pairs_a_set(sites: &Sites<'_>, site: &CallSite<'_>) -> bool {
+    let value = |expr: &Expr, wanted: fn(&ExprKind) -> bool| {
+        wanted(&expr.kind)
+            || expr.as_name().and_then(|name| sites.bound(name, site.at.order)).is_some_and(|bound| wanted(&bound.kind))
+    };
+    let is_set = |kind: &ExprKind| matches!(kind, ExprKind::Set(parts) if parts.len() > 1);
+    let is_list = |kind: &ExprKind| matches!(kind, ExprKind::List(_) | ExprKind::Tuple(_));
+    site.call.args.iter().any(|argument| value(argument, is_set))
+        && site.call.args.iter().any(|argument| value(argument, is_list))
+}
+
+fn paired(text: &str, span: Span) -> Smell {
+    Smell {
+        span,
+        severity: Severity::High,
+        confidence: 0.9,
+        message: format!("`{text}` pairs the elements of a set, whose order changes with the hash seed, with a list"),
+        help: "write the pairs out, or use a list or dict instead of the set".to_owned(),
     }
 }
 

@@ -59,6 +59,9 @@ impl Rule for TestOrder {
         } else if is_numbered(test) {
             let message = "the tests of this class are numbered to run one after the other".to_owned();
             (at.function.function.name_span, Severity::Medium, 0.6, message)
+        } else if is_lettered(test) {
+            let message = "the tests of this class have letters for the order in which they run".to_owned();
+            (at.function.function.name_span, Severity::Medium, 0.6, message)
         } else {
             return;
         };
@@ -184,6 +187,22 @@ fn is_numbered(test: &Context<'_, '_>) -> bool {
     let all = numbers.len() > 2 && numbers.iter().all(Option::is_some);
     numbers.dedup();
     all && numbers.len() > 2 && numbers.is_sorted()
+}
+
+/// `test_b_decrypt` beside `test_a_encrypt`, in one class of unittest, which sorts by name.
+fn is_lettered(test: &Context<'_, '_>) -> bool {
+    let letter = |name: &str| match name.strip_prefix("test_")?.as_bytes() {
+        [letter @ b'a'..=b'z', b'_', b'a'..=b'z', ..] => Some(*letter),
+        _ => None,
+    };
+    let Some(class) = test.case.function.class.filter(|_| test.case.is_unittest) else { return false };
+    let Some(own) = letter(&test.case.function.function.name).filter(|own| *own > b'a') else { return false };
+    (b'a'..own).all(|before| {
+        class.body.iter().any(|stmt| match &stmt.kind {
+            StmtKind::Function(function) => letter(&function.name) == Some(before),
+            _ => false,
+        })
+    })
 }
 
 /// The number that a test's name begins with, before a word.

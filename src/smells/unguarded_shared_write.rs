@@ -1,7 +1,7 @@
 //! # FD203 unguarded-shared-write
 //!
 //! ## What it detects
-//! A function that a test runs in several threads at once and that reads, changes and writes back a shared value
+//! A function, or an object with `__call__`, that a test runs in several threads at once and that reads, changes and writes back a shared value
 //! (`total += 1`, `counts[key] = counts[key] + 1`) without a lock.
 //!
 //! ## Why it makes tests unstable
@@ -50,27 +50,70 @@ impl Rule for UnguardedSharedWrite {
             for (name, call) in workers(at) {
                 let Some(worker) = nested(&at.function.function.body, name) else { continue };
                 for write in at.sites.writes.iter().filter(|write| is_unguarded(test, at, worker, write)) {
-                    report.add(
-                        at,
-                        Smell {
-                            span: write.span,
-                            severity: Severity::High,
-                            confidence: 0.85,
-                            message: format!(
-                                "`{}` is read and written back by several threads at once (`{}` runs `{name}` in each) and \
-                                 nothing guards it, so changes get lost",
-                                test.text(at, write.target),
-                                test.text(at, &call.call.func)
-                            ),
-                            help: "put a threading.Lock around it, give each thread its own result, or collect through a \
-                                   queue.Queue"
-                                .to_owned(),
-                        },
-                    );
+                    add(report, test, at, (write, Severity::High), call, name);
+                }
+            }
+        }
+        let at = test.test();
+        for (class, call) in counting_objects(test, at) {
+            let view = test.analysis.view(at.function.module);
+            let called = view.members(class).and_then(|members| members.methods.get("__call__"));
+            for write in called.and_then(|method| view.sites(method)).into_iter().flat_map(|sites| &sites.writes) {
+                if write.kind == WriteKind::Augmented && write.at.with.is_none() && write.path.starts_with("self.") {
+                    add(report, test, at, (write, Severity::Medium), call, &class.name);
                 }
             }
         }
     }
+}
+
+fn add(
+    report: &mut Report<'_>,
+    test: &Context<'_, '_>,
+    at: &Reached<'_, '_>,
+    (write, severity): (&WriteSite<'_>, Severity),
+    call: &CallSite<'_>,
+    name: &str,
+) {
+    report.add(
+        at,
+        Smell {
+            span: write.span,
+            severity,
+            confidence: 0.85,
+            message: format!(
+                "`{}` is read and written back by several threads at once (`{}` runs `{name}` in each) and nothing \
+                 guards it, so changes get lost",
+                test.text(at, write.target),
+                test.text(at, &call.call.func)
+            ),
+            help: "put a threading.Lock around it, give each thread its own result, or collect through a queue.Queue"
+                .to_owned(),
+        },
+    );
+}
+
+/// The classes of this module whose objects are handed to a call with several jobs (`n_jobs=4`).
+fn counting_objects<'a, 'v>(
+    test: &Context<'a, 'v>,
+    at: &Reached<'a, 'v>,
+) -> Vec<(&'a Class, &'v CallSite<'a>)> {
+    let classes = &test.analysis.view(at.function.module).classes;
+    let sites: &'v crate::python::sites::Sites<'a> = at.sites;
+    let mut out = vec![];
+    for site in &sites.calls {
+        let jobs = ["n_jobs", "num_workers", "max_workers"].iter().find_map(|name| site.call.keyword(name));
+        if jobs.is_none_or(|jobs| jobs.is_true() || matches!(jobs.kind, ExprKind::None)) {
+            continue;
+        }
+        for name in site.call.args.iter().filter_map(|argument| argument.as_name()) {
+            let made = sites.bound(name, site.at.order).and_then(|value| value.as_call()?.func.as_name());
+            if let Some(class) = made.and_then(|made| classes.get(made)) {
+                out.push((*class, site));
+            }
+        }
+    }
+    out
 }
 
 /// The functions, by name, that run in more than one thread, with the call that hands them over.
@@ -84,6 +127,11 @@ pub(super) fn workers<'a, 'v>(at: &Reached<'a, 'v>) -> Vec<(&'a str, &'v CallSit
             "submit" if is_pool => (site.call.args.first(), false),
             "map" | "imap" | "imap_unordered" | "starmap" if is_pool => (site.call.args.first(), true),
             "to_thread" if path.starts_with("asyncio.") => (site.call.args.first(), false),
+            // a task that hands it over is itself started again and again
+            "run_sync" if path.contains("to_thread") => (site.call.args.first(), site.at.in_nested),
+            "map_blocks" | "map_partitions" | "map_overlap" | "blockwise" if path.starts_with("dask.") => {
+                (site.call.args.first(), true)
+            }
             _ => continue,
         };
         let Some(name) = target.and_then(|target| target.as_name()) else { continue };

@@ -30,9 +30,10 @@
 
 use super::assertions::{Comparison, comparisons};
 use super::randomness::{Tainted, draws_stdlib, is_seeded, unseeded};
-use super::words::last;
-use super::{Context, Report, Role, Rule, Severity, Smell};
+use super::words::{is_test_code, last};
+use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind};
+use crate::python::sites::CallSite;
 
 pub(super) struct UnseededRandom;
 
@@ -46,6 +47,14 @@ impl Rule for UnseededRandom {
     }
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
+        for at in test.reach.iter().filter(|at| at.role == Role::Helper && is_test_code(test, at)) {
+            let draws = unseeded(test, at, draws_stdlib);
+            let Some(draw) = draws.iter().find(|draw| picks_a_subject(test, at, draw)) else { continue };
+            if !is_seeded(test) {
+                let why = "so what is tested differs from run to run";
+                add(report, at, draw, (Severity::Low, 0.5, why));
+            }
+        }
         for at in test.reach.iter().filter(|at| at.role == Role::Test) {
             let draws = unseeded(test, at, draws_stdlib);
             if draws.is_empty() || is_seeded(test) {
@@ -60,25 +69,69 @@ impl Rule for UnseededRandom {
                     .iter()
                     .flat_map(|assert| comparisons(assert.test))
                     .filter(|comparison| own.holds(comparison.left) || own.holds(comparison.right))
+                    .filter(|comparison| comparison.op != "!=" || !never_repeats(last(&draw.path)))
                     .map(|comparison| judge(&comparison, &tainted, draw.at.loops > 0))
                     .max_by_key(|(severity, _, _)| *severity);
-                let Some((severity, confidence, why)) = judged else { continue };
-                report.add(
-                    at,
-                    Smell {
-                        span: draw.expr.span,
-                        severity,
-                        confidence,
-                        message: format!("`{}` draws without a seed, {why}", last(&draw.path)),
-                        help:
-                            "draw from random.Random(seed), seed in an autouse fixture, write the value out, \
-                               or let Hypothesis choose it"
-                                .to_owned(),
-                    },
+                let inner = || draw.at.in_nested && tells_results_apart(at, &tainted);
+                let unequal = (
+                    Severity::Medium,
+                    0.6,
+                    "and the assertion that two results differ fails when they happen to be equal",
                 );
+                let Some(judged) = judged.or_else(|| inner().then_some(unequal)) else { continue };
+                add(report, at, draw, judged);
             }
         }
     }
+}
+
+/// Draws of so many values that two are never equal in practice.
+fn never_repeats(name: &str) -> bool {
+    matches!(
+        name,
+        "random" | "uniform" | "gauss" | "normalvariate" | "betavariate" | "expovariate" | "getrandbits" | "urandom"
+            | "uuid1" | "uuid4" | "token_hex" | "token_bytes" | "token_urlsafe" | "randbytes"
+    )
+}
+
+fn add(
+    report: &mut Report<'_>,
+    at: &Reached<'_, '_>,
+    draw: &CallSite<'_>,
+    (severity, confidence, why): (Severity, f32, &str),
+) {
+    report.add(
+        at,
+        Smell {
+            span: draw.expr.span,
+            severity,
+            confidence,
+            message: format!("`{}` draws without a seed, {why}", last(&draw.path)),
+            help: "draw from random.Random(seed), seed in an autouse fixture, write the value out, or let Hypothesis \
+                   choose it"
+                .to_owned(),
+        },
+    );
+}
+
+/// Whether a helper picks at random what the test then works on: one of several things that are there, no letters for
+/// a name.
+fn picks_a_subject(test: &Context<'_, '_>, at: &Reached<'_, '_>, draw: &CallSite<'_>) -> bool {
+    let from = draw.call.args.first();
+    let letters = || {
+        let text = from.map_or("", |from| test.text(at, from)).to_ascii_lowercase();
+        ["string", "ascii", "letters", "digits", "chars", "alphabet", "range("].iter().any(|word| text.contains(word))
+    };
+    let is_thing = from.is_some_and(|from| matches!(from.kind, ExprKind::Name(_) | ExprKind::Attribute { .. }));
+    last(&draw.path) == "choice" && draw.at.loops == 0 && is_thing && !letters()
+}
+
+/// An assertion that two names, neither of them drawn here, stand for different things.
+fn tells_results_apart(at: &Reached<'_, '_>, tainted: &Tainted<'_>) -> bool {
+    at.sites.asserts.iter().flat_map(|assert| comparisons(assert.test)).any(|comparison| {
+        let sides = [comparison.left, comparison.right];
+        comparison.op == "!=" && sides.iter().all(|side| side.as_name().is_some() && !tainted.holds(side))
+    })
 }
 
 fn judge(comparison: &Comparison<'_>, tainted: &Tainted<'_>, is_many: bool) -> (Severity, f32, &'static str) {

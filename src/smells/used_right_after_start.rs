@@ -1,8 +1,8 @@
 //! # FD207 used-right-after-start
 //!
 //! ## What it detects
-//! A server started in a process or thread, and a request or connection to this machine right after it, with nothing
-//! in between that waits for the server to listen.
+//! A server started in a process or thread, and a request or connection to this machine right after it, also from a
+//! second thread, with nothing in between that waits for the server to listen.
 //!
 //! ## Why it makes tests unstable
 //! Starting returns at once; listening comes later. Until then the connection is refused, and how long that lasts
@@ -30,8 +30,10 @@
 
 use super::external_connection::connects;
 use super::http_not_mocked::url_position;
+use super::unguarded_shared_write::nested;
 use super::words::last;
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::ExprKind;
 use crate::python::sites::CallSite;
 
 pub(super) struct UsedRightAfterStart;
@@ -93,7 +95,7 @@ fn first_use<'a, 'v>(at: &Reached<'a, 'v>, start: &CallSite<'a>) -> Option<&'v C
     let sites = at.sites;
     let later = sites.calls.iter().zip(&at.paths).filter(|(site, _)| site.at.order > start.at.order);
     for (site, path) in later {
-        if url_position(path).is_some() || connects(path) {
+        if url_position(path).is_some() || connects(path) || starts_client(at, site, path) {
             return Some(site);
         }
         if !AT_ONCE.contains(&last(path)) && !path.starts_with("str()") && !path.starts_with("logging.") {
@@ -101,6 +103,22 @@ fn first_use<'a, 'v>(at: &Reached<'a, 'v>, start: &CallSite<'a>) -> Option<&'v C
         }
     }
     None
+}
+
+/// Whether this starts a thread whose function, defined here, sends a request or connects.
+fn starts_client(at: &Reached<'_, '_>, site: &CallSite<'_>, path: &str) -> bool {
+    if path != "threading.Thread().start" {
+        return false;
+    }
+    let ExprKind::Attribute { value, .. } = &site.call.func.kind else { return false };
+    let made = value.as_name().and_then(|name| at.sites.bound(name, site.at.order));
+    let target = made.and_then(|made| made.as_call()?.keyword("target")?.as_name());
+    let Some(client) = target.and_then(|name| nested(&at.function.function.body, name)) else { return false };
+    at.sites.calls.iter().zip(&at.paths).any(|(call, path)| {
+        let inside =
+            client.span.start <= call.expr.span.start && call.expr.span.end <= client.span.end;
+        inside && (url_position(path).is_some() || connects(path))
+    })
 }
 
 /// Whether the thread serves on a socket that was bound before.

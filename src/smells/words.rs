@@ -1,6 +1,8 @@
 //! Names of calls that several rules share. A path here is a resolved one: see `python::sites`.
 
 use super::{Context, Reached};
+use crate::python::ast::Call;
+use crate::python::sites::At;
 
 /// Calls that only let time pass.
 pub(crate) fn is_sleep(path: &str) -> bool {
@@ -203,6 +205,20 @@ pub(crate) fn is_file_operation(path: &str) -> bool {
                 | "touch"
                 | "rmdir"
         )
+}
+
+/// Whether a call is meant to fail: it stands in `with pytest.raises(…)` or `with self.assertRaises(…)`.
+pub(super) fn expects_failure(at: &Reached<'_, '_>, site: At) -> bool {
+    at.sites.enclosing_withs(site).any(|with| last(&with.path).to_ascii_lowercase().contains("raises"))
+}
+
+/// Whether a class of stand-ins is handed over: `make_server("", 80, app, MockServer)`.
+pub(super) fn is_given_a_fake(call: &Call) -> bool {
+    let says = |name: &str| ["Mock", "Fake", "Dummy", "Stub"].iter().any(|word| name.contains(word));
+    call.args
+        .iter()
+        .chain(call.keywords.iter().map(|(_, value)| value))
+        .any(|value| value.as_name().is_some_and(says))
 }
 
 /// Whether a function belongs to the tests, and not to what they test.

@@ -112,8 +112,17 @@ pub fn discover(paths: &[PathBuf], root: &Path, config: &PytestConfig) -> Result
 }
 
 fn walk(path: &Path, root: &Path, config: &PytestConfig, wanted: &mut Vec<PathBuf>, out: &mut Discovered) {
+    let is_whole = path == root;
+    let settings = config.clone();
     let walker = WalkBuilder::new(path)
-        .filter_entry(|entry| !entry.file_name().to_str().is_some_and(|name| SKIPPED.contains(&name)))
+        .filter_entry(move |entry| {
+            let is_below = entry.depth() > 0 && entry.file_type().is_some_and(|kind| kind.is_dir());
+            !(is_below
+                && entry
+                    .file_name()
+                    .to_str()
+                    .is_some_and(|name| SKIPPED.contains(&name) || settings.is_left_out(name)))
+        })
         .require_git(false)
         .build();
     for entry in walker {
@@ -122,7 +131,8 @@ fn walk(path: &Path, root: &Path, config: &PytestConfig, wanted: &mut Vec<PathBu
                 let is_file = entry.file_type().is_some_and(|kind| kind.is_file())
                     || (entry.path_is_symlink() && entry.path().is_file());
                 let file = relative(entry.path(), root);
-                if is_file && file.ends_with(".py") && config.is_test_file(&file) {
+                let is_asked_for = !is_whole || config.is_in_testpaths(&file);
+                if is_file && is_asked_for && file.ends_with(".py") && config.is_test_file(&file) {
                     out.tests.insert(file);
                     wanted.push(entry.into_path());
                 } else if is_file && entry.file_name() == "conftest.py" {

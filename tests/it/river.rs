@@ -92,7 +92,8 @@ fn the_river_from_file_to_answer() {
     let answer = suite.json(&["explain", "test_key_expires", "--format", "json"]);
     assert_eq!(answer["model"], Value::Null);
     assert!(answer["note"].as_str().unwrap().contains("no model took part"), "{answer}");
-    assert_eq!(answer["causes"][0]["cause"], "async-wait");
+    let causes: Vec<_> = answer["causes"].as_array().unwrap().iter().map(|cause| &cause["cause"]).collect();
+    assert!(causes.contains(&&Value::from("async-wait")), "{causes:?}");
     let known: Vec<_> =
         answer["sources"].as_array().unwrap().iter().map(|source| source["ref"].clone()).collect();
     let sentences = answer["sentences"].as_array().unwrap();

@@ -17,6 +17,11 @@ impl Suite {
         Suite { folder }
     }
 
+    /// A folder with nothing in it.
+    pub(crate) fn empty() -> Suite {
+        Suite { folder: tempfile::tempdir().unwrap() }
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }

@@ -1,0 +1,87 @@
+//! # FD210 narrow-count
+//!
+//! ## What it detects
+//! A number of things that is asserted to lie between two bounds next to each other: `50 <= len(messages) <= 51`; and a
+//! number of calls by the workers of a pool that is asserted to stay below a limit.
+//!
+//! ## Why it makes tests unstable
+//! A range stands there because the number varies: something arrives, is dropped or ends beside the test. Bounds that
+//! were fitted to what was seen so far do not hold on a slower machine.
+//!
+//! ## Example
+//! ```python
+//! assert 50 <= len(messages) <= 51
+//! ```
+//!
+//! ## Use instead
+//! Make the number certain (wait for the last message, stop the producer first), or assert only what the code promises.
+//! ```python
+//! assert len(messages) >= 50
+//! ```
+//!
+//! ## Known false positives
+//! A number that differs between platforms or versions and is constant on each.
+
+use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::{Expr, ExprKind, Span};
+
+pub(super) struct NarrowCount;
+
+impl Rule for NarrowCount {
+    fn code(&self) -> &'static str {
+        "FD210"
+    }
+
+    fn name(&self) -> &'static str {
+        "narrow-count"
+    }
+
+    fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
+        for (at, assert) in test.asserts() {
+            if at.role == Role::Teardown {
+                continue;
+            }
+            let ExprKind::Compare { left, rest } = &assert.test.kind else { continue };
+            if let [(op, most)] = rest.as_slice()
+                && &**op == "<"
+                && most.as_number().is_some_and(|most| most > 1.0)
+                && matches!(&left.kind, ExprKind::Attribute { attr, .. } if attr.ends_with("_count") || attr.ends_with("_calls"))
+                && at.paths.iter().any(|path| path.ends_with("PoolExecutor"))
+            {
+                add(report, test, at, assert.span, left);
+                continue;
+            }
+            let [(low_op, middle), (high_op, high)] = rest.as_slice() else { continue };
+            let bounds = left.as_number().zip(high.as_number());
+            let is_narrow = bounds.is_some_and(|(low, high)| low > 2.0 && (1.0..=2.0).contains(&(high - low)));
+            if !is_narrow || &**low_op != "<=" || &**high_op != "<=" || !is_count(middle) {
+                continue;
+            }
+            add(report, test, at, assert.span, middle);
+        }
+    }
+}
+
+fn add(report: &mut Report<'_>, test: &Context<'_, '_>, at: &Reached<'_, '_>, span: Span, counted: &Expr) {
+    report.add(
+        at,
+        Smell {
+            span,
+            severity: Severity::Low,
+            confidence: 0.6,
+            message: format!(
+                "`{}` varies from run to run, and the bounds on it leave hardly any room",
+                test.text(at, counted)
+            ),
+            help: "wait until the number is certain, or assert a bound that the code promises".to_owned(),
+        },
+    );
+}
+
+fn is_count(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Call(call) => call.func.as_name() == Some("len"),
+        ExprKind::Attribute { attr, .. } | ExprKind::Name(attr) => attr.ends_with("count"),
+        _ => false,
+    }
+}

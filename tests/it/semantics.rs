@@ -1,0 +1,195 @@
+//! What pytest and unittest make of a project, seen through findings: names from elsewhere, fixtures however they are
+//! asked for, set-up of every kind, bases in other files, mocks and clean-up however they are made.
+
+use serde_json::Value;
+
+use super::support::Suite;
+
+/// `(test, code, via)` of every finding in a file.
+fn findings(suite: &Suite, code: &str) -> Vec<(String, String)> {
+    let scan = suite.json(&["scan", ".", "--format", "json", "--select", code]);
+    assert_eq!(scan["errors"], Value::Array(vec![]));
+    let mut out = vec![];
+    for test in scan["tests"].as_array().unwrap() {
+        let name = test["id"].as_str().unwrap().split_once("::").unwrap().1;
+        for finding in test["findings"].as_array().unwrap() {
+            out.push((name.to_owned(), finding["via"].as_str().unwrap_or("itself").to_owned()));
+        }
+    }
+    out
+}
+
+fn check(suite: &Suite, code: &str, expected: &[(&str, &str)]) {
+    let expected: Vec<_> =
+        expected.iter().map(|(test, via)| ((*test).to_owned(), (*via).to_owned())).collect();
+    assert_eq!(findings(suite, code), expected);
+}
+
+fn project(files: &[(&str, &str)]) -> Suite {
+    let suite = Suite::empty();
+    for (file, text) in files {
+        suite.file(file, text);
+    }
+    suite
+}
+
+#[test]
+fn names_are_followed_through_aliases_reexports_and_helpers() {
+    let suite = project(&[
+        ("pytest.ini", "[pytest]\n"),
+        ("tests/__init__.py", ""),
+        ("tests/support/__init__.py", "from .waiting import wait_ready as ready\n"),
+        (
+            "tests/support/waiting.py",
+            "import time as clock\n\ndef wait_ready():\n    pause()\n\ndef pause():\n    clock.sleep(1)\n",
+        ),
+        ("tests/conftest.py", "from time import sleep\n\ndef settle():\n    sleep(2)\n"),
+        (
+            "tests/test_names.py",
+            "import time as t\nfrom asyncio import sleep as nap\nfrom tests.support import ready\nfrom .conftest import settle\n\n\
+             def test_alias():\n    t.sleep(1)\n    assert done()\n\n\
+             async def test_from():\n    await nap(1)\n    assert done()\n\n\
+             def test_reexport():\n    ready()\n    assert done()\n\n\
+             def test_conftest():\n    settle()\n    assert done()\n\n\
+             def own():\n    t.sleep(3)\n\n\
+             def test_own():\n    own()\n    assert done()\n\n\
+             def test_nothing():\n    sleep = print\n    sleep(1)\n    assert done()\n",
+        ),
+    ]);
+    check(
+        &suite,
+        "FD101",
+        &[
+            ("test_alias", "itself"),
+            ("test_from", "itself"),
+            ("test_reexport", "wait_ready > pause, tests/support/waiting.py:7"),
+            ("test_conftest", "settle, tests/conftest.py:4"),
+            ("test_own", "own, line 23"),
+        ],
+    );
+}
+
+#[test]
+fn fixtures_are_found_however_they_are_asked_for() {
+    let suite = project(&[
+        ("pytest.ini", "[pytest]\n"),
+        (
+            "conftest.py",
+            "import os\nimport pytest\n\n@pytest.fixture\ndef token():\n    os.environ['TOKEN'] = 'x'\n\n\
+             @pytest.fixture\ndef kept():\n    os.environ['TOKEN'] = 'x'\n    yield\n    del os.environ['TOKEN']\n\n\
+             @pytest.fixture\ndef finalized(request):\n    os.environ['TOKEN'] = 'x'\n    \
+             request.addfinalizer(lambda: os.environ.pop('TOKEN'))\n\n\
+             @pytest.fixture\ndef factory():\n    def make():\n        os.environ['TOKEN'] = 'x'\n    return make\n\n\
+             @pytest.fixture\ndef through(token):\n    return 1\n",
+        ),
+        (
+            "test_asked.py",
+            "import pytest\n\ndef test_by_name(token): assert run()\n\ndef test_through_another(through): assert run()\n\n\
+             @pytest.mark.usefixtures('token')\ndef test_by_mark(): assert run()\n\n\
+             def test_by_request(request):\n    request.getfixturevalue('token')\n    assert run()\n\n\
+             def test_factory(factory):\n    factory()\n    assert run()\n\n\
+             def test_kept(kept): assert run()\n\ndef test_finalized(finalized): assert run()\n\ndef test_none(): assert run()\n",
+        ),
+        (
+            "module/test_marked.py",
+            "import pytest\n\npytestmark = pytest.mark.usefixtures('token')\n\ndef test_by_module(): assert run()\n",
+        ),
+        ("override/conftest.py", "import pytest\n\n@pytest.fixture\ndef token(): return 'own'\n"),
+        (
+            "override/test_override.py",
+            "def test_overridden(token): assert run()\n\ndef test_still_through(through): assert run()\n",
+        ),
+        (
+            "auto/conftest.py",
+            "import os\nimport pytest\n\n@pytest.fixture(autouse=True, scope='session')\ndef path():\n    os.chdir('/')\n",
+        ),
+        ("auto/test_auto.py", "def test_autouse(): assert run()\n"),
+    ]);
+    let through = |line: u32| format!("fixture token, conftest.py:{line}");
+    let token = through(6);
+    check(
+        &suite,
+        "FD603",
+        &[
+            ("test_autouse", "fixture path, auto/conftest.py:6"),
+            ("test_by_module", &token),
+            ("test_by_name", &token),
+            ("test_through_another", &token),
+            ("test_by_mark", &token),
+            ("test_by_request", &token),
+            ("test_factory", "fixture factory, conftest.py:22"),
+        ],
+    );
+}
+
+#[test]
+fn set_up_and_bases_of_every_kind_are_seen() {
+    let suite = project(&[
+        ("pytest.ini", "[pytest]\n"),
+        (
+            "base.py",
+            "import time\nimport unittest\n\nclass Slow(unittest.TestCase):\n    def setUp(self):\n        self.wait()\n\n    def wait(self):\n        time.sleep(1)\n\n    def test_inherited(self):\n        self.assertTrue(run())\n",
+        ),
+        (
+            "test_setup.py",
+            "import asyncio, os, time, unittest\nfrom base import Slow\n\n\
+             class TestSlow(Slow):\n    def test_base(self):\n        self.assertTrue(run())\n\n\
+             class TestClass(unittest.TestCase):\n    @classmethod\n    def setUpClass(cls):\n        os.environ['A'] = '1'\n\n    \
+             def test_class(self):\n        self.assertTrue(run())\n\n\
+             class TestCleaned(unittest.TestCase):\n    def setUp(self):\n        os.environ['A'] = '1'\n        \
+             self.addCleanup(os.environ.pop, 'A')\n\n    def test_cleaned(self):\n        self.assertTrue(run())\n\n\
+             class TestAsync(unittest.IsolatedAsyncioTestCase):\n    async def asyncSetUp(self):\n        os.environ['A'] = '1'\n\n    \
+             async def test_async(self):\n        self.assertTrue(await run())\n\n\
+             class TestPlain:\n    def setup_method(self):\n        os.chdir('/')\n\n    def teardown_method(self):\n        os.chdir('..')\n\n    \
+             def test_restored(self):\n        assert run()\n",
+        ),
+    ]);
+    check(
+        &suite,
+        "FD101",
+        &[("TestSlow::test_inherited", "wait, base.py:9"), ("TestSlow::test_base", "wait, base.py:9")],
+    );
+    check(
+        &suite,
+        "FD603",
+        &[("TestClass::test_class", "setUpClass, line 11"), ("TestAsync::test_async", "asyncSetUp, line 26")],
+    );
+    let scan = suite.json(&["scan", ".", "--format", "json"]);
+    let of = |name: &str| {
+        scan["tests"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|test| test["id"].as_str().unwrap().ends_with(name))
+            .unwrap()
+    };
+    assert_eq!(of("test_async")["async"], true);
+    assert_eq!(of("test_base")["framework"], "unittest");
+    assert_eq!(of("test_restored")["framework"], "pytest");
+}
+
+#[test]
+fn what_is_mocked_is_no_smell_however_it_is_mocked() {
+    let suite = project(&[
+        ("pytest.ini", "[pytest]\n"),
+        (
+            "test_mocked.py",
+            "import time\nimport pytest\nimport requests\nimport responses\nfrom unittest import mock\nfrom unittest.mock import patch\n\n\
+             def test_live():\n    assert requests.get('https://api.example.com/users').ok\n\n\
+             @patch('requests.get')\ndef test_decorator(get):\n    assert requests.get('https://api.example.com').ok\n\n\
+             def test_with():\n    with mock.patch.object(requests, 'get'):\n        assert requests.get('https://api.example.com').ok\n\n\
+             def test_mocker(mocker):\n    mocker.patch('requests.get')\n    assert requests.get('https://api.example.com').ok\n\n\
+             def test_monkeypatch(monkeypatch):\n    monkeypatch.setattr(requests, 'get', print)\n    \
+             assert requests.get('https://api.example.com').ok\n\n\
+             @responses.activate\ndef test_library():\n    assert requests.get('https://api.example.com').ok\n\n\
+             @pytest.fixture\ndef fake(monkeypatch):\n    monkeypatch.setattr('requests.get', print)\n\n\
+             def test_fixture(fake):\n    assert requests.get('https://api.example.com').ok\n",
+        ),
+        (
+            "auto/test_auto.py",
+            "import pytest\nimport requests\n\n@pytest.fixture(autouse=True)\ndef no_network(monkeypatch):\n    \
+             monkeypatch.setattr('requests.get', print)\n\ndef test_autouse():\n    assert requests.get('https://api.example.com').ok\n",
+        ),
+    ]);
+    check(&suite, "FD301", &[("test_live", "itself")]);
+}

@@ -67,7 +67,7 @@ impl Rule for SleepAsSynchronization {
             if seconds == Some(0.0) || seconds.is_some_and(|seconds| seconds >= FOR_EVER) || is_poll(site.at) || at.is_nested {
                 continue;
             }
-            if site.at.in_nested && !orders_writes(at, site) {
+            if at.is_nested || (site.at.in_nested && !orders_writes(at, site)) {
                 continue;
             }
             // a watchdog is no pause

@@ -8,7 +8,7 @@ use rustc_hash::FxHashSet;
 use super::mocks::Mocks;
 use crate::python::ast::*;
 use crate::python::sites::{AssertSite, CallSite, Sites, WriteSite};
-use crate::python::{Analysis, FixtureRef, FunctionRef, Module, Scope, TestCase};
+use crate::python::{Analysis, ClassRef, FixtureRef, FunctionRef, Module, Scope, TestCase};
 
 /// Why a function runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,8 +205,7 @@ impl<'a, 'v> Context<'a, 'v> {
 
     /// The path of the value that the methods of the test's class, or of the nearest base, give to `self.name`.
     fn self_type(&self, name: &str) -> Option<&'v str> {
-        let members =
-            |owner: &crate::python::ClassRef<'a>| self.analysis.view(owner.module).members(owner.class);
+        let members = |owner: &ClassRef<'a>| self.analysis.view(owner.module).members(owner.class);
         self.case.lineage.iter().find_map(|owner| members(owner)?.self_types.get(name)).map(String::as_str)
     }
 
@@ -372,9 +371,20 @@ impl<'a, 'v> Context<'a, 'v> {
             })
             .collect();
         for site in &from.sites.calls {
-            let method = site.path.strip_prefix("self.").or_else(|| site.path.strip_prefix("cls."));
+            let lineage = self.case.lineage.as_slice();
+            let own = site.path.strip_prefix("self.").or_else(|| site.path.strip_prefix("cls."));
+            let (method, lineage) = match site.path.strip_prefix("super().") {
+                Some(name) => {
+                    let is_it = |owner: &ClassRef<'a>| {
+                        from.function.class.is_some_and(|class| std::ptr::eq(class, owner.class))
+                    };
+                    let below = lineage.iter().position(is_it).map_or(lineage.len(), |at| at + 1);
+                    (Some(name), &lineage[below..])
+                }
+                None => (own, lineage),
+            };
             if let Some(name) = method.filter(|name| !name.contains(['.', '(', '[']))
-                && let Some(found) = self.analysis.method(&self.case.lineage, name)
+                && let Some(found) = self.analysis.method(lineage, name)
             {
                 out.push((found, anchor(site), site.at.in_nested));
             }

@@ -23,9 +23,11 @@
 //! ## Known false positives
 //! A port that is only written into a configuration or an expected text and never bound is not reported.
 
+use super::origins::root;
 use super::words::{expects_failure, is_given_a_fake, last};
-use super::{Context, Report, Role, Rule, Severity, Smell};
+use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Call, Expr, ExprKind};
+use crate::python::sites::CallSite;
 
 pub(super) struct HardCodedPort;
 
@@ -40,7 +42,7 @@ impl Rule for HardCodedPort {
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         for (at, site, path) in test.calls() {
-            let is_real = !test.mocks.covers(path) && !is_given_a_fake(site.call) && !expects_failure(at, site.at);
+            let is_real = !is_fake(test, at, site) && !test.mocks.covers(path) && !is_given_a_fake(site.call) && !expects_failure(at, site.at);
             if at.role == Role::Teardown || !binds(path) || !is_real {
                 continue;
             }
@@ -61,6 +63,13 @@ impl Rule for HardCodedPort {
             );
         }
     }
+}
+
+/// `DummySocket().bind(…)`, also out of a list of them.
+fn is_fake(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let name = root(&site.call.func);
+    let made = name.and_then(|name| at.sites.value_of(name, site.at.order)).map_or("", |value| test.text(at, value));
+    ["Dummy", "Mock", "Fake", "Stub"].iter().any(|word| made.contains(word))
 }
 
 fn binds(path: &str) -> bool {

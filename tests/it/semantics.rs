@@ -140,6 +140,8 @@ fn set_up_and_bases_of_every_kind_are_seen() {
              self.addCleanup(os.environ.pop, 'A')\n\n    def test_cleaned(self):\n        self.assertTrue(run())\n\n\
              class TestAsync(unittest.IsolatedAsyncioTestCase):\n    async def asyncSetUp(self):\n        os.environ['A'] = '1'\n\n    \
              async def test_async(self):\n        self.assertTrue(await run())\n\n\
+             class Deep(Slow):\n    def wait(self):\n        super().wait()\n\n\
+             class TestDeep(Deep):\n    def test_super(self):\n        self.assertTrue(run())\n\n\
              class TestPlain:\n    def setup_method(self):\n        os.chdir('/')\n\n    def teardown_method(self):\n        os.chdir('..')\n\n    \
              def test_restored(self):\n        assert run()\n",
         ),
@@ -147,7 +149,13 @@ fn set_up_and_bases_of_every_kind_are_seen() {
     check(
         &suite,
         "FD101",
-        &[("TestSlow::test_inherited", "wait, base.py:9"), ("TestSlow::test_base", "wait, base.py:9")],
+        &[
+            ("TestSlow::test_inherited", "wait, base.py:9"),
+            ("TestSlow::test_base", "wait, base.py:9"),
+            ("Deep::test_inherited", "wait > wait, base.py:9"),
+            ("TestDeep::test_inherited", "wait > wait, base.py:9"),
+            ("TestDeep::test_super", "wait > wait, base.py:9"),
+        ],
     );
     check(
         &suite,

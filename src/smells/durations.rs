@@ -17,21 +17,38 @@ pub(super) fn clocks<'a, 'v>(
     at: &'v Reached<'a, 'v>,
     wanted: &dyn Fn(&str) -> bool,
 ) -> Option<Sources<'a, 'v>> {
-    let links = test.analysis.links(at.function);
+    let links = test.analysis.links(at.function).iter();
+    let helpers: Vec<(usize, usize)> = links
+        .filter(|(_, helper)| is_measuring_name(&helper.function.name))
+        .map(|(call, helper)| (*call, readings(test.analysis, *helper, 0)))
+        .collect();
     Sources::named(at, |index, path| {
         if wanted(path) {
             return (!test.mocks.covers(path)).then_some(path);
         }
-        if !is_measuring_name(last(path)) {
-            return None;
-        }
-        let (_, helper) = links.iter().find(|(call, _)| *call == index)?;
-        match readings(test.analysis, *helper, 0) {
+        match helpers.iter().find(|(call, _)| *call == index)?.1 {
             0 => None,
             1 => Some(path),
             _ => Some(MEASURED),
         }
     })
+}
+
+/// Whether an assertion may set a bound: a cheap look before [`super::comparison::comparisons`].
+pub(super) fn may_bound(test: &Expr) -> bool {
+    match &test.kind {
+        ExprKind::Compare { rest, .. } => rest.iter().any(|(op, _)| op.starts_with(['<', '>'])),
+        ExprKind::Bools(parts) => parts.iter().any(may_bound),
+        ExprKind::Call(call) => match &call.func.kind {
+            ExprKind::Attribute { attr: name, .. } | ExprKind::Name(name) => {
+                ["assertLess", "assertGreater", "assertTrue", "assert_", "ok_"]
+                    .iter()
+                    .any(|start| name.starts_with(start))
+            }
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 /// Names of helpers that read a clock for what they return, and not for a deadline.

@@ -41,6 +41,10 @@ impl Rule for SleepInInnerProgram {
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         for at in test.reach.iter().filter(|at| at.role == Role::Test) {
+            let module = test.analysis.view(at.function.module).module;
+            if !module.text(at.function.function.span).contains("sleep(") {
+                continue;
+            }
             for argument in at.sites.calls.iter().flat_map(|site| &site.call.args) {
                 let Some((text, seconds)) = program(at, argument).and_then(|text| Some((text, pause(text)?))) else {
                     continue;

@@ -208,10 +208,22 @@ fn is_undone(test: &Context<'_, '_>, at: &Reached<'_, '_>, change: &Change<'_>) 
                         && at_the_end(site.at))
                         || (path.contains("monkeypatch") && by_monkeypatch(path, site))
                         || matches!(last(path), "addCleanup" | "addfinalizer")
+                        || site.call.args.iter().any(|handed| is_undoing(what, test.text(reached, handed)))
                 })
         })
     };
-    patched || by_patch || by_decorator || has_a_keeper(test, what) || undo()
+    patched || by_patch || by_decorator || has_a_keeper(test, what) || moves_back(at, change) || undo()
+}
+
+/// `stack.register(os.chdir, before)`: whoever takes the function calls it later.
+fn is_undoing(what: &str, handed: &str) -> bool {
+    changed_by(handed) == Some(what)
+}
+
+/// `with runner.isolated_filesystem():`, `with tmpdir.as_cwd():`
+fn moves_back(at: &Reached<'_, '_>, change: &Change<'_>) -> bool {
+    let moves = |path: &str| matches!(last(path), "isolated_filesystem" | "as_cwd" | "chdir" | "working_directory" | "temporary_directory" | "cwd");
+    change.what == "the working directory" && at.sites.enclosing_withs(change.at).any(|with| moves(&with.path))
 }
 
 /// Whether the test asks for a fixture that by its name keeps the thing: `save_cwd`, `restore_environ`, `clean_argv`.

@@ -125,8 +125,7 @@ fn waits_for_work(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     let between = |end: u32| calls().filter(|(call, _)| (site.at.order..end).contains(&call.at.order)).count();
     let next = at.sites.asserts.iter().map(|assert| assert.at.order).filter(|order| *order > site.at.order).min();
     let soon = next.is_some_and(|next| between(next) <= LITTLE);
-    let is_helper = at.role == Role::Helper && between(u32::MAX) <= LITTLE;
-    started || is_helper || (soon && !is_first)
+    started || (at.role == Role::Test && soon && !is_first)
 }
 
 /// The pause between two looks of a loop that waits for a condition.

@@ -77,9 +77,8 @@ impl Rule for AttributePatchedByHand {
                     span: write.span,
                     severity: match at.role {
                         Role::Test => Severity::Critical,
-                        // what a base in another file sets up is how the whole suite begins
-                        Role::Setup if at.function.module != test.case.module => Severity::Medium,
-                        _ => Severity::High,
+                        // what set-up does it does for every test anew, so fewer see it than it seems
+                        _ => Severity::Medium,
                     },
                     confidence: 0.9,
                     message: format!(

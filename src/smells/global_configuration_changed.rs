@@ -190,7 +190,8 @@ impl Rule for GlobalConfigurationChanged {
                 at,
                 Smell {
                     span: site.expr.span,
-                    severity: if at.role == Role::Test { Severity::Critical } else { Severity::High },
+                    // what set-up does it does for every test anew, so fewer see it than it seems
+                    severity: if at.role == Role::Test { Severity::Critical } else { Severity::Medium },
                     confidence: 0.85,
                     message: format!("`{path}` sets {what} for the whole process, and nothing sets it back"),
                     help: help.to_owned(),

@@ -108,7 +108,7 @@ fn inside(outer: Span, inner: Span) -> bool {
 
 /// `n_jobs=2`
 fn has_several_jobs(site: &CallSite<'_>) -> bool {
-    site.call.keyword("n_jobs").and_then(Expr::as_number).is_some_and(|jobs| jobs > 1.0 || jobs < 0.0)
+    site.call.keyword("n_jobs").and_then(Expr::as_number).is_some_and(|jobs| !(0.0..=1.0).contains(&jobs))
 }
 
 /// Whether a function is started as a task more than once.

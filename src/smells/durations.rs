@@ -163,7 +163,7 @@ pub(super) fn is_called_duration<'a>(at: &Reached<'a, '_>, expr: &'a Expr, order
             at.sites.bound(name, order).filter(|value| value.span.end < expr.span.start).is_some_and(deeper)
         }
         ExprKind::Binary { left, op, right } if &**op == "-" => {
-            is_called_moment(at, left, order, 0) && is_called_moment(at, right, order, 0)
+            is_called_moment(left) && is_called_moment(right)
         }
         ExprKind::Binary { left, op, .. } if matches!(&**op, "/" | "*") => deeper(left),
         ExprKind::Call(call) => match &call.func.kind {
@@ -188,9 +188,9 @@ fn names_duration(name: &str) -> bool {
 }
 
 /// `end_time`, `spider.times[0]`: what is called a moment.
-fn is_called_moment<'a>(at: &Reached<'a, '_>, expr: &'a Expr, order: u32, depth: u8) -> bool {
+fn is_called_moment(expr: &Expr) -> bool {
     match &expr.kind {
-        ExprKind::Subscript { value, .. } => is_called_moment(at, value, order, depth),
+        ExprKind::Subscript { value, .. } => is_called_moment(value),
         ExprKind::Attribute { attr, .. } => names_moment(attr),
         ExprKind::Name(name) => names_moment(name),
         _ => false,

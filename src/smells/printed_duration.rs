@@ -42,18 +42,18 @@ impl Rule for PrintedDuration {
         for at in test.reach.iter().filter(|at| at.role == Role::Test) {
             for binding in &at.sites.bindings {
                 if let Some(value) = binding.value.filter(|_| binding.is_whole) {
-                    look(test, report, at, value, 0);
+                    look(report, at, value, 0);
                 }
             }
             for site in &at.sites.calls {
-                site.call.args.iter().for_each(|argument| look(test, report, at, argument, 0));
+                site.call.args.iter().for_each(|argument| look(report, at, argument, 0));
             }
         }
     }
 }
 
 /// Looks at a text, the parts of a sum of texts, and the items of a list.
-fn look(test: &Context<'_, '_>, report: &mut Report<'_>, at: &Reached<'_, '_>, expr: &Expr, depth: u8) {
+fn look(report: &mut Report<'_>, at: &Reached<'_, '_>, expr: &Expr, depth: u8) {
     match &expr.kind {
         ExprKind::Str { text, .. } if fixes_duration(text) => {
             report.add(
@@ -67,10 +67,10 @@ fn look(test: &Context<'_, '_>, report: &mut Report<'_>, at: &Reached<'_, '_>, e
                 },
             );
         }
-        ExprKind::List(items) if depth < 2 => items.iter().for_each(|item| look(test, report, at, item, depth + 1)),
+        ExprKind::List(items) if depth < 2 => items.iter().for_each(|item| look(report, at, item, depth + 1)),
         ExprKind::Binary { left, op, right } if depth < 3 && &**op == "+" => {
-            look(test, report, at, left, depth + 1);
-            look(test, report, at, right, depth + 1);
+            look(report, at, left, depth + 1);
+            look(report, at, right, depth + 1);
         }
         _ => {}
     }

@@ -8,6 +8,13 @@ pub struct Span {
     pub end: u32,
 }
 
+impl Span {
+    /// Whether `inner` lies in this span; a span holds itself.
+    pub fn holds(self, inner: Span) -> bool {
+        self.start <= inner.start && inner.end <= self.end
+    }
+}
+
 #[derive(Debug)]
 pub struct Expr {
     pub span: Span,

@@ -229,8 +229,9 @@ impl<'a> View<'a> {
                 let of = members.entry(class.span.start).or_default();
                 for method in methods(class) {
                     of.methods.insert(&method.name, method);
-                    let types = out.get(&method.span.start).into_iter().flat_map(|sites| &sites.self_types);
-                    of.self_types.extend(types.map(|(name, path)| (*name, path.clone())));
+                    if let Some(sites) = out.get_mut(&method.span.start) {
+                        of.self_types.extend(std::mem::take(&mut sites.self_types));
+                    }
                 }
             }
             _ => {}
@@ -323,28 +324,29 @@ impl<'a> Analysis<'a> {
         out
     }
 
+    /// Who knows a module, and as which of its own.
+    fn place(&self, module: usize) -> (&Analysis<'a>, usize) {
+        match self.base {
+            Some(base) if module < self.own() => (base, module),
+            _ => (self, module - self.own()),
+        }
+    }
+
     /// The calls of a function that lead to functions in the tree (methods of its own class left out).
     pub fn links(&self, of: FunctionRef<'a>) -> &[(usize, FunctionRef<'a>)] {
-        let links = match self.base {
-            Some(base) if of.module < base.links.len() => &base.links[of.module],
-            _ => &self.links[of.module - self.own()],
-        };
-        links.get(&of.function.span.start).map_or(&[], |links| links)
+        let (analysis, index) = self.place(of.module);
+        analysis.links[index].get(&of.function.span.start).map_or(&[], |links| links)
     }
 
     /// The modules whose fixtures a test in `module` sees, nearest first: itself and each `conftest.py` above.
     pub fn fixture_modules(&self, module: usize) -> &[usize] {
-        match self.base {
-            Some(base) if module < base.fixture_modules.len() => &base.fixture_modules[module],
-            _ => &self.fixture_modules[module - self.own()],
-        }
+        let (analysis, index) = self.place(module);
+        &analysis.fixture_modules[index]
     }
 
     pub fn view(&self, module: usize) -> &View<'a> {
-        match self.base {
-            Some(base) if module < base.views.len() => &base.views[module],
-            _ => &self.views[module - self.own()],
-        }
+        let (analysis, index) = self.place(module);
+        &analysis.views[index]
     }
 
     pub fn sites(&self, of: FunctionRef<'a>) -> Option<&Sites<'a>> {

@@ -29,9 +29,9 @@
 //! An attribute that no other test uses. What is restored in `finally`, a tear-down, after a fixture's `yield` or
 //! by a patch of the same name is not reported, nor is a flag such as `app.testing`.
 
-use super::restored::{is_cleanup, is_restored};
+use super::restored::{is_cleanup, is_restored, leak_grade};
 use super::words::is_test_code;
-use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use super::{Context, Reached, Report, Rule, Smell};
 use crate::python::ast::{Expr, ExprKind};
 use crate::python::sites::{WriteKind, WriteSite};
 
@@ -75,11 +75,7 @@ impl Rule for AttributePatchedByHand {
                 at,
                 Smell {
                     span: write.span,
-                    severity: match at.role {
-                        Role::Test => Severity::Critical,
-                        // what set-up does it does for every test anew, so fewer see it than it seems
-                        _ => Severity::Medium,
-                    },
+                    severity: leak_grade(at.role),
                     confidence: 0.9,
                     message: format!(
                         "`{target}` is overwritten and never put back, so every test that runs later gets the replacement"

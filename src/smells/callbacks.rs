@@ -29,7 +29,7 @@ pub(super) fn filled<'a>(at: &Reached<'a, '_>, expr: &'a Expr, order: u32) -> Op
             write.kind == WriteKind::Method
                 && write.method == Some("append")
                 && write.target.as_name() == Some(name)
-                && inside(filler.span, write.span)
+                && filler.span.holds(write.span)
         })
     });
     if fillers.is_empty() {
@@ -102,10 +102,6 @@ fn list<'a>(at: &Reached<'a, '_>, expr: &'a Expr, order: u32, depth: u8) -> Opti
     }
 }
 
-fn inside(outer: Span, inner: Span) -> bool {
-    outer.start <= inner.start && inner.end <= outer.end
-}
-
 /// `n_jobs=2`
 fn has_several_jobs(site: &CallSite<'_>) -> bool {
     site.call.keyword("n_jobs").and_then(Expr::as_number).is_some_and(|jobs| !(0.0..=1.0).contains(&jobs))
@@ -132,9 +128,9 @@ fn runs_as_tasks(at: &Reached<'_, '_>, name: &str) -> bool {
     // tasks that sleep for different times mean to end one after the other
     let paces = nested(&at.function.function.body, name).is_some_and(|worker| {
         at.sites.calls.iter().any(|site| {
-            inside(worker.span, site.expr.span)
+            worker.span.holds(site.expr.span)
                 && matches!(last(&site.path), "sleep" | "wait" | "acquire" | "get" | "receive" | "checkpoint")
-        }) || at.sites.withs.iter().any(|with| inside(worker.span, with.expr.span) && is_lock(&with.path))
+        }) || at.sites.withs.iter().any(|with| worker.span.holds(with.expr.span) && is_lock(&with.path))
     });
     starts > 1 && !paces
 }

@@ -131,11 +131,10 @@ fn gathered<'a>(
     expr: &'a Expr,
     order: u32,
 ) -> Option<String> {
-    let inside = |outer: Span, inner: Span| outer.start <= inner.start && inner.end <= outer.end;
     match &expr.kind {
         ExprKind::Comprehension(inner) if inner.kind == Collection::List => {
             inner.clauses.iter().find_map(|(_, iter)| {
-                let stream = streams.iter().find(|site| inside(iter.span, site.expr.span))?;
+                let stream = streams.iter().find(|site| iter.span.holds(site.expr.span))?;
                 Some(format!("the jobs of `{}`", test.text(at, &stream.call.func)))
             })
         }
@@ -163,15 +162,15 @@ fn gathered<'a>(
                 .filter(|write| write.kind == WriteKind::Method && write.target.as_name() == Some(name))
                 .collect();
             let by_loop = at.sites.loops.iter().find(|site| {
-                streams.iter().any(|stream| inside(site.head.span, stream.expr.span))
-                    && appends.iter().any(|write| inside(site.span, write.span))
+                streams.iter().any(|stream| site.head.span.holds(stream.expr.span))
+                    && appends.iter().any(|write| site.span.holds(write.span))
             });
             if let Some(site) = by_loop {
                 return Some(format!("the jobs of `{}`", test.text(at, site.head)));
             }
             let by_thread = threads.iter().find(|(worker, start)| {
                 nested(&at.function.function.body, worker)
-                    .is_some_and(|worker| appends.iter().any(|write| inside(worker.span, write.span)))
+                    .is_some_and(|worker| appends.iter().any(|write| worker.span.holds(write.span)))
                     && !joins_each(at, start)
             });
             if let Some((worker, _)) = by_thread {
@@ -188,11 +187,8 @@ fn gathered<'a>(
 
 /// Whether each thread is joined before the next one starts.
 fn joins_each(at: &Reached<'_, '_>, start: &CallSite<'_>) -> bool {
-    let around = |site: &CallSite<'_>, span: Span| {
-        span.start <= site.expr.span.start && site.expr.span.end <= span.end
-    };
-    let mut loops = at.sites.loops.iter().filter(|site| around(start, site.span));
-    loops.any(|site| at.sites.calls.iter().any(|call| last(&call.path) == "join" && around(call, site.span)))
+    let mut loops = at.sites.loops.iter().filter(|site| site.span.holds(start.expr.span));
+    loops.any(|site| at.sites.calls.iter().any(|call| last(&call.path) == "join" && site.span.holds(call.expr.span)))
 }
 
 /// Whether the other side prescribes an order: a list with parts that differ.

@@ -7,7 +7,7 @@ use rustc_hash::FxHashSet;
 
 use super::mocks::Mocks;
 use crate::python::ast::*;
-use crate::python::sites::{AssertSite, CallSite, Sites, WriteSite};
+use crate::python::sites::{AssertSite, At, CallSite, Sites, WriteSite};
 use crate::python::{Analysis, ClassRef, FixtureRef, FunctionRef, Module, Scope, TestCase};
 
 /// Why a function runs.
@@ -33,6 +33,13 @@ pub struct Reached<'a, 'v> {
     pub is_nested: bool,
     /// The paths of `sites.calls`, with fixtures, attributes of `self` and results of helpers resolved.
     pub paths: Vec<Cow<'v, str>>,
+}
+
+impl Reached<'_, '_> {
+    /// Whether a place is a case of a helper: most often not what this test makes it do.
+    pub fn is_rare(&self, at: At) -> bool {
+        self.role == Role::Helper && at.in_branch
+    }
 }
 
 /// A test as the rules see it.

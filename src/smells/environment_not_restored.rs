@@ -27,7 +27,7 @@
 //! fixture's or a context manager's `yield`, by `patch.dict`, or at the end of the test is not reported; taking
 //! something out that is often not there is medium.
 
-use super::restored::puts_back;
+use super::restored::{leak_grade, puts_back};
 use super::words::last;
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind, Span};
@@ -52,10 +52,8 @@ impl Rule for EnvironmentNotRestored {
                     let later = if other.at.order > change.at.order { other } else { change };
                     other.at.order != change.at.order && other.is_same(change) && later.restores(at)
                 });
-                // what a helper does in some cases only is most often not what this test makes it do
-                let is_rare = at.role == Role::Helper && change.at.in_branch;
                 let makes_room = change.is_removal() && matches!(at.role, Role::Setup | Role::Fixture(_));
-                if !paired && !makes_room && !is_rare && !is_undone(test, at, change) {
+                if !paired && !makes_room && !at.is_rare(change.at) && !is_undone(test, at, change) {
                     report.add(at, smell(at, change));
                 }
             }
@@ -152,10 +150,7 @@ fn smell(at: &Reached<'_, '_>, change: &Change<'_>) -> Smell {
         _ if change.is_removal() => Severity::Medium,
         // who reads the arguments mostly sets them first
         Role::Test if what == "sys.argv" => Severity::High,
-        _ if what == "sys.argv" => Severity::Medium,
-        Role::Test => Severity::Critical,
-        // what set-up does it does for every test anew, so fewer see it than it seems
-        _ => Severity::Medium,
+        role => leak_grade(role),
     };
     Smell {
         span: change.span,

@@ -44,9 +44,7 @@ impl Rule for FixedPath {
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         for (at, site, path) in test.calls() {
-            // what a helper does in some cases only is most often not what this test makes it do
-            let is_rare = at.role == Role::Helper && site.at.in_branch;
-            if at.role == Role::Teardown || is_rare || !is_test_code(test, at) {
+            if at.role == Role::Teardown || at.is_rare(site.at) || !is_test_code(test, at) {
                 continue;
             }
             let Some(target) = writes_to(path, site) else { continue };

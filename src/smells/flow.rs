@@ -3,7 +3,7 @@
 
 use super::context::{Context, Reached};
 use crate::python::ast::*;
-use crate::python::sites::CallSite;
+use crate::python::sites::{AssertSite, CallSite};
 
 /// The calls of one function that a rule follows, and what is derived from them.
 pub(super) struct Sources<'a, 'v> {
@@ -35,8 +35,7 @@ impl<'a, 'v> Sources<'a, 'v> {
 
     /// The first followed call that stands in `expr` itself.
     pub(super) fn inside(&self, expr: &Expr) -> Option<(&'v CallSite<'a>, &'v str)> {
-        let within = |span: Span| expr.span.start <= span.start && span.end <= expr.span.end;
-        self.calls.iter().copied().find(|(site, _)| within(site.expr.span))
+        self.calls.iter().copied().find(|(site, _)| expr.span.holds(site.expr.span))
     }
 
     /// The followed call that `expr` carries, itself or through the names in it, as they stand at `order`.
@@ -66,6 +65,14 @@ fn names_in<'a>(expr: &'a Expr, out: &mut Vec<&'a str>) {
         ExprKind::Name(name) => out.push(name),
         _ => expr.children().into_iter().for_each(|child| names_in(child, out)),
     }
+}
+
+/// The assertion that is the next thing to happen after a call.
+pub(super) fn next_look<'v, 'a>(at: &'v Reached<'a, '_>, site: &CallSite<'_>) -> Option<&'v AssertSite<'a>> {
+    let assert = at.sites.asserts.iter().find(|assert| assert.at.order > site.at.order)?;
+    let mut between =
+        at.sites.calls.iter().filter(|call| site.at.order < call.at.order && call.at.order < assert.at.order);
+    (!between.any(|call| !assert.span.holds(call.expr.span)) && !assert.at.in_nested).then_some(assert)
 }
 
 /// The expression that a name stands for at `order`: a local's value, else a variable of the module.

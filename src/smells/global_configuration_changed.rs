@@ -30,7 +30,7 @@
 //! ## Known false positives
 //! A setting that all tests of the suite share. Filters of `warnings` are not reported: pytest resets them.
 
-use super::restored::{is_cleanup, registers_cleanup, says_restore};
+use super::restored::{is_cleanup, leak_grade, registers_cleanup, says_restore};
 use super::words::{is_test_code, last};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::Scope;
@@ -190,8 +190,7 @@ impl Rule for GlobalConfigurationChanged {
                 at,
                 Smell {
                     span: site.expr.span,
-                    // what set-up does it does for every test anew, so fewer see it than it seems
-                    severity: if at.role == Role::Test { Severity::Critical } else { Severity::Medium },
+                    severity: leak_grade(at.role),
                     confidence: 0.85,
                     message: format!("`{path}` sets {what} for the whole process, and nothing sets it back"),
                     help: help.to_owned(),

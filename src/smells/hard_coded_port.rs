@@ -24,7 +24,7 @@
 //! A port that is only written into a configuration or an expected text and never bound is not reported.
 
 use super::origins::root;
-use super::words::{expects_failure, is_given_a_fake, last};
+use super::words::{expects_failure, is_given_a_fake, last, says_fake};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Call, Expr, ExprKind};
 use crate::python::sites::CallSite;
@@ -68,8 +68,8 @@ impl Rule for HardCodedPort {
 /// `DummySocket().bind(…)`, also out of a list of them.
 fn is_fake(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     let name = root(&site.call.func);
-    let made = name.and_then(|name| at.sites.value_of(name, site.at.order)).map_or("", |value| test.text(at, value));
-    ["Dummy", "Mock", "Fake", "Stub"].iter().any(|word| made.contains(word))
+    let made = name.and_then(|name| at.sites.value_of(name, site.at.order));
+    made.is_some_and(|value| says_fake(test.text(at, value)))
 }
 
 fn binds(path: &str) -> bool {

@@ -81,7 +81,7 @@ fn is_asserted(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
         Use::Assigned(name) => {
             assert.at.order > site.at.order && super::flow::mentions(assert.test, name)
         }
-        _ => assert.span.start <= span.start && span.end <= assert.span.end,
+        _ => assert.span.holds(span),
     })
 }
 

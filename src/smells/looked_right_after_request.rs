@@ -25,9 +25,9 @@
 
 use super::origins::root;
 use super::words::last;
-use super::{Context, Reached, Report, Rule, Severity, Smell};
+use super::{Context, Report, Rule, Severity, Smell, flow};
 use crate::python::ast::{Expr, ExprKind};
-use crate::python::sites::{AssertSite, CallSite, Use};
+use crate::python::sites::{CallSite, Use};
 
 pub(super) struct LookedRightAfterRequest;
 
@@ -44,7 +44,7 @@ impl Rule for LookedRightAfterRequest {
         let at = test.test();
         for site in at.sites.calls.iter().filter(|site| site.used == Use::Dropped && !site.awaited) {
             let Some(receiver) = asks(site) else { continue };
-            let Some(assert) = next_look(at, site) else { continue };
+            let Some(assert) = flow::next_look(at, site) else { continue };
             let looks = |expr: &Expr| expr.any(&mut |part| root(part) == Some(receiver));
             // what a `with assertRaises` holds is what is asserted
             let inside = || at.sites.calls.iter().find(|call| call.at.order > assert.at.order + 1);
@@ -82,12 +82,3 @@ fn asks<'a>(site: &CallSite<'a>) -> Option<&'a str> {
     value.as_name().filter(|name| asks && !matches!(*name, "self" | "cls" | "mock" | "mocker"))
 }
 
-/// The assertion that is the next thing to happen.
-fn next_look<'v, 'a>(at: &'v Reached<'a, '_>, site: &CallSite<'_>) -> Option<&'v AssertSite<'a>> {
-    let assert = at.sites.asserts.iter().find(|assert| assert.at.order > site.at.order)?;
-    let span = assert.span;
-    let within = |expr: &Expr| span.start <= expr.span.start && expr.span.end <= span.end;
-    let mut between =
-        at.sites.calls.iter().filter(|call| site.at.order < call.at.order && call.at.order < assert.at.order);
-    (!between.any(|call| !within(call.expr)) && !assert.at.in_nested).then_some(assert)
-}

@@ -3,7 +3,7 @@
 use super::context::{Context, Reached, Role};
 use super::finding::Severity;
 use super::flow;
-use super::words::last;
+use super::words::expects_failure;
 use crate::python::ast::*;
 use crate::python::sites::CallSite;
 
@@ -42,12 +42,8 @@ fn literal_at<'a>(
 /// How bad it is that a test reaches another host: milder where a marker sets the test apart or a failure is
 /// expected.
 pub(super) fn severity(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> Severity {
-    let expects_failure = site.at.in_caught
-        || at
-            .sites
-            .enclosing_withs(site.at)
-            .any(|with| last(&with.path).to_ascii_lowercase().contains("raises"));
-    if test.is_set_apart() || expects_failure || at.role == Role::Teardown {
+    let may_fail = site.at.in_caught || expects_failure(at, site.at);
+    if test.is_set_apart() || may_fail || at.role == Role::Teardown {
         Severity::Medium
     } else {
         Severity::Critical

@@ -76,13 +76,9 @@ impl Rule for PollWithoutDeadline {
     }
 }
 
-fn within(inner: Span, outer: Span) -> bool {
-    outer.start <= inner.start && inner.end <= outer.end
-}
-
 fn sleep_in<'v>(at: &'v Reached<'_, '_>, span: Span) -> Option<&'v str> {
     let mut calls = at.sites.calls.iter().zip(&at.paths);
-    calls.find(|(site, path)| within(site.expr.span, span) && is_sleep(path)).map(|(_, path)| &**path)
+    calls.find(|(site, path)| span.holds(site.expr.span) && is_sleep(path)).map(|(_, path)| &**path)
 }
 
 /// Whether something ends the loop in time: a clock, a counter, an exception, or a limit around it.
@@ -94,7 +90,7 @@ fn is_limited(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &LoopSite<'_>)
         })
     });
     let asks = at.sites.calls.iter().zip(&at.paths).any(|(call, path)| {
-        within(call.expr.span, site.span)
+        site.span.holds(call.expr.span)
             && (is_clock(path)
                 || path.ends_with(".time")
                 || path.contains("timeout")

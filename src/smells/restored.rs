@@ -2,10 +2,16 @@
 //! tear-down, the end of a fixture or a patch around it.
 
 use super::words::last;
-use super::{Context, Reached, Role};
+use super::{Context, Reached, Role, Severity};
 use crate::python::Scope;
 use crate::python::ast::{Call, Expr, ExprKind};
 use crate::python::sites::{At, WriteKind, WriteSite};
+
+/// How bad it is that a change of the whole process stays: what set-up does it does for every test anew, so fewer
+/// see it than it seems.
+pub(super) fn leak_grade(role: Role) -> Severity {
+    if role == Role::Test { Severity::Critical } else { Severity::Medium }
+}
 
 /// Whether code at this place runs to put things back.
 pub(super) fn is_cleanup(at: &Reached<'_, '_>, site: At) -> bool {

@@ -159,8 +159,7 @@ fn orders_writes(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     let mut inner = None;
     for_each_statement(&at.function.function.body, &mut |stmt| {
         if let StmtKind::Function(function) = &stmt.kind
-            && stmt.span.start <= site.expr.span.start
-            && site.expr.span.end <= stmt.span.end
+            && stmt.span.holds(site.expr.span)
         {
             inner = Some(function);
         }
@@ -168,8 +167,7 @@ fn orders_writes(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     let Some(inner) = inner else { return false };
     let writes = |call: &&CallSite<'_>| {
         matches!(last(&call.path), "send" | "sendall" | "send_bytes")
-            && inner.span.start <= call.expr.span.start
-            && call.expr.span.end <= inner.span.end
+            && inner.span.holds(call.expr.span)
     };
     let (before, after): (Vec<_>, Vec<_>) =
         at.sites.calls.iter().filter(writes).partition(|call| call.at.order < site.at.order);

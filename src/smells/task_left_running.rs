@@ -93,9 +93,7 @@ fn starts_task(path: &str) -> bool {
 fn is_local(at: &Reached<'_, '_>, site: &CallSite<'_>, name: &str) -> bool {
     at.sites.bindings.iter().any(|binding| {
         binding.name == name
-            && binding.value.is_some_and(|value| {
-                value.span.start <= site.expr.span.start && site.expr.span.end <= value.span.end
-            })
+            && binding.value.is_some_and(|value| value.span.holds(site.expr.span))
     })
 }
 

@@ -128,7 +128,7 @@ fn must_succeed(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_
 /// Whether a wait that returns quietly must have succeeded: it is asserted, or its thread is asserted upon.
 fn is_relied_upon(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     let span = site.expr.span;
-    let contains = |expr: &Expr| expr.span.start <= span.start && span.end <= expr.span.end;
+    let contains = |expr: &Expr| expr.span.holds(span);
     at.sites.asserts.iter().any(|assert| match site.used {
         Use::Assigned(name) => {
             assert.at.order > site.at.order && is_positive(assert.test, &|part| part.as_name() == Some(name))

@@ -24,7 +24,7 @@
 //! An assertion on what the call returned, or on the options that it was given.
 
 use super::words::last;
-use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use super::{Context, Reached, Report, Role, Rule, Severity, Smell, flow};
 use crate::python::ast::{Expr, ExprKind};
 use crate::python::sites::{AssertSite, CallSite, Use};
 
@@ -89,15 +89,11 @@ fn leaves_at_once<'a>(site: &CallSite<'a>) -> Option<&'a str> {
 
 /// The assertion that is the next thing to happen, if it asks something.
 fn next_look<'v, 'a>(at: &'v Reached<'a, '_>, site: &CallSite<'_>) -> Option<&'v AssertSite<'a>> {
-    let assert = at.sites.asserts.iter().find(|assert| assert.at.order > site.at.order)?;
-    let inside = |call: &CallSite<'_>| {
-        assert.span.start <= call.expr.span.start && call.expr.span.end <= assert.span.end
-    };
-    let mut calls = at.sites.calls.iter();
-    let between = |call: &CallSite<'_>| site.at.order < call.at.order && call.at.order < assert.at.order;
-    let other = calls.any(|call| between(call) && !inside(call));
-    let asks = at.sites.calls.iter().any(|call| {
-        inside(call) && !last(&call.path).starts_with("assert") && !matches!(&*call.path, "len" | "list" | "set")
-    });
-    (!other && asks && !assert.at.in_nested).then_some(assert)
+    flow::next_look(at, site).filter(|assert| {
+        at.sites.calls.iter().any(|call| {
+            assert.span.holds(call.expr.span)
+                && !last(&call.path).starts_with("assert")
+                && !matches!(&*call.path, "len" | "list" | "set")
+        })
+    })
 }

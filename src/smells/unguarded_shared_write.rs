@@ -163,8 +163,7 @@ fn is_unguarded(
     worker: &Function,
     write: &WriteSite<'_>,
 ) -> bool {
-    let inside = worker.span.start <= write.span.start && write.span.end <= worker.span.end;
-    if !inside || at.sites.enclosing_withs(write.at).count() > outer_withs(at, worker) {
+    if !worker.span.holds(write.span) || at.sites.enclosing_withs(write.at).count() > outer_withs(at, worker) {
         return false;
     }
     let target = test.text(at, write.target);
@@ -187,9 +186,8 @@ fn is_unguarded(
 }
 
 fn outer_withs(at: &Reached<'_, '_>, worker: &Function) -> usize {
-    let inside = |span: Span| worker.span.start <= span.start && span.end <= worker.span.end;
-    let first = at.sites.writes.iter().find(|write| inside(write.span));
-    first.map_or(0, |write| at.sites.enclosing_withs(write.at).filter(|with| !inside(with.expr.span)).count())
+    let first = at.sites.writes.iter().find(|write| worker.span.holds(write.span));
+    first.map_or(0, |write| at.sites.enclosing_withs(write.at).filter(|with| !worker.span.holds(with.expr.span)).count())
 }
 
 fn root_name(expr: &Expr) -> Option<&str> {

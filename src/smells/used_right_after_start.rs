@@ -115,9 +115,7 @@ fn starts_client(at: &Reached<'_, '_>, site: &CallSite<'_>, path: &str) -> bool 
     let target = made.and_then(|made| made.as_call()?.keyword("target")?.as_name());
     let Some(client) = target.and_then(|name| nested(&at.function.function.body, name)) else { return false };
     at.sites.calls.iter().zip(&at.paths).any(|(call, path)| {
-        let inside =
-            client.span.start <= call.expr.span.start && call.expr.span.end <= client.span.end;
-        inside && (url_position(path).is_some() || connects(path))
+        client.span.holds(call.expr.span) && (url_position(path).is_some() || connects(path))
     })
 }
 

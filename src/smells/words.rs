@@ -239,13 +239,17 @@ pub(super) fn expects_failure(at: &Reached<'_, '_>, site: At) -> bool {
     at.sites.enclosing_withs(site).any(|with| last(&with.path).to_ascii_lowercase().contains("raises"))
 }
 
+/// Whether code speaks of a stand-in: `DummySocket`.
+pub(super) fn says_fake(code: &str) -> bool {
+    ["Mock", "Fake", "Dummy", "Stub"].iter().any(|word| code.contains(word))
+}
+
 /// Whether a class of stand-ins is handed over: `make_server("", 80, app, MockServer)`.
 pub(super) fn is_given_a_fake(call: &Call) -> bool {
-    let says = |name: &str| ["Mock", "Fake", "Dummy", "Stub"].iter().any(|word| name.contains(word));
     call.args
         .iter()
         .chain(call.keywords.iter().map(|(_, value)| value))
-        .any(|value| value.as_name().is_some_and(says))
+        .any(|value| value.as_name().is_some_and(says_fake))
 }
 
 /// Whether a function belongs to the tests, and not to what they test.

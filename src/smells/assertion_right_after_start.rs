@@ -102,7 +102,7 @@ impl Rule for AssertionRightAfterStart {
 
 fn starts(path: &str) -> Option<&'static str> {
     match path {
-        "threading.Thread().start" | "threading.Timer().start" | "_thread.start_new_thread" => Some("thread"),
+        "threading.Thread().start" | "_thread.start_new_thread" => Some("thread"),
         "multiprocessing.Process().start" | "subprocess.Popen" => Some("process"),
         _ if last(path) == "submit" && path.contains("PoolExecutor()") => Some("job"),
         _ if matches!(last(path), "apply_async" | "map_async") && path.contains("Pool()") => Some("job"),

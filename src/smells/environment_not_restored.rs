@@ -25,9 +25,10 @@
 //! ## Known false positives
 //! A change that a library called by the test undoes. A write undone in `finally`, in a teardown, after a
 //! fixture's or a context manager's `yield`, by `patch.dict`, or at the end of the test is not reported; taking
-//! something out that is often not there is medium.
+//! something out that is often not there is medium. What a fixture sets for the whole run, or an autouse fixture of
+//! `conftest.py` for every test, is how the suite is meant to run, and is not reported.
 
-use super::restored::{leak_grade, puts_back};
+use super::restored::{is_for_the_run, leak_grade, puts_back};
 use super::words::last;
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind, Span};
@@ -45,7 +46,10 @@ impl Rule for EnvironmentNotRestored {
     }
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
-        for at in test.reach.iter().filter(|at| at.role != Role::Teardown && !is_context_manager(test, at)) {
+        let own = |at: &&Reached<'_, '_>| {
+            at.role != Role::Teardown && !is_context_manager(test, at) && !is_for_the_run(test, at)
+        };
+        for at in test.reach.iter().filter(own) {
             let changes: Vec<Change<'_>> = changes(test, at).collect();
             for change in changes.iter().filter(|change| !is_at_the_end(at, change)) {
                 let paired = changes.iter().any(|other| {
@@ -216,10 +220,15 @@ fn is_undoing(what: &str, handed: &str) -> bool {
     changed_by(handed) == Some(what)
 }
 
-/// `with runner.isolated_filesystem():`, `with tmpdir.as_cwd():`
+/// `with runner.isolated_filesystem():`, `with tmpdir.as_cwd():`; of the streams `with capture():`
 fn moves_back(at: &Reached<'_, '_>, change: &Change<'_>) -> bool {
     let moves = |path: &str| matches!(last(path), "isolated_filesystem" | "as_cwd" | "chdir" | "working_directory" | "temporary_directory" | "cwd");
-    change.what == "the working directory" && at.sites.enclosing_withs(change.at).any(|with| moves(&with.path))
+    let keeps_streams = |path: &str| ["isolat", "captur", "redirect"].iter().any(|word| last(path).contains(word));
+    at.sites.enclosing_withs(change.at).any(|with| match change.what {
+        "the working directory" => moves(&with.path),
+        "sys.stdout" | "sys.stderr" | "sys.stdin" => keeps_streams(&with.path),
+        _ => false,
+    })
 }
 
 /// Whether the test asks for a fixture that by its name keeps the thing: `save_cwd`, `restore_environ`, `clean_argv`.

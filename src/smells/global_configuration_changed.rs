@@ -30,10 +30,9 @@
 //! ## Known false positives
 //! A setting that all tests of the suite share. Filters of `warnings` are not reported: pytest resets them.
 
-use super::restored::{is_cleanup, leak_grade, registers_cleanup, says_restore};
+use super::restored::{is_cleanup, is_for_the_run, leak_grade, registers_cleanup, says_restore};
 use super::words::{is_test_code, last};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
-use crate::python::Scope;
 use crate::python::sites::CallSite;
 
 pub(super) struct GlobalConfigurationChanged;
@@ -172,11 +171,8 @@ impl Rule for GlobalConfigurationChanged {
             }
             let Some(setting) = SETTINGS.iter().find(|setting| setting.0 == path) else { continue };
             let (_, undo, what, help) = *setting;
-            // what a fixture sets for the whole run is how the suite is meant to run
-            if matches!(at.role, Role::Fixture(scope) if scope >= Scope::Package) || is_autouse(test, at) {
-                continue;
-            }
-            if is_cleanup(at, site.at)
+            if is_for_the_run(test, at)
+                || is_cleanup(at, site.at)
                 || !is_test_code(test, at)
                 || site.at.in_nested
                 || is_default(test, at, site)
@@ -198,11 +194,6 @@ impl Rule for GlobalConfigurationChanged {
             );
         }
     }
-}
-
-fn is_autouse(test: &Context<'_, '_>, at: &Reached<'_, '_>) -> bool {
-    let found = test.fixtures.iter().find(|found| std::ptr::eq(found.fixture.function, at.function.function));
-    found.is_some_and(|found| found.fixture.autouse && found.module != test.case.module)
 }
 
 /// A fixture that owns the loop closes it at its end.

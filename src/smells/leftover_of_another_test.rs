@@ -94,7 +94,9 @@ fn changed_by_another(test: &Context<'_, '_>) -> Option<(String, String)> {
     if view.shared.is_empty() {
         return None;
     }
-    let called = at.sites.calls.iter().map(|site| (&*site.path, false));
+    // a name that was imported by `from` stays what it was when the module's attribute is replaced
+    let by_attribute = |site: &&CallSite<'_>| matches!(site.call.func.kind, ExprKind::Attribute { .. });
+    let called = at.sites.calls.iter().filter(by_attribute).map(|site| (&*site.path, false));
     let mut named: Vec<&str> =
         at.sites.names_read.iter().copied().filter(|name| view.globals.contains_key(*name)).collect();
     named.sort_unstable();

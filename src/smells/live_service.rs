@@ -33,7 +33,7 @@
 
 use super::words::{expects_failure, last};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
-use crate::python::ast::Expr;
+use crate::python::ast::{Expr, ExprKind};
 use crate::python::sites::CallSite;
 
 pub(super) struct LiveService;
@@ -50,7 +50,7 @@ impl Rule for LiveService {
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         for (at, site, path) in test.calls() {
             let Some(service) = service(path) else { continue };
-            if site.at.in_nested || at.role == Role::Teardown || is_stood_in(test, path, service) {
+            if site.at.in_nested || at.role == Role::Teardown || is_stood_in(test, path, service) || is_put_off(site) {
                 continue;
             }
             if !service.connects && !is_used(test, path) {
@@ -89,6 +89,11 @@ fn is_told_where(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
         argument.any(&mut |part| part.as_name().is_some_and(|name| at.sites.locals.get(name).is_some_and(|path| path.starts_with('@'))))
     };
     site.call.args.iter().chain(site.call.keywords.iter().map(|(_, value)| value)).any(from_fixture)
+}
+
+/// PyMySQL: `connect(defer_connect=True)` makes the object only.
+fn is_put_off(site: &CallSite<'_>) -> bool {
+    site.call.keyword("defer_connect").is_some_and(|value| matches!(value.kind, ExprKind::Bool(true)))
 }
 
 #[derive(Clone, Copy)]

@@ -52,9 +52,8 @@ impl Rule for LocalTimeZone {
                 for pair in comparisons(assert).into_iter().filter(|pair| pair.operator == Operator::Equal) {
                     for (side, other) in [(pair.left, pair.right), (pair.right, pair.left)] {
                         let Some((site, path)) = conversions.behind(side, order) else { continue };
-                        if !is_local(test, at, site, path)
-                            || !is_literal(flow::resolved(test, at, other, order))
-                        {
+                        let other = flow::resolved(test, at, other, order);
+                        if !is_local(test, at, site, path) || !is_literal(other) || comes_back(path, other) {
                             continue;
                         }
                         report.add(
@@ -91,6 +90,11 @@ fn converts(path: &str) -> bool {
             | "datetime.datetime.strptime().timestamp"
             | "datetime.datetime().astimezone"
     )
+}
+
+/// A date made a time stamp and compared with a date again: there and back in one zone.
+fn comes_back(path: &str, other: &Expr) -> bool {
+    matches!(last(path), "mktime" | "timestamp") && other.as_call().is_some()
 }
 
 /// Whether the conversion takes a fixed moment and no zone.

@@ -24,6 +24,12 @@ pub(super) fn writes_to<'a>(path: &str, site: &CallSite<'a>) -> Option<&'a Expr>
         "open" | "io.open" | "codecs.open" | "gzip.open" | "bz2.open" | "lzma.open" | "aiofiles.open" => {
             is_writing(call.argument(1, "mode")?.as_str()?).then_some(first?)
         }
+        // whoever made the folder first, this does not mind
+        "os.makedirs"
+            if call.keyword("exist_ok").is_some_and(|value| matches!(value.kind, ExprKind::Bool(true))) =>
+        {
+            None
+        }
         "os.mkdir" | "os.makedirs" | "os.mkfifo" | "sqlite3.connect" | "shelve.open" | "dbm.open" => first,
         "zipfile.ZipFile" | "tarfile.open" => {
             is_writing(call.argument(1, "mode")?.as_str()?).then_some(first?)

@@ -13,6 +13,14 @@ pub(super) fn leak_grade(role: Role) -> Severity {
     if role == Role::Test { Severity::Critical } else { Severity::Medium }
 }
 
+/// Whether a fixture does this for the whole run, or for every test of a folder: that is how the suite is meant to run.
+pub(super) fn is_for_the_run(test: &Context<'_, '_>, at: &Reached<'_, '_>) -> bool {
+    let found =
+        || test.fixtures.iter().find(|found| std::ptr::eq(found.fixture.function, at.function.function));
+    matches!(at.role, Role::Fixture(scope) if scope >= Scope::Package)
+        || found().is_some_and(|found| found.fixture.autouse && found.module != test.case.module)
+}
+
 /// Whether code at this place runs to put things back.
 pub(super) fn is_cleanup(at: &Reached<'_, '_>, site: At) -> bool {
     match at.role {
@@ -130,7 +138,8 @@ fn undoes(test: &Context<'_, '_>, at: &Reached<'_, '_>, call: &Call, path: &str,
 fn resets_owner(called: &str, target: &str) -> bool {
     let owner =
         |path: &str| path.rsplit_once('.').map(|(owner, _)| owner.trim_start_matches([':', '#']).to_owned());
-    says_restore(last(called)) && owner(called).is_some_and(|called| owner(target) == Some(called))
+    (says_restore(last(called)) || last(called).starts_with("clear"))
+        && owner(called).is_some_and(|called| owner(target) == Some(called))
 }
 
 fn argument_mentions(test: &Context<'_, '_>, at: &Reached<'_, '_>, call: &Call, target: &str) -> bool {

@@ -28,7 +28,7 @@
 //! `time-machine` is steadier there too; where the code speaks of expiry the severity is lower. `sleep(0)`, which only
 //! yields, and a pause inside a poll with a deadline are not reported.
 
-use super::words::{is_sleep, last, starts_work};
+use super::words::{is_sleep, last, starts_work, wants_nothing};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::StmtKind;
 use crate::python::for_each_statement;
@@ -64,7 +64,7 @@ impl Rule for SleepAsSynchronization {
             }
             let unit = if last(path) == "wait_for_timeout" { 1e-3 } else { 1.0 };
             let seconds = site.call.args.first().and_then(|argument| argument.as_number()).map(|pause| pause * unit);
-            if seconds == Some(0.0) || seconds.is_some_and(|seconds| seconds >= FOR_EVER) || is_poll(site.at) || at.is_nested {
+            if seconds == Some(0.0) || seconds.is_some_and(|seconds| seconds >= FOR_EVER) || is_poll(site.at) {
                 continue;
             }
             if at.is_nested || (site.at.in_nested && !orders_writes(at, site)) {
@@ -80,7 +80,10 @@ impl Rule for SleepAsSynchronization {
             let (severity, confidence) = match (asserted, seconds) {
                 _ if kind == Kind::Timer || site.at.in_nested => (Severity::Low, 0.5),
                 (true, Some(_)) if kind == Kind::Wrapper => (Severity::Medium, 0.6),
+                // a helper pauses for many tests, and not all of them lean on it
+                (true, Some(_)) if at.role == Role::Helper => (Severity::Medium, 0.65),
                 (true, Some(_)) if lets_something_expire(test, at, site) => (Severity::Medium, 0.6),
+                (true, Some(_)) if next_wants_nothing(at, site) => (Severity::Medium, 0.6),
                 (true, Some(_)) if !waits_for_work(at, site) => (Severity::Medium, 0.65),
                 (true, Some(_)) => (Severity::High, 0.85),
                 (true, None) => (Severity::Medium, 0.7),
@@ -109,11 +112,17 @@ impl Rule for SleepAsSynchronization {
 
 /// A pause that lets a lifetime run out: more time does no harm there, but less can come from a coarse clock.
 fn lets_something_expire(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
-    const WORDS: [&str; 7] = ["expir", "ttl", "max_age", "maxage", "lifetime", "age_limit", "time_to_live"];
+    const WORDS: [&str; 11] = ["stale", "grace", "modtime", "mtime", "expir", "ttl", "max_age", "maxage", "lifetime", "age_limit", "time_to_live"];
     let start = at.function.function.span.start;
     let before = crate::python::ast::Span { start, end: site.expr.span.start };
     let text = test.analysis.view(at.function.module).module.text(before).to_ascii_lowercase();
     WORDS.iter().any(|word| text.contains(word))
+}
+
+/// Whether what is asserted next is that nothing happened.
+fn next_wants_nothing(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let later = at.sites.asserts.iter().filter(|assert| assert.at.order > site.at.order);
+    later.min_by_key(|assert| assert.at.order).is_some_and(|assert| wants_nothing(assert.test))
 }
 
 /// Whether the pause stands between work and a look at it: something was started before it, or an assertion follows

@@ -24,10 +24,13 @@
 //! ## Known false positives
 //! A thread that another object stops and joins. Daemon threads are reported with a lower severity.
 
+use super::origins::root;
+use super::restored::is_cleanup;
+use super::unguarded_shared_write::nested;
 use super::words::last;
-use super::{Context, Report, Role, Rule, Severity, Smell};
+use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Call, Expr, ExprKind};
-use crate::python::sites::Use;
+use crate::python::sites::{CallSite, Use};
 
 pub(super) struct ThreadNotJoined;
 
@@ -65,7 +68,7 @@ impl Rule for ThreadNotJoined {
                 at,
                 Smell {
                     span: site.expr.span,
-                    severity: if daemon || site.at.in_nested { Severity::Medium } else { Severity::High },
+                    severity: if daemon || site.at.in_nested || is_told_to_end(test, at, site) { Severity::Medium } else { Severity::High },
                     confidence: if daemon { 0.7 } else { 0.85 },
                     message: format!(
                         "this {kind} is started and never joined, so it runs on beside the assertions and into later tests"
@@ -75,6 +78,44 @@ impl Rule for ThreadNotJoined {
             );
         }
     }
+}
+
+/// Whether something tells the work to end, or the test hears from it: then it lives on for a moment only.
+fn is_told_to_end(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    const STOPS: [&str; 6] = ["stop", "shutdown", "close", "quit", "server_close", "cancel"];
+    const HEARS: [&str; 3] = ["get", "wait", "recv"];
+    let Some(target) = site.call.keyword("target") else { return false };
+    let inner = target.as_name().and_then(|name| nested(&at.function.function.body, name));
+    let ends_something = inner.is_some_and(|inner| {
+        at.sites.calls.iter().any(|call| {
+            inner.span.holds(call.expr.span)
+                && call.call.args.iter().any(|handed| matches!(&handed.kind, ExprKind::Attribute { attr, .. } if STOPS.contains(&&**attr)))
+        })
+    });
+    let tells = |call: &CallSite<'_>| {
+        let receiver = root(&call.call.func);
+        let name = last(&call.path);
+        let same_object = receiver.is_some() && receiver == root(target);
+        let is_heard = || {
+            HEARS.contains(&name)
+                && inner.is_some_and(|inner| {
+                    at.sites.calls.iter().any(|said| {
+                        inner.span.holds(said.expr.span)
+                            && matches!(last(&said.path), "put" | "set" | "send")
+                            && root(&said.call.func) == receiver
+                    })
+                })
+        };
+        call.at.order > site.at.order && ((STOPS.contains(&name) && same_object) || is_heard())
+    };
+    // a helper that starts is stopped by whoever called it
+    let stopped_elsewhere = || {
+        at.role != Role::Test
+            && test.reach.iter().any(|other| {
+                other.sites.calls.iter().any(|call| STOPS.contains(&last(&call.path)) && is_cleanup(other, call.at))
+            })
+    };
+    ends_something || at.sites.calls.iter().any(tells) || stopped_elsewhere()
 }
 
 fn makes(path: &str) -> Option<&'static str> {

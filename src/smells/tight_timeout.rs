@@ -27,10 +27,10 @@
 
 use super::flow;
 use super::limits::{GivesUp, handed_on, limit};
-use super::words::last;
+use super::words::{last, wants_nothing};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind};
-use crate::python::sites::{CallSite, Use};
+use crate::python::sites::{AssertSite, CallSite, Use};
 
 pub(super) struct TightTimeout;
 
@@ -100,7 +100,9 @@ impl Rule for TightTimeout {
 
 /// Whether the test wants the limit to pass.
 fn expects_time_out(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
-    at.sites.enclosing_withs(site.at).any(|with| {
+    let nothing_comes = |assert: &AssertSite<'_>| assert.span.holds(site.expr.span) && wants_nothing(assert.test);
+    at.sites.asserts.iter().any(|assert| site.at.in_assert && last(&site.path) == "get" && nothing_comes(assert))
+        || at.sites.enclosing_withs(site.at).any(|with| {
         let name = last(&with.path);
         name.contains("raises")
             || name.contains("assertRaises")
@@ -129,13 +131,14 @@ fn must_succeed(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_
 fn is_relied_upon(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     let span = site.expr.span;
     let contains = |expr: &Expr| expr.span.holds(span);
+    let next = at.sites.asserts.iter().map(|assert| assert.at.order).filter(|order| *order > site.at.order).min();
     at.sites.asserts.iter().any(|assert| match site.used {
         Use::Assigned(name) => {
             assert.at.order > site.at.order && is_positive(assert.test, &|part| part.as_name() == Some(name))
         }
         Use::Dropped => {
             let awaits_end = matches!(last(&site.path), "join" | "wait");
-            awaits_end && assert.at.order > site.at.order && !mentions_liveness(assert.test)
+            awaits_end && Some(assert.at.order) == next && !mentions_liveness(assert.test)
         }
         _ => contains(assert.test) && is_positive(assert.test, &|part| part.span == span),
     })

@@ -1,7 +1,7 @@
 //! Names of calls that several rules share. A path here is a resolved one: see `python::sites`.
 
 use super::{Context, Reached};
-use crate::python::ast::Call;
+use crate::python::ast::{Call, Expr, ExprKind};
 use crate::python::sites::At;
 
 /// Calls that only let time pass.
@@ -237,6 +237,26 @@ pub(crate) fn is_file_operation(path: &str) -> bool {
 /// Whether a call is meant to fail: it stands in `with pytest.raises(…)` or `with self.assertRaises(…)`.
 pub(super) fn expects_failure(at: &Reached<'_, '_>, site: At) -> bool {
     at.sites.enclosing_withs(site).any(|with| last(&with.path).to_ascii_lowercase().contains("raises"))
+}
+
+/// Whether an assertion wants something not to be, or not to have happened: a slow machine does not break that.
+pub(super) fn wants_nothing(test: &Expr) -> bool {
+    match &test.kind {
+        ExprKind::Unary { op, .. } => &**op == "not",
+        ExprKind::Compare { rest, .. } => rest.iter().all(|(op, right)| match &**op {
+            "is" | "==" => {
+                matches!(right.kind, ExprKind::None | ExprKind::Bool(false)) || right.as_number() == Some(0.0)
+            }
+            "not in" => true,
+            _ => false,
+        }),
+        ExprKind::Call(call) => matches!(
+            &call.func.kind,
+            ExprKind::Attribute { attr, .. }
+                if matches!(&**attr, "assertFalse" | "assertIsNone" | "assertNotIn" | "assert_not_called" | "assert_not_awaited")
+        ),
+        _ => false,
+    }
 }
 
 /// Whether code speaks of a stand-in: `DummySocket`.

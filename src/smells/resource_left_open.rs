@@ -26,6 +26,7 @@
 //! ## Known false positives
 //! Something that ends by itself, or that code called by name only ends.
 
+use super::origins::root;
 use super::resources::{Fate, fate, opens};
 use super::words::{expects_failure, is_given_a_fake, is_test_code, last};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
@@ -53,6 +54,7 @@ impl Rule for ResourceLeftOpen {
                 || test.mocks.covers(path)
                 || expects_failure(at, site.at)
                 || is_given_a_fake(site.call)
+                || is_waited_out(at, site)
             {
                 continue;
             }
@@ -115,6 +117,13 @@ impl Rule for ResourceLeftOpen {
             }
         }
     }
+}
+
+/// `while process.poll() is None:`
+fn is_waited_out(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let Use::Assigned(name) = site.used else { return false };
+    let asks = |call: &CallSite<'_>| last(&call.path) == "poll" && root(&call.call.func) == Some(name);
+    at.sites.loops.iter().any(|site| at.sites.calls.iter().any(|call| site.head.span.holds(call.expr.span) && asks(call)))
 }
 
 /// The local on which jobs are started as on a pool, where a parameter or something named for it made that.

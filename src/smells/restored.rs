@@ -41,7 +41,7 @@ pub(super) fn is_restored(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: At
         || test.decorators.iter().any(|(path, _)| says_restore(path) || last(path).starts_with("with_"))
         || test.fixtures.iter().any(|found| says_restore(found.fixture.name))
         || test.case.function.function.params.iter().any(|param| says_restore(&param.name))
-        || test.mocks.targets.iter().any(|patched| is_end_of(target, patched))
+        || test.mocks.targets.iter().any(|patched| is_end_of(target, patched) || is_part_of(target, patched))
         || test.reach.iter().any(|reached| {
             let same = std::ptr::eq(reached.function.function, at.function.function);
             reached.sites.writes.iter().any(|write| {
@@ -178,6 +178,13 @@ fn is_end_of(path: &str, patched: &str) -> bool {
     path == patched
         || (path.ends_with(patched) && path[..path.len() - patched.len()].ends_with('.'))
         || (patched.ends_with(path) && patched[..patched.len() - path.len()].ends_with('.'))
+}
+
+/// Whether `path` belongs to what is replaced as a whole: `web.ctx.site` while `web.ctx` is another.
+fn is_part_of(path: &str, patched: &str) -> bool {
+    let owner = path.rsplit_once('.').map_or("", |(owner, _)| owner);
+    owner.split('.').skip(1).any(|part| part == patched)
+        || owner.strip_prefix(patched).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// Whether two paths name the same thing or a part of it.

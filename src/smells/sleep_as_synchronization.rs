@@ -83,7 +83,7 @@ impl Rule for SleepAsSynchronization {
                 // a helper pauses for many tests, and not all of them lean on it
                 (true, Some(_)) if at.role == Role::Helper => (Severity::Medium, 0.65),
                 (true, Some(_)) if lets_something_expire(test, at, site) => (Severity::Medium, 0.6),
-                (true, Some(_)) if next_wants_nothing(at, site) => (Severity::Medium, 0.6),
+                (true, Some(_)) if next_wants_nothing(at, site) || parts_time_stamps(test, at, site) => (Severity::Medium, 0.6),
                 (true, Some(_)) if !waits_for_work(at, site) => (Severity::Medium, 0.65),
                 (true, Some(_)) => (Severity::High, 0.85),
                 (true, None) => (Severity::Medium, 0.7),
@@ -117,6 +117,16 @@ fn lets_something_expire(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &Ca
     let before = crate::python::ast::Span { start, end: site.expr.span.start };
     let text = test.analysis.view(at.function.module).module.text(before).to_ascii_lowercase();
     WORDS.iter().any(|word| text.contains(word))
+}
+
+/// Whether what is asserted next compares times of files or records, which the pause only keeps apart.
+fn parts_time_stamps(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    const WORDS: [&str; 6] = ["mtime", "modified", "created", "updated_at", "timestamp", "getctime"];
+    let mut later = at.sites.asserts.iter().filter(|assert| assert.at.order > site.at.order);
+    later.any(|assert| {
+        let text = test.text(at, assert.test).to_ascii_lowercase();
+        text.contains(['<', '>']) && WORDS.iter().any(|word| text.contains(word))
+    })
 }
 
 /// Whether what is asserted next is that nothing happened.

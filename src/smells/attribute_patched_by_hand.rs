@@ -31,7 +31,7 @@
 
 use super::restored::{is_cleanup, is_restored, leak_grade};
 use super::words::is_test_code;
-use super::{Context, Reached, Report, Rule, Smell};
+use super::{Context, Reached, Report, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind};
 use crate::python::sites::{WriteKind, WriteSite};
 
@@ -54,6 +54,7 @@ impl Rule for AttributePatchedByHand {
                 || !is_test_code(test, at)
                 || !is_imported(test, at, &write.path)
                 || is_flag(write)
+                || is_of_before(write)
                 || is_of_a_mock(test, write)
                 || has_an_opposite(test, write)
                 || is_base_state(at, write)
@@ -75,7 +76,8 @@ impl Rule for AttributePatchedByHand {
                 at,
                 Smell {
                     span: write.span,
-                    severity: leak_grade(at.role),
+                    // what a nested function does, it does when it is called, often within something of its own
+                    severity: if write.at.in_nested { Severity::Medium } else { leak_grade(at.role) },
                     confidence: 0.9,
                     message: format!(
                         "`{target}` is overwritten and never put back, so every test that runs later gets the replacement"
@@ -105,6 +107,13 @@ fn is_imported(test: &Context<'_, '_>, at: &Reached<'_, '_>, path: &str) -> bool
     };
     module.imports.values().any(|imported| known(imported))
         || at.sites.imports.iter().any(|imported| known(imported))
+}
+
+/// `app.backend = saved`: what a call of the library changed is put back.
+fn is_of_before(write: &WriteSite<'_>) -> bool {
+    write.value.and_then(Expr::as_name).is_some_and(|name| {
+        ["saved", "orig", "old_", "previous", "before"].iter().any(|word| name.to_ascii_lowercase().contains(word))
+    })
 }
 
 /// One of a pair of helpers, `fake_http` and `unfake_http`: the second puts back what the first kept in `self`.

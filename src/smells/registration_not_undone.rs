@@ -71,8 +71,9 @@ impl Rule for RegistrationNotUndone {
                 at,
                 Smell {
                     span: site.expr.span,
-                    severity: Severity::High,
-                    confidence: 0.75,
+                    // what a library keeps of it is not seen
+                    severity: Severity::Medium,
+                    confidence: 0.65,
                     message: format!(
                         "`{}` adds to what the whole process shares, and nothing takes it away again",
                         test.text(at, &site.call.func)

@@ -83,7 +83,7 @@ impl Rule for SleepAsSynchronization {
                 // a helper pauses for many tests, and not all of them lean on it
                 (true, Some(_)) if at.role == Role::Helper => (Severity::Medium, 0.65),
                 (true, Some(_)) if lets_something_expire(test, at, site) => (Severity::Medium, 0.6),
-                (true, Some(_)) if next_wants_nothing(at, site) || parts_time_stamps(test, at, site) => (Severity::Medium, 0.6),
+                (true, Some(_)) if next_wants_nothing(test, at, site) || parts_time_stamps(test, at, site) => (Severity::Medium, 0.6),
                 (true, Some(_)) if !waits_for_work(at, site) => (Severity::Medium, 0.65),
                 (true, Some(_)) => (Severity::High, 0.85),
                 (true, None) => (Severity::Medium, 0.7),
@@ -129,10 +129,14 @@ fn parts_time_stamps(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSi
     })
 }
 
-/// Whether what is asserted next is that nothing happened.
-fn next_wants_nothing(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
-    let later = at.sites.asserts.iter().filter(|assert| assert.at.order > site.at.order);
-    later.min_by_key(|assert| assert.at.order).is_some_and(|assert| wants_nothing(assert.test))
+/// Whether what is asserted next is that nothing happened, or that all is still as it was asserted before.
+fn next_wants_nothing(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let (before, later): (Vec<_>, Vec<_>) =
+        at.sites.asserts.iter().partition(|assert| assert.at.order < site.at.order);
+    later.iter().min_by_key(|assert| assert.at.order).is_some_and(|next| {
+        let text = test.text(at, next.test);
+        wants_nothing(next.test) || before.iter().any(|assert| test.text(at, assert.test) == text)
+    })
 }
 
 /// Whether the pause stands between work and a look at it: something was started before it, or an assertion follows

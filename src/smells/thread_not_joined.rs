@@ -92,6 +92,15 @@ fn is_told_to_end(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<
                 && call.call.args.iter().any(|handed| matches!(&handed.kind, ExprKind::Attribute { attr, .. } if STOPS.contains(&&**attr)))
         })
     });
+    // one that hands over a thing, perhaps after a pause, for which the test then waits
+    let hands_over = inner.is_some_and(|inner| {
+        let mut own = at.sites.calls.iter().filter(|call| inner.span.holds(call.expr.span));
+        own.all(|call| matches!(last(&call.path), "sleep" | "put" | "put_nowait" | "set" | "send"))
+            && at.sites.calls.iter().any(|call| {
+                let name = last(&call.path);
+                call.at.order > site.at.order && ["receive", "recv", "get", "wait", "read", "result"].iter().any(|word| name.contains(word))
+            })
+    });
     let tells = |call: &CallSite<'_>| {
         let receiver = root(&call.call.func);
         let name = last(&call.path);
@@ -115,7 +124,7 @@ fn is_told_to_end(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<
                 other.sites.calls.iter().any(|call| STOPS.contains(&last(&call.path)) && is_cleanup(other, call.at))
             })
     };
-    ends_something || at.sites.calls.iter().any(tells) || stopped_elsewhere()
+    ends_something || hands_over || at.sites.calls.iter().any(tells) || stopped_elsewhere()
 }
 
 fn makes(path: &str) -> Option<&'static str> {

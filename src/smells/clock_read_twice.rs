@@ -47,8 +47,7 @@ impl Rule for ClockReadTwice {
         }
         for at in test.reach.iter().filter(|at| at.role != Role::Teardown) {
             let wanted = |path: &str| is_wall_clock(path) && !test.mocks.covers(path);
-            let Some(mut clocks) = Sources::of(at, wanted) else { continue };
-            clocks.keep(|site, path| !converts(site, path));
+            let Some(clocks) = Sources::clocks(at, wanted) else { continue };
             for assert in &at.sites.asserts {
                 for pair in comparisons(assert).into_iter().filter(|pair| pair.operator == Operator::Equal) {
                     let order = assert.at.order;
@@ -99,15 +98,6 @@ fn tell<'a>(
             help: "read the clock once and use that value throughout, or stop it with freezegun or time-machine".to_owned(),
         },
     );
-}
-
-/// `time.gmtime(seconds)` reads no clock.
-fn converts(site: &CallSite<'_>, path: &str) -> bool {
-    match last(path) {
-        "gmtime" | "localtime" | "ctime" => !site.call.args.is_empty(),
-        "strftime" => site.call.args.len() > 1,
-        _ => false,
-    }
 }
 
 fn is_coarse(path: &str) -> bool {

@@ -44,7 +44,7 @@ impl Rule for DatePartReplaced {
         }
         for at in test.reach.iter().filter(|at| at.role != Role::Teardown) {
             let wanted = |path: &str| is_wall_clock(path) && !test.mocks.covers(path);
-            let Some(clocks) = Sources::of(at, wanted) else { continue };
+            let Some(clocks) = Sources::clocks(at, wanted) else { continue };
             for site in at.sites.calls.iter() {
                 let ExprKind::Attribute { value: receiver, attr } = &site.call.func.kind else { continue };
                 let Some((severity, part)) = may_not_exist(site.call).filter(|_| &**attr == "replace") else {

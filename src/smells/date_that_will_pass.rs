@@ -57,7 +57,7 @@ const HELP: &str = "reckon the date from now (datetime.now(timezone.utc) + timed
 
 /// `assert datetime(2030, 1, 1) > datetime.now()`
 fn compared<'a>(test: &Context<'a, '_>, report: &mut Report<'_>, at: &Reached<'a, '_>) {
-    let Some(clocks) = Sources::of(at, is_wall_clock) else { return };
+    let Some(clocks) = Sources::clocks(at, is_wall_clock) else { return };
     for assert in &at.sites.asserts {
         let order = assert.at.order;
         for pair in comparisons(assert).into_iter().filter(|pair| pair.operator == Operator::Less) {

@@ -45,7 +45,7 @@ impl Rule for DueNow {
             return;
         }
         for at in test.reach.iter().filter(|at| at.role == Role::Test) {
-            let Some(clocks) = Sources::of(at, |path| is_wall_clock(path) && !test.mocks.covers(path)) else {
+            let Some(clocks) = Sources::clocks(at, |path| is_wall_clock(path) && !test.mocks.covers(path)) else {
                 continue;
             };
             for site in at.sites.calls.iter().filter(|site| !last(&site.path).starts_with("assert")) {

@@ -2,6 +2,7 @@
 //! constant a name stands for.
 
 use super::context::{Context, Reached};
+use super::words::last;
 use crate::python::ast::*;
 use crate::python::sites::{AssertSite, CallSite};
 
@@ -33,9 +34,17 @@ impl<'a, 'v> Sources<'a, 'v> {
         (!calls.is_empty()).then_some(Sources { reached, calls })
     }
 
-    /// Follows only those of the calls.
-    pub(super) fn keep(&mut self, wanted: impl Fn(&CallSite<'a>, &str) -> bool) {
-        self.calls.retain(|(site, path)| wanted(site, path));
+    /// The readings of a clock among them; `time.gmtime(seconds)` reads none.
+    pub(super) fn clocks(
+        reached: &'v Reached<'a, 'v>,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Option<Sources<'a, 'v>> {
+        let converts = |site: &CallSite<'_>, path: &str| {
+            matches!(last(path), "gmtime" | "localtime" | "ctime") && !site.call.args.is_empty()
+        };
+        let mut clocks = Sources::of(reached, wanted)?;
+        clocks.calls.retain(|(site, path)| !converts(site, path));
+        (!clocks.calls.is_empty()).then_some(clocks)
     }
 
     /// The first followed call that stands in `expr` itself.

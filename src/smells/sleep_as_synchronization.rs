@@ -25,7 +25,7 @@
 //!
 //! ## Known false positives
 //! A pause that is itself under test (a cache that expires, a rate limit). Moving the clock with `freezegun` or
-//! `time-machine` is steadier there too; where the code speaks of expiry the severity is lower. `sleep(0)`, which only
+//! `time-machine` is steadier there too; where the code speaks of expiry the severity is lower. A pause below a millisecond, which only
 //! yields, and a pause inside a poll with a deadline are not reported.
 
 use super::words::{is_sleep, last, starts_work, wants_nothing};
@@ -36,6 +36,9 @@ use crate::python::sites::{At, CallSite};
 
 /// Nobody waits this long for something to happen: it stands for work that is cancelled. In seconds.
 const FOR_EVER: f64 = 60.0;
+
+/// Nobody waits for work this briefly: it gives a turn, or keeps two time stamps apart. In seconds.
+const MOMENT: f64 = 0.001;
 
 /// So many calls between a pause and an assertion still look at the same thing.
 const LITTLE: usize = 3;
@@ -64,7 +67,7 @@ impl Rule for SleepAsSynchronization {
             }
             let unit = if last(path) == "wait_for_timeout" { 1e-3 } else { 1.0 };
             let seconds = site.call.args.first().and_then(|argument| argument.as_number()).map(|pause| pause * unit);
-            if seconds == Some(0.0) || seconds.is_some_and(|seconds| seconds >= FOR_EVER) || is_poll(site.at) {
+            if seconds.is_some_and(|seconds| seconds < MOMENT) || seconds.is_some_and(|seconds| seconds >= FOR_EVER) || is_poll(site.at) {
                 continue;
             }
             if at.is_nested || (site.at.in_nested && !orders_writes(at, site)) {
@@ -121,11 +124,12 @@ fn lets_something_expire(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &Ca
 
 /// Whether what is asserted next compares times of files or records, which the pause only keeps apart.
 fn parts_time_stamps(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
-    const WORDS: [&str; 6] = ["mtime", "modified", "created", "updated_at", "timestamp", "getctime"];
+    const WORDS: [&str; 8] = ["datetime", "last", "mtime", "modified", "created", "updated_at", "timestamp", "getctime"];
     let mut later = at.sites.asserts.iter().filter(|assert| assert.at.order > site.at.order);
     later.any(|assert| {
         let text = test.text(at, assert.test).to_ascii_lowercase();
-        text.contains(['<', '>']) && WORDS.iter().any(|word| text.contains(word))
+        let compares = text.contains(['<', '>']) || text.contains("greater") || text.contains("less") || text.contains("notequal");
+        compares && WORDS.iter().any(|word| text.contains(word))
     })
 }
 

@@ -51,7 +51,7 @@ impl Rule for TimeStampsMustDiffer {
             if at.sites.asserts.is_empty() {
                 continue;
             }
-            let clocks = Sources::of(at, |path| is_wall_clock(path) && !test.mocks.covers(path));
+            let clocks = Sources::clocks(at, |path| is_wall_clock(path) && !test.mocks.covers(path));
             let bounds = at.sites.asserts.iter().filter(|assert| may_bound(assert.test));
             for assert in bounds.filter(|assert| !assert.at.in_while) {
                 let order = assert.at.order;

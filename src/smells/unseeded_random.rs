@@ -140,7 +140,10 @@ fn judge(comparison: &Comparison<'_>, tainted: &Tainted<'_>, is_many: bool) -> (
     match comparison.op {
         // many draws together, or nothing at all, are never equal in practice
         "!=" | "not in" if !is_many && !is_empty(comparison.left) && !is_empty(comparison.right) => {
-            (Severity::High, 0.8, "and the assertion that values differ fails when they happen to be equal")
+            let is_plain = |side: &Expr| side.as_name().is_some() || side.as_call().is_some();
+            let is_sure = is_plain(comparison.left) && is_plain(comparison.right);
+            let severity = if is_sure { Severity::High } else { Severity::Medium };
+            (severity, 0.8, "and the assertion that values differ fails when they happen to be equal")
         }
         "==" if !both && (is_constant(comparison.left) || is_constant(comparison.right)) => {
             (Severity::Medium, 0.7, "and the assertion expects one fixed result of it")

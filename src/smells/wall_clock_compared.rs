@@ -29,7 +29,7 @@ use super::comparison::{Operator, comparisons};
 use super::flow::{Sources, mentions};
 use super::words::{is_now_by_name, is_wall_clock, last};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
-use crate::python::ast::Expr;
+use crate::python::ast::{Expr, ExprKind};
 use crate::python::sites::{AssertSite, CallSite, Use};
 
 pub(super) struct WallClockCompared;
@@ -49,7 +49,7 @@ impl Rule for WallClockCompared {
         }
         for at in test.reach.iter().filter(|at| at.role != Role::Teardown) {
             let wanted = |path: &str| is_wall_clock(path) || is_now_by_name(path);
-            let Some(clocks) = Sources::of(at, |path| wanted(path) && !test.mocks.covers(path)) else {
+            let Some(clocks) = Sources::clocks(at, |path| wanted(path) && !test.mocks.covers(path)) else {
                 continue;
             };
             for assert in &at.sites.asserts {
@@ -135,12 +135,16 @@ fn is_passed_on(at: &Reached<'_, '_>, name: &str, other: &Expr, order: u32, dept
         });
     let in_writes =
         at.sites.writes.iter().any(|write| write.at.order < order && write.value.is_some_and(carries));
+    // `values = {"time": now}`
+    let in_parts = at.sites.bindings.iter().any(|binding| {
+        binding.value.is_some_and(|value| matches!(value.kind, ExprKind::Dict(_) | ExprKind::List(_)) && carries(value))
+    });
     let sources = at.sites.value_of(name, order).into_iter();
     let through = depth < 3
         && sources
             .flat_map(names)
             .any(|source| source != name && is_passed_on(at, source, other, order, depth + 1));
-    in_calls || in_writes || through || carries(other)
+    in_calls || in_writes || in_parts || through || carries(other)
 }
 
 fn names(expr: &Expr) -> Vec<&str> {
@@ -151,7 +155,6 @@ fn names(expr: &Expr) -> Vec<&str> {
 
 /// Whether the other side can depend on the clock: not a literal, a count or a truth.
 fn may_be_now(expr: &Expr) -> bool {
-    use crate::python::ast::ExprKind;
     !matches!(
         expr.kind,
         ExprKind::None | ExprKind::Bool(_) | ExprKind::Number { .. } | ExprKind::List(_) | ExprKind::Dict(_)

@@ -1,5 +1,5 @@
 # Everything here is a script in scripts/; `make help` says what there is.
-.PHONY: help demo test build setup lint clean fuzz bench-scan
+.PHONY: help demo test build setup lint clean fuzz bench-scan bench-import
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-11s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ lint: setup ## format and lints, warnings denied
 
 fuzz: setup ## ten minutes of generated Python for the scanner (FUZZ_SECONDS=60)
 	@. scripts/env.sh && FUZZ_SECONDS=$${FUZZ_SECONDS:-600} cargo test --release --test it -- robustness --nocapture
+
+bench-import: build ## 1,000 reports taken in, 100,000 tests scored
+	@. scripts/env.sh; python3 scripts/bench_import.py "$$CARGO_TARGET_DIR/release/flakydetector"
 
 bench-scan: ## the scanner beside ruff, in time and memory
 	@scripts/bench.sh scan

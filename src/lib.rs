@@ -23,3 +23,4 @@ pub mod scan;
 pub mod search;
 pub mod smells;
 pub mod source;
+pub mod words;

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rayon::prelude::*;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use thiserror::Error;
 
 use crate::python::{Analysis, Module, Project, PytestConfig, SyntaxError, TestCase};
-use crate::risk::{Assessment, Place, RiskBasis, RiskModel, ScannedTest, measure, weight};
+use crate::risk::{
+    Adapter, Assessment, Basis, Known, Place, RiskBasis, RiskModel, ScannedTest, measure, weight,
+};
 use crate::smells::{self, Cause, Context, Finding, Selection, Severity};
 use crate::source::{self, FileError, Owners, SourceError, SourceFile};
 
@@ -25,6 +27,8 @@ pub struct ScanRequest {
     /// Owner of what CODEOWNERS gives to nobody.
     pub team: Option<String>,
     pub selection: Selection,
+    /// Observed outcomes by test id.
+    pub outcomes: FxHashMap<String, Known>,
 }
 
 /// The result of a scan, tests in the order of their files.
@@ -35,6 +39,8 @@ pub struct Scan {
     pub files: usize,
     pub tests: Vec<ScannedTest>,
     pub errors: Vec<FileError>,
+    /// What the risks rest on; nothing where too few outcomes are known.
+    pub basis: Option<Basis>,
     pub seconds: f64,
 }
 
@@ -119,7 +125,24 @@ fn scan_files(
     if let Some(model) = model {
         model.assess(&mut tests);
     }
-    Scan { root: root.to_owned(), repo, files: wanted.len(), tests, errors, seconds: 0.0 }
+    let basis = model.and_then(|_| adapt(&mut tests, &request.outcomes));
+    Scan { root: root.to_owned(), repo, files: wanted.len(), tests, errors, basis, seconds: 0.0 }
+}
+
+/// Lets the known outcomes speak, where there are enough of them.
+fn adapt(tests: &mut [ScannedTest], outcomes: &FxHashMap<String, Known>) -> Option<Basis> {
+    if outcomes.is_empty() {
+        return None;
+    }
+    let known: Vec<Option<Known>> =
+        tests.iter().map(|test| outcomes.get(&test.assessment.id).copied()).collect();
+    match Adapter::built_in() {
+        Ok(adapter) => adapter.adapt(tests, &known),
+        Err(error) => {
+            tracing::error!("{error}");
+            None
+        }
+    }
 }
 
 /// What one file gives.
@@ -210,6 +233,7 @@ fn assess(
         findings,
         features,
         contributions: vec![],
+        neighbours: vec![],
         teams: teams.to_vec(),
         libraries: smells::libraries(&context),
         is_async: case.is_async,

@@ -3,6 +3,8 @@
 
 #[path = "it/bad_input.rs"]
 mod bad_input;
+#[path = "it/history.rs"]
+mod history;
 #[path = "it/invariants.rs"]
 mod invariants;
 #[path = "it/mended.rs"]

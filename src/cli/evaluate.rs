@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use super::dataset::{check_clones, scan_repository};
 use super::{DataFormat, Outcome, note, print};
 use crate::report;
-use crate::risk::evaluate::{Report, evaluate};
-use crate::risk::{dataset, mended};
+use crate::risk::evaluate::{Report, best, evaluate, ranked};
+use crate::risk::rehearse::rehearse;
+use crate::risk::{Model, dataset, mended};
 
 /// Evaluate the risk model on repositories that it has not seen
 #[derive(clap::Args)]
@@ -70,7 +71,7 @@ fn findings(args: &FindingsArgs) -> anyhow::Result<Outcome> {
 }
 
 /// Reads a table and evaluates on it.
-pub(super) fn evaluate_table(path: &PathBuf) -> anyhow::Result<(Vec<dataset::Row>, Report)> {
+pub(super) fn evaluate_table(path: &PathBuf) -> anyhow::Result<(Vec<dataset::Row>, Report, Model)> {
     let rows = dataset::read(path)?;
     let hash = blake3::hash(&std::fs::read(path)?).to_hex()[..16].to_owned();
     let flaky = rows.iter().filter(|row| row.is_flaky()).count();
@@ -78,6 +79,9 @@ pub(super) fn evaluate_table(path: &PathBuf) -> anyhow::Result<(Vec<dataset::Row
         flaky > 0 && flaky < rows.len(),
         "the table has one class only; it needs flaky and stable tests"
     );
-    let report = evaluate(&rows, hash, &|line| note(line))?;
-    Ok((rows, report))
+    let mut report = evaluate(&rows, hash, &|line| note(line))?;
+    note("rehearsing adaptation");
+    let (stack, figures) = rehearse(&ranked(&rows), &best(&report).1)?;
+    report.adaptation = figures;
+    Ok((rows, report, stack))
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::history;
 use super::open::{self, StoreArgs};
 use super::{Outcome, note, risk_model, scan::scan_paths};
 use crate::config::ProjectFile;
@@ -41,11 +42,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let near = args.paths.first().map_or(Path::new("."), PathBuf::as_path);
     let project = ProjectFile::nearest(near)?;
     let model = risk_model(args.risk_model.as_ref())?;
+    let repo = history::repo_name(args.repo.as_ref(), &project, near);
+    let outcomes = history::of_project(&args.store, &project, near, &repo)?.known();
     let request = ScanRequest {
         paths: args.paths.clone(),
         repo: args.repo.clone().or_else(|| project.repo.clone()),
         team: args.team.clone().or_else(|| project.team.clone()),
         selection: Selection { select: vec![], ignore: project.ignore.clone() },
+        outcomes,
     };
     let scan = scan_paths(&request, &model)?;
     for error in &scan.errors {

@@ -7,6 +7,7 @@ mod doctor;
 mod evaluate;
 mod explain;
 mod find;
+mod history;
 mod index;
 mod model;
 mod open;
@@ -46,6 +47,7 @@ enum Command {
     Serve(serve::Args),
     Doctor(doctor::Args),
     Rule(rule::Args),
+    History(history::Args),
     Dataset(dataset::Args),
     Train(train::Args),
     Evaluate(evaluate::Args),
@@ -82,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => doctor::run(&args),
         Command::Patterns(args) => patterns::run(&args),
         Command::Rule(args) => rule::run(&args),
+        Command::History(args) => history::run(&args),
         Command::Dataset(args) => dataset::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),

@@ -2,13 +2,18 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::ValueEnum;
+use rustc_hash::FxHashMap;
 
+use super::history;
+use super::open::StoreArgs;
 use super::{Outcome, note, risk_model};
+use crate::config::ProjectFile;
 use crate::report::{self, ScanReport};
+use crate::risk::Known;
 use crate::scan::{Scan, ScanRequest, scan, scan_text};
 use crate::smells::{Selection, Severity};
 
@@ -44,6 +49,9 @@ pub(super) struct Args {
     /// A risk model other than the built-in one
     #[arg(long, value_name = "FILE")]
     risk_model: Option<PathBuf>,
+    /// Folder whose observed outcomes the risk adapts to; `.flakydetector` in the project otherwise
+    #[arg(long, value_name = "DIR", env = "FLAKYDETECTOR_STORE")]
+    store: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -76,11 +84,14 @@ impl FailOn {
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let selection = selection(&args.select, &args.ignore)?;
     let model = risk_model(args.risk_model.as_ref())?;
+    let near = args.paths.first().map_or(Path::new("."), PathBuf::as_path);
+    let outcomes = outcomes(args, near)?;
     let request = ScanRequest {
         paths: args.paths.clone(),
         repo: args.repo.clone(),
         team: args.team.clone(),
         selection,
+        outcomes,
     };
     let scan = if args.paths.iter().any(|path| path.as_os_str() == "-") {
         anyhow::ensure!(args.paths.len() == 1, "'-' reads standard input and goes with no other path");
@@ -105,6 +116,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let found = threshold
         .is_some_and(|threshold| scan.tests.iter().any(|test| test.assessment.severity >= threshold));
     Ok(if found { Outcome::Found } else { Outcome::Clean })
+}
+
+/// What was observed of the project, where anything was.
+fn outcomes(args: &Args, near: &Path) -> anyhow::Result<FxHashMap<String, Known>> {
+    if near.as_os_str() == "-" {
+        return Ok(FxHashMap::default());
+    }
+    let project = ProjectFile::nearest(near)?;
+    let repo = history::repo_name(args.repo.as_ref(), &project, near);
+    let store = StoreArgs { store: args.store.clone(), qdrant_url: None };
+    Ok(history::of_project(&store, &project, near, &repo)?.known())
 }
 
 fn write(scan: &Scan, format: Format, to: impl Write) -> anyhow::Result<()> {

@@ -8,7 +8,7 @@ use super::evaluate::evaluate_table;
 use super::{Outcome, note};
 use crate::report;
 use crate::risk::RiskModel;
-use crate::risk::train::train;
+use crate::risk::train::{stack, train};
 
 /// Train the risk model, evaluate it, and write it with its card and report
 #[derive(clap::Args)]
@@ -28,7 +28,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let (rows, report) = evaluate_table(&args.dataset)?;
+    let (rows, report, stack_model) = evaluate_table(&args.dataset)?;
     let file = train(&rows, &report, &args.date)?;
     let new = file.card["figures"]["auc"].as_f64().unwrap_or(0.0);
     let old = RiskModel::load(&args.output).ok().and_then(|model| model.card["figures"]["auc"].as_f64());
@@ -43,7 +43,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     };
     write(&args.output, serde_json::to_string(&file)?)?;
     write(&args.output.with_extension("evaluation.json"), serde_json::to_string_pretty(&report)? + "\n")?;
+    let stack_path = args.output.with_file_name("adapt.json");
+    write(&stack_path, serde_json::to_string(&stack(&stack_model, &report, &args.date)?)?)?;
     note(&report::evaluation(&report));
-    note(&format!("wrote {}", args.output.display()));
+    note(&format!("wrote {} and {}", args.output.display(), stack_path.display()));
     Ok(Outcome::Clean)
 }

@@ -51,6 +51,7 @@ pub(crate) fn test(id: &str, source: &str, findings: Vec<Finding>) -> IndexedTes
             findings,
             features: Features([0.0; COUNT]),
             contributions: Vec::new(),
+            neighbours: vec![],
             teams: vec!["@cache".to_string()],
             libraries: vec!["redis".to_string()],
             is_async: source.starts_with("async"),

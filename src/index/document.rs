@@ -6,9 +6,10 @@ use uuid::Uuid;
 
 use super::excerpt::excerpt;
 use super::store::Terms;
-use super::{terms, words};
+use super::terms;
 use crate::risk::Assessment;
 use crate::smells::Cause;
+use crate::words;
 
 /// Changes whenever [`build`] or the words of [`IndexedTest::terms`] change; a store keeps one version.
 pub const DOCUMENT_VERSION: u32 = 1;

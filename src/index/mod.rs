@@ -22,7 +22,6 @@ pub mod store;
 pub mod structure;
 pub mod sync;
 pub mod terms;
-pub mod words;
 
 pub use document::{IndexedTest, point_id};
 pub use embedder::{EmbedError, Embedder};

@@ -25,6 +25,7 @@ pub(crate) fn assessment(repo: &str, id: &str) -> Assessment {
         findings: Vec::new(),
         features: Features([0.0; COUNT]),
         contributions: Vec::new(),
+        neighbours: vec![],
         teams: Vec::new(),
         libraries: Vec::new(),
         is_async: false,

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::store::Terms;
-use super::words::{is_stop_word, plain, stem, words};
+use crate::words::{is_stop_word, plain, stem, words};
 
 /// How soon more of the same word stops to matter.
 const K1: f32 = 1.2;

@@ -33,7 +33,37 @@ pub fn evaluation(report: &Report) -> String {
     for figures in &report.baselines {
         line(&mut out, figures, "baseline: ");
     }
+    adaptation(&mut out, report);
     out
+}
+
+fn adaptation(out: &mut String, report: &Report) {
+    if report.adaptation.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        out,
+        "\nWith some outcomes of the repository known, on the rest, repositories apart (ROC-AUC within a repository):\n\n\
+         | known | repositories | adapted | siblings alone | kernel alone | prior | in classes without outcomes | \
+         calibration error | F1 |\n| --- |{}",
+        " --- |".repeat(8)
+    );
+    for figures in &report.adaptation {
+        let _ = writeln!(
+            out,
+            "| {} | {} | {:.3} ± {:.3} | {:.3} | {:.3} | {:.3} | {:.3} | {:.3} | {:.3} |",
+            figures.known,
+            figures.repositories,
+            figures.auc,
+            figures.standard_error,
+            figures.siblings,
+            figures.kernel,
+            figures.prior,
+            figures.in_new_classes,
+            figures.calibration_error,
+            figures.f1
+        );
+    }
 }
 
 fn line(out: &mut String, figures: &Figures, prefix: &str) {

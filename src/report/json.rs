@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, json};
 
-use crate::risk::{Assessment, features};
+use crate::risk::{Assessment, Basis, features};
 use crate::scan::{self, Scan};
 use crate::source::FileError;
 
@@ -27,6 +27,9 @@ struct Summary {
     tests: usize,
     by_severity: Map<String, serde_json::Value>,
     by_cause: Map<String, serde_json::Value>,
+    /// What the risks rest on: observed outcomes, where there are enough of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    basis: Option<Basis>,
     seconds: f64,
 }
 
@@ -43,6 +46,7 @@ impl<'a> ScanReport<'a> {
                 tests: scan.tests.len(),
                 by_severity: counts(scan::by_severity(scan)),
                 by_cause: counts(scan::by_cause(scan)),
+                basis: scan.basis,
                 seconds: (scan.seconds * 1e3).round() / 1e3,
             },
         }

@@ -3,6 +3,7 @@
 mod evaluation;
 mod explanation;
 mod json;
+mod outcomes;
 mod recall;
 mod search;
 mod text;
@@ -10,11 +11,12 @@ mod text;
 pub use evaluation::evaluation;
 pub use explanation::{answer_end, explanation_head, prompt, sentence};
 pub use json::ScanReport;
+pub use outcomes::outcomes;
 pub use recall::recall;
 pub use search::{hits, patterns};
 pub use text::text;
 
 /// A number with its noun.
-fn count(number: usize, one: &str, many: &str) -> String {
+pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use super::checkout::{Checkout, Scanner, matching};
+use super::kin::{Terms, terms};
 use super::prior::{INPUTS, input_names, inputs};
 use crate::source::git;
 
@@ -39,6 +40,8 @@ pub struct Row {
     /// Empty for a test that the labels do not name.
     pub category: String,
     pub inputs: [f32; INPUTS],
+    /// Hashed words of its name and code.
+    pub(super) terms: Terms,
 }
 
 impl Row {
@@ -169,6 +172,7 @@ fn build_one(repo: &str, labels: &[&Label], group: &str, clones: &Path, scan: &S
             test_id: test.assessment.id.clone(),
             category: categories.get(test.assessment.id.as_str()).copied().unwrap_or_default().to_owned(),
             inputs: inputs(test),
+            terms: terms(&test.assessment.id, &test.source),
         })
         .collect();
     Dataset { rows, unmatched }
@@ -189,13 +193,17 @@ fn labelled_paths(labels: &[&Label], folder: &Path) -> Vec<PathBuf> {
 pub fn write(path: &Path, rows: &[Row]) -> Result<(), DatasetError> {
     let failed = |reason: String| DatasetError::Unwritable { path: path.display().to_string(), reason };
     let mut writer = csv::Writer::from_writer(GzEncoder::new(vec![], Compression::best()));
-    let head = ["repo", "sha", "group", "test_id", "category"].into_iter().chain(input_names());
+    let head =
+        ["repo", "sha", "group", "test_id", "category"].into_iter().chain(input_names()).chain(["terms"]);
     writer.write_record(head).map_err(|error| failed(error.to_string()))?;
     for row in rows {
         let text = [&row.repo, &row.sha, &row.group, &row.test_id, &row.category].map(String::clone);
         // four digits tell all that the model can use
         let numbers = row.inputs.iter().map(|value| format!("{}", (value * 1e4).round() / 1e4));
-        writer.write_record(text.into_iter().chain(numbers)).map_err(|error| failed(error.to_string()))?;
+        let terms = row.terms.iter().map(|term| format!("{term:x}")).collect::<Vec<_>>().join(" ");
+        writer
+            .write_record(text.into_iter().chain(numbers).chain([terms]))
+            .map_err(|error| failed(error.to_string()))?;
     }
     let encoder = writer.into_inner().map_err(|error| failed(error.to_string()))?;
     let bytes = encoder.finish().map_err(|error| failed(error.to_string()))?;
@@ -219,7 +227,8 @@ pub fn read(path: &Path) -> Result<Vec<Row>, DatasetError> {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let head: Vec<String> =
         reader.headers().map_err(|error| table(error.to_string()))?.iter().map(str::to_owned).collect();
-    if head.get(5..) != Some(&input_names().iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()[..]) {
+    let expected: Vec<&str> = input_names().into_iter().chain(["terms"]).collect();
+    if head.iter().skip(5).ne(&expected) {
         return Err(table("its columns are others".to_owned()));
     }
     let mut rows = vec![];
@@ -237,6 +246,14 @@ pub fn read(path: &Path) -> Result<Vec<Row>, DatasetError> {
             test_id: text(3),
             category: text(4),
             inputs,
+            terms: record
+                .get(5 + INPUTS)
+                .unwrap_or_default()
+                .split_whitespace()
+                .map(|term| {
+                    u16::from_str_radix(term, 16).map_err(|_| table(format!("'{term}' is no hashed word")))
+                })
+                .collect::<Result<_, _>>()?,
         });
     }
     Ok(rows)

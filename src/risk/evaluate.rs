@@ -10,9 +10,10 @@ use super::features;
 use super::metrics::{average_precision, mean, roc_auc};
 use super::model::{BoostError, Model, Recipe};
 use super::prior::{INPUTS, ranks};
+use super::rehearse;
 
 /// How many parts the groups of repositories are dealt into.
-const FOLDS: usize = 10;
+pub(super) const FOLDS: usize = 10;
 
 /// A candidate's name and what it scored. AUC is ROC-AUC within a repository, mean over repositories.
 #[derive(Clone, Debug, Serialize)]
@@ -41,6 +42,8 @@ pub struct Report {
     pub folds: usize,
     pub candidates: Vec<Figures>,
     pub baselines: Vec<Figures>,
+    /// How well the rest is ranked when some outcomes of the repository are known.
+    pub adaptation: Vec<rehearse::Figures>,
 }
 
 /// The recipes that are compared.
@@ -188,11 +191,24 @@ pub fn evaluate(rows: &[Row], data_hash: String, progress: &dyn Fn(&str)) -> Res
         folds: FOLDS,
         candidates,
         baselines,
+        adaptation: vec![],
     })
 }
 
+/// The recipe of the candidate that ranks best.
+pub fn best(report: &Report) -> (&'static str, Recipe) {
+    let best = report
+        .candidates
+        .iter()
+        .max_by(|a, b| a.auc.total_cmp(&b.auc))
+        .map_or("", |figures| figures.name.as_str());
+    let mut recipes = recipes();
+    let place = recipes.iter().position(|(name, _)| *name == best).unwrap_or(0);
+    recipes.swap_remove(place)
+}
+
 /// Deals groups to folds by their hash, so that no group stands on two sides and no order matters.
-fn folds(parts: &[Ranked<'_>]) -> Vec<usize> {
+pub(super) fn folds(parts: &[Ranked<'_>]) -> Vec<usize> {
     let mut groups: Vec<(blake3::Hash, &str)> =
         parts.iter().map(|part| (blake3::hash(part.group.as_bytes()), part.group)).collect();
     groups.sort_by_key(|(hash, _)| *hash.as_bytes());

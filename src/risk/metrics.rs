@@ -41,6 +41,26 @@ pub fn average_precision(scores: &[f32], labels: &[bool]) -> Option<f64> {
     Some(sum / positives as f64)
 }
 
+/// F1 of the positives where a score of at least `threshold` counts as one.
+pub fn f1(scores: &[f32], labels: &[bool], threshold: f32) -> f64 {
+    let called = scores.iter().filter(|score| **score >= threshold).count();
+    let right = scores.iter().zip(labels).filter(|(score, label)| **score >= threshold && **label).count();
+    let positives = labels.iter().filter(|label| **label).count();
+    2.0 * right as f64 / (called + positives).max(1) as f64
+}
+
+/// Expected calibration error: how far probabilities are from what happened, over ten bins of equal width.
+pub fn calibration_error(probabilities: &[f32], labels: &[bool]) -> f64 {
+    let mut bins = [(0.0_f64, 0.0_f64); 10];
+    for (probability, label) in probabilities.iter().zip(labels) {
+        let bin = &mut bins[((probability * 10.0) as usize).min(9)];
+        bin.0 += f64::from(*probability);
+        bin.1 += f64::from(u8::from(*label));
+    }
+    bins.iter().map(|(said, happened)| (said - happened).abs()).sum::<f64>()
+        / probabilities.len().max(1) as f64
+}
+
 /// Mean and standard error.
 pub fn mean(values: &[f64]) -> (f64, f64) {
     let count = values.len().max(1) as f64;
@@ -60,6 +80,14 @@ mod tests {
         assert_eq!(roc_auc(&[0.4, 0.3, 0.2, 0.1], &labels), Some(0.0));
         assert_eq!(roc_auc(&[0.5; 4], &labels), Some(0.5));
         assert_eq!(roc_auc(&[0.5; 2], &[true, true]), None);
+    }
+
+    #[test]
+    fn what_is_said_is_held_against_what_happened() {
+        assert_eq!(calibration_error(&[1.0, 0.0], &[true, false]), 0.0);
+        assert!((calibration_error(&[0.25; 4], &[true, false, false, false])).abs() < 1e-9);
+        assert!((calibration_error(&[0.9; 2], &[false, false]) - 0.9).abs() < 1e-6);
+        assert_eq!(f1(&[0.9, 0.8, 0.1], &[true, false, true], 0.5), 0.5);
     }
 
     #[test]

@@ -1,19 +1,28 @@
 //! From findings to a figure: the 42 features, the trained model, and the [`Assessment`] that leaves here.
 //! Knows nothing of where tests are stored or how they are explained.
 
+mod adapt;
 mod checkout;
 pub mod dataset;
 pub mod evaluate;
+mod evidence;
 pub mod features;
+pub mod history;
+pub mod junit;
+mod kin;
 mod measure;
 pub mod mended;
 pub mod metrics;
 mod model;
 mod prior;
+pub mod rehearse;
 pub mod train;
 
+pub use adapt::{Adapter, Basis, Neighbour, StackFile};
 pub use checkout::Scanner;
+pub use evidence::Known;
 pub use measure::{measure, weight};
+pub use model::Model;
 pub use prior::{ModelError, Place, RiskModel};
 
 use serde::{Deserialize, Serialize};
@@ -62,6 +71,9 @@ pub struct Assessment {
     pub features: Features,
     /// What moved the risk, the strongest first.
     pub contributions: Vec<Contribution>,
+    /// Tests of known outcome whose code is most like this one's; empty without outcomes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub neighbours: Vec<Neighbour>,
     pub teams: Vec<String>,
     /// Third-party libraries and services that the test touches, by their common name (`redis`).
     pub libraries: Vec<String>,

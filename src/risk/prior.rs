@@ -133,28 +133,15 @@ impl RiskModel {
     pub fn assess(&self, tests: &mut [ScannedTest]) {
         let rows: Vec<[f32; INPUTS]> = tests.iter().map(inputs).collect();
         let ranked = if rows.len() >= ENOUGH_NEIGHBOURS { ranks(&rows) } else { self.global_ranks(&rows) };
-        let (Ok(margins), Ok(contributions)) =
-            (self.model.margins(&ranked), self.model.contributions(&ranked))
-        else {
+        let (Ok(margins), Ok(shap)) = (self.model.margins(&ranked), self.model.contributions(&ranked)) else {
             tracing::error!("xgboost refused to predict; risks stay at 0");
             return;
         };
         let names = input_names();
-        for ((test, margin), values) in tests.iter_mut().zip(margins).zip(contributions) {
+        for ((test, margin), values) in tests.iter_mut().zip(margins).zip(shap) {
             test.assessment.risk = (sigmoid(margin) * 1e4).round() / 1e4;
             test.assessment.risk_basis = RiskBasis::Prior;
-            let mut all: Vec<Contribution> = names
-                .iter()
-                .zip(&values)
-                .filter(|(_, value)| value.abs() >= 0.005)
-                .map(|(name, value)| Contribution {
-                    feature: (*name).to_owned(),
-                    value: (value * 1e3).round() / 1e3,
-                })
-                .collect();
-            all.sort_by(|a, b| b.value.abs().total_cmp(&a.value.abs()));
-            all.truncate(CONTRIBUTIONS);
-            test.assessment.contributions = all;
+            test.assessment.contributions = contributions(&names, &values);
         }
     }
 
@@ -169,6 +156,19 @@ impl RiskModel {
             .flat_map(|row| row.iter().enumerate().map(|(column, value)| rank(column, *value)))
             .collect()
     }
+}
+
+/// The strongest of a test's SHAP values by name; what follows the names (the bias) is left out.
+pub(super) fn contributions(names: &[&str], values: &[f32]) -> Vec<Contribution> {
+    let mut all: Vec<Contribution> = names
+        .iter()
+        .zip(values)
+        .filter(|(_, value)| value.abs() >= 0.005)
+        .map(|(name, value)| Contribution { feature: (*name).to_owned(), value: (value * 1e3).round() / 1e3 })
+        .collect();
+    all.sort_by(|a, b| b.value.abs().total_cmp(&a.value.abs()));
+    all.truncate(CONTRIBUTIONS);
+    all
 }
 
 /// Log-odds ─▶ probability.

@@ -2,26 +2,34 @@
 
 use serde_json::json;
 
+use super::adapt::StackFile;
 use super::dataset::Row;
 use super::evaluate::{self, Report};
+use super::evidence::EVIDENCE;
 use super::features::SCHEMA;
-use super::model::BoostError;
+use super::model::{BoostError, Model};
 use super::prior::{ModelFile, input_names, quantiles};
+
+/// The file of the stack that adapts, with its figures in the card.
+///
+/// # Errors
+/// XGBoost refuses.
+pub fn stack(model: &Model, report: &Report, date: &str) -> Result<StackFile, BoostError> {
+    Ok(StackFile {
+        evidence: EVIDENCE.map(str::to_owned).to_vec(),
+        card: json!({ "date": date, "data_hash": report.data_hash, "figures": report.adaptation }),
+        booster: model.to_json()?,
+    })
+}
 
 /// The model file for a table, with its evaluation in the card.
 ///
 /// # Errors
 /// XGBoost refuses.
 pub fn train(rows: &[Row], report: &Report, date: &str) -> Result<ModelFile, BoostError> {
-    let best = report
-        .candidates
-        .iter()
-        .max_by(|a, b| a.auc.total_cmp(&b.auc))
-        .map_or("", |figures| figures.name.as_str());
-    let recipes = evaluate::recipes();
-    let (name, recipe) = recipes.iter().find(|(name, _)| *name == best).unwrap_or(&recipes[0]);
+    let (name, recipe) = evaluate::best(report);
     let parts = evaluate::ranked(rows);
-    let model = evaluate::fit(recipe, &parts.iter().collect::<Vec<_>>())?;
+    let model = evaluate::fit(&recipe, &parts.iter().collect::<Vec<_>>())?;
     let values: Vec<_> = rows.iter().map(|row| row.inputs).collect();
     Ok(ModelFile {
         feature_schema: SCHEMA.to_owned(),
@@ -34,7 +42,7 @@ pub fn train(rows: &[Row], report: &Report, date: &str) -> Result<ModelFile, Boo
             "repositories": report.repositories,
             "tests": report.tests,
             "flaky": report.flaky,
-            "figures": report.candidates.iter().find(|figures| figures.name == *name),
+            "figures": report.candidates.iter().find(|figures| figures.name == name),
         }),
         booster: model.to_json()?,
     })

@@ -5,8 +5,8 @@ use utoipa::ToSchema;
 
 use super::vocabulary::{self, Meaning};
 use crate::index::store::Filter;
-use crate::index::words::stem;
 use crate::smells::{Cause, Severity};
+use crate::words::stem;
 
 /// How a query was read. Shown with the results, so that whoever asked can see it and correct it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -118,7 +118,7 @@ pub fn read(query: &str) -> Facets {
         push(if unstable { &mut facets.causes } else { &mut facets.topics }, cause);
     }
     facets.topics.retain(|topic| !facets.causes.contains(topic));
-    if left.iter().any(|word| !crate::index::words::is_stop_word(&word.to_lowercase())) {
+    if left.iter().any(|word| !crate::words::is_stop_word(&word.to_lowercase())) {
         facets.remainder = left.join(" ");
     }
     facets.text = kept.join(" ");

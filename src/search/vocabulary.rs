@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
-use crate::index::words::stem;
 use crate::smells::{Cause, Severity};
+use crate::words::stem;
 
 /// What a phrase says about the tests that are looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -101,7 +101,7 @@ fn fixtures_are_found_however_they_are_asked_for() {
         ),
         (
             "auto/conftest.py",
-            "import os\nimport pytest\n\n@pytest.fixture(autouse=True, scope='session')\ndef path():\n    os.chdir('/')\n",
+            "import time\nimport pytest\n\n@pytest.fixture(autouse=True, scope='session')\ndef path():\n    time.sleep(3)\n",
         ),
         ("auto/test_auto.py", "def test_autouse(): assert run()\n"),
     ]);
@@ -111,7 +111,6 @@ fn fixtures_are_found_however_they_are_asked_for() {
         &suite,
         "FD603",
         &[
-            ("test_autouse", "fixture path, auto/conftest.py:6"),
             ("test_by_module", &token),
             ("test_by_name", &token),
             ("test_through_another", &token),
@@ -120,6 +119,7 @@ fn fixtures_are_found_however_they_are_asked_for() {
             ("test_factory", "fixture factory, conftest.py:22"),
         ],
     );
+    check(&suite, "FD105", &[("test_autouse", "fixture path, auto/conftest.py:6")]);
 }
 
 #[test]

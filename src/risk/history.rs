@@ -1,0 +1,546 @@
+//! What is remembered of a repository's runs: per test how often it ran, failed and changed, and what it said.
+//! Knows how a report's names become test ids; knows no store and no model.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::evidence::Known;
+use super::junit::{Case, Outcome, Run};
+
+/// Grows when the file's meaning changes.
+const SCHEMA: u32 = 1;
+/// So many of a test's last runs are kept one by one; all are counted.
+const RUNS: usize = 200;
+/// So many shapes of messages are kept, the latest.
+const SHAPES: usize = 10;
+
+/// Why a history cannot be used.
+#[derive(Debug, Error)]
+pub enum HistoryError {
+    #[error("the history in {path} cannot be read: {reason}; remove it and import the reports again")]
+    Unreadable { path: String, reason: String },
+    #[error(
+        "the history in {path} was written by a newer version (schema {found}, this one reads {SCHEMA}); update flakydetector"
+    )]
+    Newer { path: String, found: u32 },
+    #[error("the history in {path} cannot be written: {reason}; check the folder and its permissions")]
+    Unwritable { path: String, reason: String },
+}
+
+/// One run of one test.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    pub time: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    pub outcome: Outcome,
+}
+
+/// What failures said, numbers, paths and quoted text taken out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Shape {
+    pub text: String,
+    pub count: u32,
+    pub last: Timestamp,
+}
+
+/// What the runs of a test come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Passed and failed without a change between: on a retry, on one commit, or back and forth.
+    Flaky,
+    /// Never failed.
+    Stable,
+    /// Never passed.
+    Broken,
+    /// Failed and passed, and a change may be the reason.
+    Changed,
+}
+
+/// Everything known of one test.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Outcomes {
+    /// Runs in which it was not skipped.
+    pub runs: u32,
+    pub passes: u32,
+    pub failures: u32,
+    pub skips: u32,
+    /// Runs in which it failed first and passed when it was run again; they count as passes too.
+    pub retried: u32,
+    /// Commits on which it both passed and failed.
+    pub mixed_commits: u32,
+    /// Changes from passed to failed and back, in the order of time.
+    pub flips: u32,
+    pub last_run: Option<Timestamp>,
+    pub last_failure: Option<Timestamp>,
+    pub shapes: Vec<Shape>,
+    /// The last runs, oldest first.
+    pub recent: Vec<Seen>,
+}
+
+impl Outcomes {
+    /// Nothing where it was only ever skipped.
+    pub fn verdict(&self) -> Option<Verdict> {
+        Some(match self {
+            _ if self.retried > 0 || self.mixed_commits > 0 || self.flips > 1 => Verdict::Flaky,
+            _ if self.failures == 0 && self.passes > 0 => Verdict::Stable,
+            _ if self.passes == 0 && self.failures > 0 => Verdict::Broken,
+            _ if self.runs > 0 => Verdict::Changed,
+            _ => return None,
+        })
+    }
+
+    /// What the test teaches about others; a broken or changed one teaches nothing.
+    pub fn known(&self) -> Option<Known> {
+        match self.verdict()? {
+            Verdict::Flaky => Some(Known { flaky: true, runs: self.runs }),
+            Verdict::Stable => Some(Known { flaky: false, runs: self.runs }),
+            Verdict::Broken | Verdict::Changed => None,
+        }
+    }
+
+    fn add(&mut self, seen: Seen, message: Option<&str>) {
+        match seen.outcome {
+            Outcome::Skipped => {
+                self.skips += 1;
+                return;
+            }
+            Outcome::Passed => self.passes += 1,
+            Outcome::Failed => self.failures += 1,
+            Outcome::Retried => {
+                self.passes += 1;
+                self.retried += 1;
+            }
+        }
+        self.runs += 1;
+        self.last_run = self.last_run.max(Some(seen.time));
+        if seen.outcome != Outcome::Passed {
+            self.last_failure = self.last_failure.max(Some(seen.time));
+            self.note(&shape(message.unwrap_or_default()), seen.time);
+        }
+        let place = self.recent.partition_point(|other| other.time <= seen.time);
+        self.recent.insert(place, seen);
+        if self.recent.len() > RUNS {
+            self.recent.remove(0);
+        }
+        self.flips =
+            self.recent.windows(2).filter(|pair| failed(&pair[0]) != failed(&pair[1])).count() as u32;
+        let mut commits: BTreeMap<&str, BTreeSet<bool>> = BTreeMap::new();
+        for seen in &self.recent {
+            if let Some(commit) = &seen.commit {
+                commits.entry(commit).or_default().insert(failed(seen));
+            }
+        }
+        self.mixed_commits = commits.values().filter(|ends| ends.len() > 1).count() as u32;
+    }
+
+    fn note(&mut self, text: &str, time: Timestamp) {
+        match self.shapes.iter_mut().find(|shape| shape.text == text) {
+            Some(shape) => {
+                shape.count += 1;
+                shape.last = shape.last.max(time);
+            }
+            None => self.shapes.push(Shape { text: text.to_owned(), count: 1, last: time }),
+        }
+        self.shapes.sort_by(|a, b| b.last.cmp(&a.last).then_with(|| a.text.cmp(&b.text)));
+        self.shapes.truncate(SHAPES);
+    }
+}
+
+fn failed(seen: &Seen) -> bool {
+    seen.outcome == Outcome::Failed
+}
+
+/// The first line of a message with what differs from run to run taken out.
+fn shape(message: &str) -> String {
+    let line = message.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("no message");
+    let mut out = String::new();
+    let mut quote = None;
+    for c in line.chars() {
+        match quote {
+            Some(open) if c == open => {
+                quote = None;
+                out.push('…');
+                out.push(c);
+            }
+            Some(_) => {}
+            None if matches!(c, '\'' | '"') => {
+                quote = Some(c);
+                out.push(c);
+            }
+            None if c.is_ascii_digit() => {
+                if !out.ends_with('#') {
+                    out.push('#');
+                }
+            }
+            None => out.push(c),
+        }
+        if out.len() > 200 {
+            break;
+        }
+    }
+    out
+}
+
+#[derive(Serialize, Deserialize)]
+struct File {
+    schema: u32,
+    repo: String,
+    /// Hashes of the reports that were taken in.
+    reports: BTreeSet<String>,
+    tests: BTreeMap<String, Outcomes>,
+}
+
+/// The outcomes of one repository.
+#[derive(Clone, Debug)]
+pub struct History {
+    repo: String,
+    reports: BTreeSet<String>,
+    tests: BTreeMap<String, Outcomes>,
+}
+
+/// What one report brought.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Brought {
+    pub matched: usize,
+    /// Names that fit no test.
+    pub unmatched: Vec<String>,
+    /// It had been taken in before, so nothing changed.
+    pub known: bool,
+}
+
+impl History {
+    /// What is remembered in `folder` of a repository; empty where nothing is.
+    ///
+    /// # Errors
+    /// The file is damaged, or of a newer version.
+    pub fn load(folder: &Path, repo: &str) -> Result<History, HistoryError> {
+        let path = file_of(folder, repo);
+        let shown = path.display().to_string();
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(History {
+                    repo: repo.to_owned(),
+                    reports: BTreeSet::new(),
+                    tests: BTreeMap::new(),
+                });
+            }
+            Err(error) => return Err(HistoryError::Unreadable { path: shown, reason: error.to_string() }),
+        };
+        let unreadable = |error: serde_json::Error| HistoryError::Unreadable {
+            path: shown.clone(),
+            reason: error.to_string(),
+        };
+        let value: serde_json::Value = serde_json::from_str(&text).map_err(unreadable)?;
+        let found = value["schema"].as_u64().unwrap_or(0) as u32;
+        if found > SCHEMA {
+            return Err(HistoryError::Newer { path: shown, found });
+        }
+        let file: File = serde_json::from_value(value).map_err(unreadable)?;
+        Ok(History { repo: file.repo, reports: file.reports, tests: file.tests })
+    }
+
+    /// Replaces the file in one step, so that a kill leaves the old one or the new one.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn save(&self, folder: &Path) -> Result<(), HistoryError> {
+        let path = file_of(folder, &self.repo);
+        let failed = |error: std::io::Error| HistoryError::Unwritable {
+            path: path.display().to_string(),
+            reason: error.to_string(),
+        };
+        let file = File {
+            schema: SCHEMA,
+            repo: self.repo.clone(),
+            reports: self.reports.clone(),
+            tests: self.tests.clone(),
+        };
+        let text = serde_json::to_vec(&file).map_err(|error| failed(error.into()))?;
+        std::fs::create_dir_all(path.parent().unwrap_or(folder)).map_err(failed)?;
+        let new = path.with_extension("new");
+        std::fs::write(&new, text).map_err(failed)?;
+        std::fs::rename(&new, &path).map_err(failed)
+    }
+
+    /// Node id and outcomes of every test, by id.
+    pub fn tests(&self) -> impl Iterator<Item = (&str, &Outcomes)> {
+        self.tests.iter().map(|(id, outcomes)| (id.as_str(), outcomes))
+    }
+
+    pub fn get(&self, id: &str) -> Option<&Outcomes> {
+        self.tests.get(id)
+    }
+
+    /// How many reports were taken in.
+    pub fn reports(&self) -> usize {
+        self.reports.len()
+    }
+
+    /// What the outcomes teach, by test id.
+    pub fn known(&self) -> FxHashMap<String, Known> {
+        self.tests.iter().filter_map(|(id, outcomes)| Some((id.clone(), outcomes.known()?))).collect()
+    }
+
+    /// Takes in a report. `hash` tells it from others: one that was taken in before changes nothing. The parameters of
+    /// a function fold into it; it failed if any of them failed.
+    pub fn add(
+        &mut self,
+        hash: &str,
+        run: &Run,
+        names: &Names,
+        time: Timestamp,
+        commit: Option<&str>,
+    ) -> Brought {
+        let mut brought = Brought::default();
+        if !self.reports.insert(hash.to_owned()) {
+            return Brought { known: true, ..brought };
+        }
+        let mut ends: BTreeMap<(&str, &str), (Outcome, Option<&str>)> = BTreeMap::new();
+        let mut unmatched = BTreeSet::new();
+        for case in &run.cases {
+            let Some(id) = names.find(case) else {
+                unmatched.insert(format!("{}.{}", case.class, bare(&case.name)));
+                continue;
+            };
+            let message = case.message.as_deref();
+            // the same case twice: it was run again
+            ends.entry((id, &case.name))
+                .and_modify(|(outcome, said)| {
+                    *outcome = again(*outcome, case.outcome);
+                    *said = said.or(message);
+                })
+                .or_insert((case.outcome, message));
+        }
+        let mut tests: BTreeMap<&str, (Outcome, Option<&str>)> = BTreeMap::new();
+        for ((id, _), (outcome, message)) in ends {
+            tests
+                .entry(id)
+                .and_modify(|(known, said)| {
+                    *known = worse(*known, outcome);
+                    *said = said.or(message);
+                })
+                .or_insert((outcome, message));
+        }
+        brought.matched = tests.len();
+        brought.unmatched = unmatched.into_iter().collect();
+        for (id, (outcome, message)) in tests {
+            let seen = Seen { time, commit: commit.map(str::to_owned), outcome };
+            self.tests.entry(id.to_owned()).or_default().add(seen, message);
+        }
+        brought
+    }
+}
+
+fn file_of(folder: &Path, repo: &str) -> PathBuf {
+    let name: String =
+        repo.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '+' }).collect();
+    folder.join("history").join(format!("{}.json", name.trim_start_matches('.')))
+}
+
+/// The end of a case that stands twice in a report: it was run again, since pytest-rerunfailures writes every try, and
+/// the failed ones without a failure. One that fails at last failed, also in its tear-down.
+fn again(first: Outcome, second: Outcome) -> Outcome {
+    match (first, second) {
+        (_, Outcome::Passed) if first != Outcome::Skipped => Outcome::Retried,
+        _ => worse(first, second),
+    }
+}
+
+fn worse(one: Outcome, other: Outcome) -> Outcome {
+    let rank = |outcome| match outcome {
+        Outcome::Skipped => 0,
+        Outcome::Passed => 1,
+        Outcome::Retried => 2,
+        Outcome::Failed => 3,
+    };
+    if rank(one) >= rank(other) { one } else { other }
+}
+
+/// The tests of a repository under the names that reports give them.
+pub struct Names {
+    /// `tests.test_lock.TestLock.test_expires` ─▶ node id.
+    whole: FxHashMap<String, String>,
+    /// The last part ─▶ dotted names with that end.
+    by_end: FxHashMap<String, Vec<String>>,
+}
+
+impl Names {
+    /// From node ids.
+    pub fn new<'i>(ids: impl Iterator<Item = &'i str>) -> Names {
+        let mut names = Names { whole: FxHashMap::default(), by_end: FxHashMap::default() };
+        for id in ids {
+            let (file, rest) = id.split_once("::").unwrap_or((id, ""));
+            let module = file.trim_end_matches(".py").replace(['/', '\\'], ".");
+            let dotted = format!("{module}.{}", rest.replace("::", "."));
+            let end = dotted.rsplit('.').next().unwrap_or_default().to_owned();
+            names.by_end.entry(end).or_default().push(dotted.clone());
+            names.whole.insert(dotted, id.to_owned());
+        }
+        names
+    }
+
+    /// The node id that a case means: by its whole name, by its file, or by the only test whose name ends alike.
+    fn find(&self, case: &Case) -> Option<&str> {
+        let name = bare(&case.name);
+        let dotted =
+            if case.class.is_empty() { name.replace("::", ".") } else { format!("{}.{name}", case.class) };
+        let by_file = || {
+            let module = case.file.as_deref()?.trim_end_matches(".py").replace(['/', '\\'], ".");
+            let class = case.class.rsplit('.').next().filter(|class| !module.ends_with(class));
+            let parts: Vec<&str> = std::iter::once(module.as_str()).chain(class).chain([name]).collect();
+            self.whole.get(&parts.join("."))
+        };
+        let by_end = || {
+            let ends = self.by_end.get(name)?;
+            let fits = |known: &&String| ends_alike(known, &dotted);
+            let mut fitting = ends.iter().filter(fits);
+            let only = fitting.next()?;
+            fitting.next().is_none().then(|| self.whole.get(only)).flatten()
+        };
+        self.whole.get(&dotted).or_else(by_file).or_else(by_end).map(String::as_str)
+    }
+}
+
+/// The name without parameters: `test_a[1]`, `test_a:1`, `test_a (arg=1)`.
+fn bare(name: &str) -> &str {
+    let first = name.lines().next().unwrap_or(name);
+    first.split(['[', ':', ' ', '(']).next().unwrap_or(first)
+}
+
+/// Whether one dotted name ends with the other at a dot.
+fn ends_alike(one: &str, other: &str) -> bool {
+    let (long, short) = if one.len() >= other.len() { (one, other) } else { (other, one) };
+    long.strip_suffix(short).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn case(class: &str, name: &str, outcome: Outcome) -> Case {
+        Case {
+            class: class.to_owned(),
+            name: name.to_owned(),
+            file: None,
+            outcome,
+            message: Some("got 3 of '7'".to_owned()),
+        }
+    }
+
+    fn names() -> Names {
+        Names::new(
+            [
+                "tests/test_a.py::TestA::test_x",
+                "tests/test_a.py::test_y",
+                "lib/test_b.py::test_y",
+                "lib/test_b.py::test_z",
+            ]
+            .into_iter(),
+        )
+    }
+
+    fn history() -> History {
+        History { repo: "r".to_owned(), reports: BTreeSet::new(), tests: BTreeMap::new() }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn names_of_every_writer_find_their_test() {
+        let names = names();
+        let find =
+            |class: &str, name: &str| names.find(&case(class, name, Outcome::Passed)).map(str::to_owned);
+        assert_eq!(find("tests.test_a.TestA", "test_x[1-a]").unwrap(), "tests/test_a.py::TestA::test_x");
+        assert_eq!(find("test_a.TestA", "test_x").unwrap(), "tests/test_a.py::TestA::test_x");
+        assert_eq!(find("project.tests.test_a", "test_y").unwrap(), "tests/test_a.py::test_y");
+        assert_eq!(find("TestA", "test_x (n=1)").unwrap(), "tests/test_a.py::TestA::test_x");
+        assert_eq!(find("", "test_z").unwrap(), "lib/test_b.py::test_z");
+        assert_eq!(find("", "test_y"), None);
+        let with_file =
+            Case { file: Some("lib/test_b.py".to_owned()), ..case("x", "test_y", Outcome::Passed) };
+        assert_eq!(names.find(&with_file), None);
+        let function = Case { class: "test_b".to_owned(), ..with_file };
+        assert_eq!(names.find(&function), Some("lib/test_b.py::test_y"));
+    }
+
+    #[test]
+    fn a_report_counts_once_and_verdicts_follow() {
+        let (names, mut history) = (names(), history());
+        let run = |outcome| Run { cases: vec![case("tests.test_a", "test_y", outcome)], ..Run::default() };
+        let id = "tests/test_a.py::test_y";
+        history.add("1", &run(Outcome::Passed), &names, at(1), Some("c1"));
+        assert_eq!(history.get(id).unwrap().verdict(), Some(Verdict::Stable));
+        history.add("2", &run(Outcome::Failed), &names, at(2), Some("c2"));
+        assert_eq!(history.get(id).unwrap().verdict(), Some(Verdict::Changed));
+        let before = history.get(id).unwrap().clone();
+        assert!(history.add("2", &run(Outcome::Failed), &names, at(2), Some("c2")).known);
+        assert_eq!(*history.get(id).unwrap(), before);
+        history.add("3", &run(Outcome::Passed), &names, at(3), Some("c2"));
+        let now = history.get(id).unwrap();
+        assert_eq!((now.verdict(), now.mixed_commits, now.flips, now.runs), (Some(Verdict::Flaky), 1, 2, 3));
+        assert_eq!(now.shapes[0].text, "got # of '…'");
+        assert_eq!(now.last_failure, Some(at(2)));
+    }
+
+    #[test]
+    fn the_order_of_import_does_not_matter() {
+        let names = names();
+        let run = |outcome| Run { cases: vec![case("tests.test_a", "test_y", outcome)], ..Run::default() };
+        let all = [(1, Outcome::Passed), (2, Outcome::Failed), (3, Outcome::Passed)];
+        let (mut one, mut other) = (history(), history());
+        for (second, outcome) in all {
+            one.add(&second.to_string(), &run(outcome), &names, at(second), None);
+        }
+        for (second, outcome) in all.iter().rev() {
+            other.add(&second.to_string(), &run(*outcome), &names, at(*second), None);
+        }
+        assert_eq!(one.tests, other.tests);
+    }
+
+    #[test]
+    fn parameters_fold_and_a_second_try_is_seen() {
+        let (names, mut history) = (names(), history());
+        let cases = vec![
+            case("tests.test_a.TestA", "test_x[1]", Outcome::Passed),
+            case("tests.test_a.TestA", "test_x[2]", Outcome::Failed),
+            case("tests.test_a", "test_y", Outcome::Failed),
+            case("tests.test_a", "test_y", Outcome::Passed),
+            case("nowhere", "test_gone", Outcome::Passed),
+        ];
+        let brought = history.add("1", &Run { cases, ..Run::default() }, &names, at(1), None);
+        assert_eq!((brought.matched, brought.unmatched), (2, vec!["nowhere.test_gone".to_owned()]));
+        assert_eq!(history.get("tests/test_a.py::TestA::test_x").unwrap().failures, 1);
+        assert_eq!(history.get("tests/test_a.py::test_y").unwrap().verdict(), Some(Verdict::Flaky));
+    }
+
+    #[test]
+    fn it_is_kept_on_disk_and_a_newer_one_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (names, mut history) = (names(), history());
+        let run = Run { cases: vec![case("tests.test_a", "test_y", Outcome::Failed)], ..Run::default() };
+        history.add("1", &run, &names, at(1), None);
+        history.repo = "owner/name".to_owned();
+        history.save(folder.path()).unwrap();
+        let again = History::load(folder.path(), "owner/name").unwrap();
+        assert_eq!((again.tests, again.reports), (history.tests, history.reports));
+        let path = file_of(folder.path(), "owner/name");
+        std::fs::write(&path, r#"{"schema": 9}"#).unwrap();
+        assert!(matches!(
+            History::load(folder.path(), "owner/name"),
+            Err(HistoryError::Newer { found: 9, .. })
+        ));
+        std::fs::write(&path, "{").unwrap();
+        assert!(matches!(History::load(folder.path(), "owner/name"), Err(HistoryError::Unreadable { .. })));
+    }
+}

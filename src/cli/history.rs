@@ -1,5 +1,6 @@
 //! `history`: what pipelines observed, from JUnit reports.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -11,8 +12,8 @@ use super::open::{StoreArgs, place};
 use super::{DataFormat, Outcome, note, print};
 use crate::config::ProjectFile;
 use crate::report;
-use crate::risk::history::{Brought, History, Names, Verdict};
-use crate::risk::junit::{self, Run};
+use crate::risk::history::{Folded, History, Names, Verdict};
+use crate::risk::junit;
 use crate::scan::{ScanRequest, scan};
 
 /// Remember what pipelines observed, and show it
@@ -94,8 +95,9 @@ pub(super) fn repo_name(told: Option<&String>, project: &ProjectFile, near: &Pat
 /// A report that was read.
 struct Read {
     hash: String,
-    run: Run,
+    report: Folded,
     time: Timestamp,
+    commit: Option<String>,
 }
 
 fn import(args: &ImportArgs) -> anyhow::Result<Outcome> {
@@ -112,7 +114,7 @@ fn import(args: &ImportArgs) -> anyhow::Result<Outcome> {
     let read: Vec<(PathBuf, Result<Read, String>)> = files
         .into_par_iter()
         .map(|path| {
-            let read = read(&path, args.time);
+            let read = read(&path, args.time, &names);
             (path, read)
         })
         .collect();
@@ -133,14 +135,15 @@ fn import(args: &ImportArgs) -> anyhow::Result<Outcome> {
     );
     // the order of time, so that the same reports give the same history however they were found
     all.sort_by(|a, b| (a.time, &a.hash).cmp(&(b.time, &b.hash)));
-    let mut sum = Brought::default();
-    let (mut known, mut unmatched) = (0, std::collections::BTreeSet::new());
+    let (mut known, mut matched, mut unmatched) = (0, 0, BTreeSet::new());
     for read in &all {
-        let commit = read.run.commit.as_deref().or(args.commit.as_deref());
-        let brought = history.add(&read.hash, &read.run, &names, read.time, commit);
-        known += usize::from(brought.known);
-        sum.matched += brought.matched;
-        unmatched.extend(brought.unmatched);
+        let commit = read.commit.as_deref().or(args.commit.as_deref());
+        if history.add(&read.hash, &read.report, read.time, commit) {
+            matched += read.report.tests.len();
+        } else {
+            known += 1;
+        }
+        unmatched.extend(&read.report.unmatched);
     }
     history.save(&folder)?;
     let new: Vec<String> = flaky(&history).into_iter().filter(|id| !flaky_before.contains(id)).collect();
@@ -151,7 +154,7 @@ fn import(args: &ImportArgs) -> anyhow::Result<Outcome> {
                 report::count(all.len(), "report", "reports"),
                 known,
                 skipped.len(),
-                report::count(sum.matched, "outcome", "outcomes"),
+                report::count(matched, "outcome", "outcomes"),
                 report::count(unmatched.len(), "name", "names"),
             );
             for id in &new {
@@ -163,7 +166,7 @@ fn import(args: &ImportArgs) -> anyhow::Result<Outcome> {
             text
         }
         DataFormat::Json => serde_json::to_string_pretty(&json!({
-            "repo": repo, "reports": all.len(), "known": known, "outcomes": sum.matched,
+            "repo": repo, "reports": all.len(), "known": known, "outcomes": matched,
             "skipped": skipped.iter().map(|(path, reason)| json!({ "file": path, "reason": reason })).collect::<Vec<_>>(),
             "unmatched": unmatched, "newly_flaky": new,
         }))?,
@@ -179,7 +182,7 @@ fn flaky(history: &History) -> Vec<String> {
         .collect()
 }
 
-fn read(path: &Path, told: Option<Timestamp>) -> Result<Read, String> {
+fn read(path: &Path, told: Option<Timestamp>, names: &Names) -> Result<Read, String> {
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
     let run = junit::read(&bytes).map_err(|error| error.to_string())?;
     let modified = || {
@@ -189,7 +192,12 @@ fn read(path: &Path, told: Option<Timestamp>) -> Result<Read, String> {
             .and_then(|time| Timestamp::try_from(time).ok())
     };
     let time = run.time.or(told).or_else(modified).unwrap_or_else(Timestamp::now);
-    Ok(Read { hash: blake3::hash(&bytes).to_hex().to_string(), run, time })
+    Ok(Read {
+        hash: blake3::hash(&bytes).to_hex().to_string(),
+        time,
+        commit: run.commit.clone(),
+        report: names.fold(run),
+    })
 }
 
 /// Every file that the arguments name: folders are searched for `*.xml` and `*.xml.gz`.

@@ -50,8 +50,10 @@ pub(super) struct Near {
     pub flaky: bool,
 }
 
-/// So many known tests are compared with; more say little that these do not.
+/// So many known tests are compared with at most; more say little that these do not.
 const ANCHORS: usize = 1500;
+/// So many comparisons are made in all, but for the first few hundred known tests.
+const COMPARISONS: usize = 30_000_000;
 /// How much a known outcome is believed: the ridge of the kernel regression.
 const RIDGE: f32 = 2.0;
 /// Outcomes that every repository is thought to have had, and the share of flaky ones among them.
@@ -66,7 +68,7 @@ pub(super) fn gather(kin: &Kin, prior: &[f32], known: &[Option<Known>]) -> Vec<(
         known.iter().enumerate().filter_map(|(test, known)| Some((test, (*known)?))).collect();
     let flaky = all.iter().filter(|(_, known)| known.flaky).count();
     let base = ((flaky as f32 + BEFORE.0 * BEFORE.1) / (all.len() as f32 + BEFORE.0)).clamp(0.002, 0.98);
-    let anchors = anchors(all.clone());
+    let anchors = anchors(all.clone(), (COMPARISONS / kin.count().max(1)).clamp(300, ANCHORS));
     let weights = regress(kin, &anchors, base);
     let siblings = Siblings::new(kin, &all);
     (0..kin.count())
@@ -136,11 +138,11 @@ fn log_odds(share: f32) -> f32 {
 }
 
 /// All flaky ones first, then stable ones in an order that does not depend on where they stand.
-fn anchors(mut all: Vec<(usize, Known)>) -> Vec<(usize, Known)> {
-    if all.len() > ANCHORS {
+fn anchors(mut all: Vec<(usize, Known)>, most: usize) -> Vec<(usize, Known)> {
+    if all.len() > most {
         let shuffled = |test: usize| (test as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
         all.sort_by_key(|(test, known)| (!known.flaky, shuffled(*test)));
-        all.truncate(ANCHORS);
+        all.truncate(most);
     }
     all
 }

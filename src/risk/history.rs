@@ -1,6 +1,7 @@
 //! What is remembered of a repository's runs: per test how often it ran, failed and changed, and what it said.
 //! Knows how a report's names become test ids; knows no store and no model.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -205,14 +206,12 @@ pub struct History {
     tests: BTreeMap<String, Outcomes>,
 }
 
-/// What one report brought.
+/// A report by test: how each ended, and what it said when it failed.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Brought {
-    pub matched: usize,
+pub struct Folded {
+    pub tests: FxHashMap<String, (Outcome, Option<String>)>,
     /// Names that fit no test.
-    pub unmatched: Vec<String>,
-    /// It had been taken in before, so nothing changed.
-    pub known: bool,
+    pub unmatched: BTreeSet<String>,
 }
 
 impl History {
@@ -289,53 +288,20 @@ impl History {
         self.tests.iter().filter_map(|(id, outcomes)| Some((id.clone(), outcomes.known()?))).collect()
     }
 
-    /// Takes in a report. `hash` tells it from others: one that was taken in before changes nothing. The parameters of
-    /// a function fold into it; it failed if any of them failed.
-    pub fn add(
-        &mut self,
-        hash: &str,
-        run: &Run,
-        names: &Names,
-        time: Timestamp,
-        commit: Option<&str>,
-    ) -> Brought {
-        let mut brought = Brought::default();
+    /// Takes in a report. `hash` tells it from others: one that was taken in before changes nothing, and `false` comes
+    /// back.
+    pub fn add(&mut self, hash: &str, report: &Folded, time: Timestamp, commit: Option<&str>) -> bool {
         if !self.reports.insert(hash.to_owned()) {
-            return Brought { known: true, ..brought };
+            return false;
         }
-        let mut ends: BTreeMap<(&str, &str), (Outcome, Option<&str>)> = BTreeMap::new();
-        let mut unmatched = BTreeSet::new();
-        for case in &run.cases {
-            let Some(id) = names.find(case) else {
-                unmatched.insert(format!("{}.{}", case.class, bare(&case.name)));
-                continue;
-            };
-            let message = case.message.as_deref();
-            // the same case twice: it was run again
-            ends.entry((id, &case.name))
-                .and_modify(|(outcome, said)| {
-                    *outcome = again(*outcome, case.outcome);
-                    *said = said.or(message);
-                })
-                .or_insert((case.outcome, message));
+        for (id, (outcome, message)) in &report.tests {
+            let seen = Seen { time, commit: commit.map(str::to_owned), outcome: *outcome };
+            match self.tests.get_mut(id) {
+                Some(outcomes) => outcomes.add(seen, message.as_deref()),
+                None => self.tests.entry(id.clone()).or_default().add(seen, message.as_deref()),
+            }
         }
-        let mut tests: BTreeMap<&str, (Outcome, Option<&str>)> = BTreeMap::new();
-        for ((id, _), (outcome, message)) in ends {
-            tests
-                .entry(id)
-                .and_modify(|(known, said)| {
-                    *known = worse(*known, outcome);
-                    *said = said.or(message);
-                })
-                .or_insert((outcome, message));
-        }
-        brought.matched = tests.len();
-        brought.unmatched = unmatched.into_iter().collect();
-        for (id, (outcome, message)) in tests {
-            let seen = Seen { time, commit: commit.map(str::to_owned), outcome };
-            self.tests.entry(id.to_owned()).or_default().add(seen, message);
-        }
-        brought
+        true
     }
 }
 
@@ -385,6 +351,45 @@ impl Names {
             names.whole.insert(dotted, id.to_owned());
         }
         names
+    }
+
+    /// Brings a report to node ids. The parameters of a function fold into it; it failed if any of them failed.
+    pub fn fold(&self, run: Run) -> Folded {
+        let mut ends: FxHashMap<(&str, String), (Outcome, Option<String>)> = FxHashMap::default();
+        let mut out = Folded::default();
+        for case in run.cases {
+            let Some(id) = self.find(&case) else {
+                out.unmatched.insert(format!("{}.{}", case.class, bare(&case.name)));
+                continue;
+            };
+            match ends.entry((id, case.name)) {
+                Entry::Vacant(entry) => {
+                    entry.insert((case.outcome, case.message));
+                }
+                // the same case twice: it was run again
+                Entry::Occupied(mut entry) => {
+                    let (outcome, said) = entry.get_mut();
+                    *outcome = again(*outcome, case.outcome);
+                    *said = said.take().or(case.message);
+                }
+            }
+        }
+        for ((id, _), (outcome, message)) in ends {
+            match out.tests.get_mut(id) {
+                Some((known, said)) => {
+                    // of several failures the least by text, so that the same report says the same
+                    *said = match (said.take(), message) {
+                        (Some(one), Some(other)) => Some(one.min(other)),
+                        (one, other) => one.or(other),
+                    };
+                    *known = worse(*known, outcome);
+                }
+                None => {
+                    out.tests.insert(id.to_owned(), (outcome, message));
+                }
+            }
+        }
+        out
     }
 
     /// The node id that a case means: by its whole name, by its file, or by the only test whose name ends alike.
@@ -479,14 +484,14 @@ mod tests {
         let (names, mut history) = (names(), history());
         let run = |outcome| Run { cases: vec![case("tests.test_a", "test_y", outcome)], ..Run::default() };
         let id = "tests/test_a.py::test_y";
-        history.add("1", &run(Outcome::Passed), &names, at(1), Some("c1"));
+        history.add("1", &names.fold(run(Outcome::Passed)), at(1), Some("c1"));
         assert_eq!(history.get(id).unwrap().verdict(), Some(Verdict::Stable));
-        history.add("2", &run(Outcome::Failed), &names, at(2), Some("c2"));
+        history.add("2", &names.fold(run(Outcome::Failed)), at(2), Some("c2"));
         assert_eq!(history.get(id).unwrap().verdict(), Some(Verdict::Changed));
         let before = history.get(id).unwrap().clone();
-        assert!(history.add("2", &run(Outcome::Failed), &names, at(2), Some("c2")).known);
+        assert!(!history.add("2", &names.fold(run(Outcome::Failed)), at(2), Some("c2")));
         assert_eq!(*history.get(id).unwrap(), before);
-        history.add("3", &run(Outcome::Passed), &names, at(3), Some("c2"));
+        history.add("3", &names.fold(run(Outcome::Passed)), at(3), Some("c2"));
         let now = history.get(id).unwrap();
         assert_eq!((now.verdict(), now.mixed_commits, now.flips, now.runs), (Some(Verdict::Flaky), 1, 2, 3));
         assert_eq!(now.shapes[0].text, "got # of '…'");
@@ -500,10 +505,10 @@ mod tests {
         let all = [(1, Outcome::Passed), (2, Outcome::Failed), (3, Outcome::Passed)];
         let (mut one, mut other) = (history(), history());
         for (second, outcome) in all {
-            one.add(&second.to_string(), &run(outcome), &names, at(second), None);
+            one.add(&second.to_string(), &names.fold(run(outcome)), at(second), None);
         }
         for (second, outcome) in all.iter().rev() {
-            other.add(&second.to_string(), &run(*outcome), &names, at(*second), None);
+            other.add(&second.to_string(), &names.fold(run(*outcome)), at(*second), None);
         }
         assert_eq!(one.tests, other.tests);
     }
@@ -518,8 +523,12 @@ mod tests {
             case("tests.test_a", "test_y", Outcome::Passed),
             case("nowhere", "test_gone", Outcome::Passed),
         ];
-        let brought = history.add("1", &Run { cases, ..Run::default() }, &names, at(1), None);
-        assert_eq!((brought.matched, brought.unmatched), (2, vec!["nowhere.test_gone".to_owned()]));
+        let folded = names.fold(Run { cases, ..Run::default() });
+        history.add("1", &folded, at(1), None);
+        assert_eq!(
+            (folded.tests.len(), folded.unmatched),
+            (2, BTreeSet::from(["nowhere.test_gone".to_owned()]))
+        );
         assert_eq!(history.get("tests/test_a.py::TestA::test_x").unwrap().failures, 1);
         assert_eq!(history.get("tests/test_a.py::test_y").unwrap().verdict(), Some(Verdict::Flaky));
     }
@@ -529,7 +538,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (names, mut history) = (names(), history());
         let run = Run { cases: vec![case("tests.test_a", "test_y", Outcome::Failed)], ..Run::default() };
-        history.add("1", &run, &names, at(1), None);
+        history.add("1", &names.fold(run), at(1), None);
         history.repo = "owner/name".to_owned();
         history.save(folder.path()).unwrap();
         let again = History::load(folder.path(), "owner/name").unwrap();

@@ -32,7 +32,17 @@ fn text(path: &Path) -> &str {
 fn reports_of_every_writer_are_taken_in_once() {
     let store = tempfile::tempdir().unwrap();
     let (reports, project) = (reports(), reports().join("project"));
-    let import = ["history", "import", text(&reports), "--project", text(&project), "--repo", "shop", "--format", "json"];
+    let import = [
+        "history",
+        "import",
+        text(&reports),
+        "--project",
+        text(&project),
+        "--repo",
+        "shop",
+        "--format",
+        "json",
+    ];
     let first = json(store.path(), &import);
     assert_eq!((first["reports"].as_u64(), first["known"].as_u64()), (Some(6), Some(0)));
     assert_eq!(first["unmatched"], serde_json::json!([]));
@@ -40,9 +50,15 @@ fn reports_of_every_writer_are_taken_in_once() {
     let expected = [id("TestCart::test_total"), id("test_second_try"), id("test_stock")];
     assert_eq!(first["newly_flaky"], serde_json::json!(expected));
     let second = json(store.path(), &import);
-    assert_eq!((second["known"].as_u64(), second["newly_flaky"].as_array().map(Vec::len)), (Some(6), Some(0)));
+    assert_eq!(
+        (second["known"].as_u64(), second["newly_flaky"].as_array().map(Vec::len)),
+        (Some(6), Some(0))
+    );
     let show = |test: &str| {
-        json(store.path(), &["history", "show", test, "--project", text(&project), "--repo", "shop", "--format", "json"])
+        json(
+            store.path(),
+            &["history", "show", test, "--project", text(&project), "--repo", "shop", "--format", "json"],
+        )
     };
     let price = show("test_price");
     assert_eq!((price["verdict"].as_str(), price["outcomes"]["runs"].as_u64()), (Some("stable"), Some(4)));
@@ -60,10 +76,14 @@ fn the_risk_adapts_to_what_was_observed() {
     let folder = project.path().join("tests");
     std::fs::create_dir_all(&folder).unwrap();
     let body = |kind: &str| -> String {
-        (0..20).map(|number| format!("def test_{kind}_{number}():\n    assert {kind}({number})\n\n\n")).collect()
+        (0..20)
+            .map(|number| format!("def test_{kind}_{number}():\n    assert {kind}({number})\n\n\n"))
+            .collect()
     };
-    std::fs::write(folder.join("test_lock.py"), format!("from shop import lock\n\n\n{}", body("lock"))).unwrap();
-    std::fs::write(folder.join("test_sum.py"), format!("from shop import total\n\n\n{}", body("total"))).unwrap();
+    std::fs::write(folder.join("test_lock.py"), format!("from shop import lock\n\n\n{}", body("lock")))
+        .unwrap();
+    std::fs::write(folder.join("test_sum.py"), format!("from shop import total\n\n\n{}", body("total")))
+        .unwrap();
     let scan = || json(store.path(), &["scan", text(project.path()), "--repo", "shop", "--format", "json"]);
     let risk = |scan: &Value, name: &str| {
         let tests = scan["tests"].as_array().unwrap();
@@ -76,7 +96,9 @@ fn the_risk_adapts_to_what_was_observed() {
     let report = |round: u32| -> String {
         let case = |kind: &str, file: &str, number: u32, fails: bool| {
             let failure = if fails { "<failure message='late'/>" } else { "" };
-            format!("<testcase classname='tests.test_{file}' name='test_{kind}_{number}'>{failure}</testcase>")
+            format!(
+                "<testcase classname='tests.test_{file}' name='test_{kind}_{number}'>{failure}</testcase>"
+            )
         };
         let cases: String = (0..5)
             .map(|number| case("lock", "lock", number, round == 1) + &case("total", "sum", number, false))
@@ -87,7 +109,20 @@ fn the_risk_adapts_to_what_was_observed() {
         std::fs::write(store.path().join(format!("{round}.xml")), report(round)).unwrap();
     }
     let pattern = store.path().join("*.xml");
-    json(store.path(), &["history", "import", text(&pattern), "--project", text(project.path()), "--repo", "shop", "--format", "json"]);
+    json(
+        store.path(),
+        &[
+            "history",
+            "import",
+            text(&pattern),
+            "--project",
+            text(project.path()),
+            "--repo",
+            "shop",
+            "--format",
+            "json",
+        ],
+    );
     let after = scan();
     assert_eq!(after["summary"]["basis"], serde_json::json!({ "outcomes": 10, "flaky": 5, "stable": 5 }));
     let (lock, test) = risk(&after, "test_lock_9");
@@ -113,7 +148,8 @@ fn what_cannot_be_taken_in_is_said() {
     let output = import(&store.path().join("nowhere"));
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no report at"));
-    let output = run(store.path(), &["history", "show", "test_price", "--project", text(&project), "--repo", "shop"]);
+    let output =
+        run(store.path(), &["history", "show", "test_price", "--project", text(&project), "--repo", "shop"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("history import"));
 }

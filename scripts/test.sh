@@ -11,6 +11,7 @@ export NO_COLOR=1 CARGO_TERM_COLOR=never
 logs=$(mktemp -d)
 flakydetector=$CARGO_TARGET_DIR/release/flakydetector
 broken=0
+failing=()
 service=
 finish() {
     if [ -n "$service" ] && kill "$service" 2>/dev/null; then wait "$service" || true; fi
@@ -30,6 +31,7 @@ check() {
     say "$name"
     "$@" 2>&1 | tee "$log" && return
     say "$name FAILED"
+    failing+=("$name")
     [[ $(count "$log") != *" 0" ]] || broken=$((broken + 1))
 }
 
@@ -106,5 +108,10 @@ fi
 
 read -r passed failed < <(count "$logs"/*)
 failed=$((failed + broken))
+# what failed, once more, where whoever reads only the end sees it
+for name in "${failing[@]}"; do
+    say "failed: $name"
+    grep -E '^(test .* FAILED|not ok |error(\[|:)|---- .* stdout|thread .* panicked|Diff in |FAIL:|ERROR:)' -A6 "$logs/$name" | head -60 || true
+done
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

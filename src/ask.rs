@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::explain::evidence::{Evidence, Material, RuleText};
+use crate::explain::evidence::{Evidence, Material, Outcome as SeenOutcome, RuleText};
 use crate::index::store::{Filter, Scored};
 use crate::index::{Embedder, IndexedTest, VectorStore, point_id};
+use crate::risk::Verdict;
 use crate::search::{Hit, SearchError, Target, search, similar};
 use crate::smells;
 
@@ -28,7 +29,8 @@ pub async fn evidence(
     let like = similar(store, embedder, target, &Filter::default(), false, SIMILAR).await?;
     let similar = stored(store, like.hits).await?;
     let rules = rules(std::iter::once(&test));
-    let evidence = Evidence { target: test, similar, rules, outcomes: vec![], fixes: vec![] };
+    let outcomes = outcomes(std::iter::once(&test).chain(similar.iter().map(|scored| &scored.test)));
+    let evidence = Evidence { target: test, similar, rules, outcomes, fixes: vec![] };
     Ok((evidence, milliseconds(started)))
 }
 
@@ -46,7 +48,8 @@ pub async fn material(
     let answer = search(store, embedder, question, filter, RETRIEVED).await?;
     let tests: Vec<IndexedTest> = stored(store, answer.hits).await?.into_iter().map(|hit| hit.test).collect();
     let rules = rules(tests.iter());
-    Ok((Material { tests, rules, outcomes: vec![], fixes: vec![] }, milliseconds(started)))
+    let outcomes = outcomes(tests.iter());
+    Ok((Material { tests, rules, outcomes, fixes: vec![] }, milliseconds(started)))
 }
 
 async fn stored(store: &Arc<dyn VectorStore>, hits: Vec<Hit>) -> Result<Vec<Scored>, SearchError> {
@@ -73,6 +76,20 @@ fn rules<'t>(tests: impl Iterator<Item = &'t IndexedTest>) -> Vec<RuleText> {
             name: rule.name().to_owned(),
             why: rule.section("Why it makes tests unstable"),
             remedy: rule.section("Use instead"),
+        })
+        .collect()
+}
+
+/// What runs of these tests showed, in words; a test that never failed has nothing to tell.
+fn outcomes<'t>(tests: impl Iterator<Item = &'t IndexedTest>) -> Vec<SeenOutcome> {
+    tests
+        .filter_map(|test| {
+            let known = test.assessment.outcomes.as_ref()?;
+            (known.verdict != Verdict::Stable).then(|| SeenOutcome {
+                id: test.assessment.id.clone(),
+                repo: test.assessment.repo.clone(),
+                text: known.words(),
+            })
         })
         .collect()
 }

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Data flows one way, one folder a step. [`scan`] is the first half of the river in one call, [`ask`] the second;
-//! [`cli`] and [`http`] only call, [`report`] writes what people and programs read, [`patterns`] counts what repeats.
+//! [`observe`] brings in what runs showed; [`cli`] and [`http`] only call, [`report`] writes what people and programs read, [`patterns`] counts what repeats.
 //! Which libraries are named where, and who may know whom, is checked by `tests/it/invariants.rs`.
 
 pub mod ask;
@@ -15,6 +15,7 @@ pub mod config;
 pub mod explain;
 pub mod http;
 pub mod index;
+pub mod observe;
 pub mod patterns;
 pub mod python;
 pub mod report;

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rayon::prelude::*;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 use thiserror::Error;
 
 use crate::python::{Analysis, Module, Project, PytestConfig, SyntaxError, TestCase};
+use crate::risk::history::Outcomes;
 use crate::risk::{
-    Adapter, Assessment, Basis, Known, Place, RiskBasis, RiskModel, ScannedTest, measure, weight,
+    Adapter, Assessment, Basis, History, Known, Place, RiskBasis, RiskModel, ScannedTest, measure, weight,
 };
 use crate::smells::{self, Cause, Context, Finding, Selection, Severity};
 use crate::source::{self, FileError, Owners, SourceError, SourceFile};
@@ -27,8 +28,8 @@ pub struct ScanRequest {
     /// Owner of what CODEOWNERS gives to nobody.
     pub team: Option<String>,
     pub selection: Selection,
-    /// Observed outcomes by test id.
-    pub outcomes: FxHashMap<String, Known>,
+    /// What runs of the repository showed.
+    pub history: History,
 }
 
 /// The result of a scan, tests in the order of their files.
@@ -125,17 +126,20 @@ fn scan_files(
     if let Some(model) = model {
         model.assess(&mut tests);
     }
-    let basis = model.and_then(|_| adapt(&mut tests, &request.outcomes));
+    for test in &mut tests {
+        test.assessment.outcomes = request.history.get(&test.assessment.id).and_then(Outcomes::observed);
+    }
+    let basis = model.and_then(|_| adapt(&mut tests, &request.history));
     Scan { root: root.to_owned(), repo, files: wanted.len(), tests, errors, basis, seconds: 0.0 }
 }
 
 /// Lets the known outcomes speak, where there are enough of them.
-fn adapt(tests: &mut [ScannedTest], outcomes: &FxHashMap<String, Known>) -> Option<Basis> {
-    if outcomes.is_empty() {
+pub fn adapt(tests: &mut [ScannedTest], history: &History) -> Option<Basis> {
+    let known: Vec<Option<Known>> =
+        tests.iter().map(|test| history.get(&test.assessment.id)?.known()).collect();
+    if known.iter().all(Option::is_none) {
         return None;
     }
-    let known: Vec<Option<Known>> =
-        tests.iter().map(|test| outcomes.get(&test.assessment.id).copied()).collect();
     match Adapter::built_in() {
         Ok(adapter) => adapter.adapt(tests, &known),
         Err(error) => {
@@ -234,6 +238,7 @@ fn assess(
         features,
         contributions: vec![],
         neighbours: vec![],
+        outcomes: None,
         teams: teams.to_vec(),
         libraries: smells::libraries(&context),
         is_async: case.is_async,

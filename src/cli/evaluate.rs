@@ -4,11 +4,16 @@
 use std::path::PathBuf;
 
 use super::dataset::{check_clones, scan_repository};
-use super::{DataFormat, Outcome, note, print};
+use super::open::StoreArgs;
+use super::scan::scan_paths;
+use super::{DataFormat, Outcome, history, note, print, risk_model};
+use crate::config::ProjectFile;
 use crate::report;
 use crate::risk::evaluate::{Report, best, evaluate, ranked};
+use crate::risk::hindsight::hindsight;
 use crate::risk::rehearse::rehearse;
 use crate::risk::{Model, dataset, mended};
+use crate::scan::ScanRequest;
 
 /// Evaluate the risk model on repositories that it has not seen
 #[derive(clap::Args)]
@@ -19,6 +24,17 @@ pub(super) struct Args {
     /// The table made by `dataset build`
     #[arg(long, value_name = "FILE", default_value = "models/dataset.csv.gz")]
     dataset: PathBuf,
+    /// Compare what rules and risk say of a project with its observed outcomes instead
+    #[arg(long)]
+    history: bool,
+    /// The project whose outcomes those are
+    #[arg(long, value_name = "DIR", default_value = ".", requires = "history")]
+    project: PathBuf,
+    #[arg(long, requires = "history")]
+    repo: Option<String>,
+    /// Folder whose observed outcomes are taken; `.flakydetector` in the project otherwise
+    #[arg(long, value_name = "DIR", env = "FLAKYDETECTOR_STORE")]
+    store: Option<PathBuf>,
     #[arg(long, value_enum, default_value = "text")]
     format: DataFormat,
 }
@@ -45,9 +61,30 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     if let Some(Command::Findings(args)) = &args.command {
         return findings(args);
     }
+    if args.history {
+        return in_hindsight(args);
+    }
     let report = evaluate_table(&args.dataset)?.1;
     print(&match args.format {
         DataFormat::Text => report::evaluation(&report),
+        DataFormat::Json => serde_json::to_string_pretty(&report)?,
+    })?;
+    Ok(Outcome::Clean)
+}
+
+fn in_hindsight(args: &Args) -> anyhow::Result<Outcome> {
+    let project = ProjectFile::nearest(&args.project)?;
+    let repo = history::repo_name(args.repo.as_ref(), &project, &args.project);
+    let store = StoreArgs { store: args.store.clone(), qdrant_url: None };
+    let history = history::of_project(&store, &project, &args.project, &repo)?;
+    anyhow::ensure!(history.tests().next().is_some(), "{}", history::nothing(&repo));
+    let request =
+        ScanRequest { paths: vec![args.project.clone()], repo: Some(repo.clone()), ..ScanRequest::default() };
+    let scan = scan_paths(&request, &risk_model(None)?)?;
+    let tests: Vec<_> = scan.tests.iter().map(|test| &test.assessment).collect();
+    let report = hindsight(&repo, &tests, &history);
+    print(&match args.format {
+        DataFormat::Text => report::hindsight(&report),
         DataFormat::Json => serde_json::to_string_pretty(&report)?,
     })?;
     Ok(Outcome::Clean)

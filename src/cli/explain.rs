@@ -15,6 +15,7 @@ use crate::explain::connect::connect;
 use crate::explain::{Event, Finished, Options, explain, shown_prompt};
 use crate::index::edge::Access;
 use crate::report;
+use crate::risk::why::Reasons;
 
 /// Prompt tokens that `--show-prompt` allows where no model says otherwise.
 const SHOWN_BUDGET: u32 = 700;
@@ -29,6 +30,9 @@ pub(super) struct Args {
     repo: Vec<String>,
     #[command(flatten)]
     model: ModelArgs,
+    /// Tell why the test has its risk: what moved it, nearest outcomes, findings; asks no model
+    #[arg(long, conflicts_with = "show_prompt")]
+    risk: bool,
     /// Print the prompt that the model would get, and stop
     #[arg(long)]
     show_prompt: bool,
@@ -44,6 +48,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     open::block_on(async {
         let opened = open::open(&args.store, &project, near, Access::Existing).await?;
         let test = super::find::test(&opened.store, &args.test, &args.repo).await?;
+        if args.risk {
+            let reasons = Reasons::of(&test.assessment);
+            return print(&match args.format {
+                DataFormat::Text => report::reasons(&reasons),
+                DataFormat::Json => serde_json::to_string_pretty(&reasons)?,
+            });
+        }
         let (evidence, retrieval_ms) = ask::evidence(&opened.store, &opened.embedder, test).await?;
         if args.show_prompt {
             let prompt = shown_prompt(&evidence, SHOWN_BUDGET)?;

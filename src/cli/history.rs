@@ -1,6 +1,5 @@
 //! `history`: what pipelines observed, from JUnit reports.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -8,12 +7,14 @@ use jiff::Timestamp;
 use rayon::prelude::*;
 use serde_json::json;
 
-use super::open::{StoreArgs, place};
+use super::open::{self, StoreArgs, place};
 use super::{DataFormat, Outcome, note, print};
 use crate::config::ProjectFile;
+use crate::index::edge::Access;
+use crate::observe::{self, Report};
 use crate::report;
-use crate::risk::history::{Folded, History, Names, Verdict};
-use crate::risk::junit;
+use crate::risk::history::History;
+use crate::risk::names::Names;
 use crate::scan::{ScanRequest, scan};
 
 /// Remember what pipelines observed, and show it
@@ -85,19 +86,16 @@ pub(super) fn of_project(
     Ok(History::load(&place(store, project, near).0, repo)?)
 }
 
+/// What to do where nothing is known of a repository.
+pub(super) fn nothing(repo: &str) -> String {
+    format!("nothing was observed of {repo} yet; take in reports with 'flakydetector history import FILE…'")
+}
+
 /// The repository's name: as told, as configured, or as git has it.
 pub(super) fn repo_name(told: Option<&String>, project: &ProjectFile, near: &Path) -> String {
     told.or(project.repo.as_ref())
         .cloned()
         .unwrap_or_else(|| crate::source::repository_name(&crate::source::project_root(near)))
-}
-
-/// A report that was read.
-struct Read {
-    hash: String,
-    report: Folded,
-    time: Timestamp,
-    commit: Option<String>,
 }
 
 fn import(args: &ImportArgs) -> anyhow::Result<Outcome> {
@@ -110,8 +108,7 @@ fn import(args: &ImportArgs) -> anyhow::Result<Outcome> {
         ScanRequest { paths: vec![args.project.clone()], repo: Some(repo.clone()), ..ScanRequest::default() };
     let scanned = scan(&request, None)?;
     let names = Names::new(scanned.tests.iter().map(|test| test.assessment.id.as_str()));
-    let flaky_before = flaky(&history);
-    let read: Vec<(PathBuf, Result<Read, String>)> = files
+    let read: Vec<(PathBuf, Result<Report, String>)> = files
         .into_par_iter()
         .map(|path| {
             let read = read(&path, args.time, &names);
@@ -133,71 +130,79 @@ fn import(args: &ImportArgs) -> anyhow::Result<Outcome> {
         "none of the {} is a JUnit report; see the reasons above",
         report::count(skipped.len(), "file", "files")
     );
-    // the order of time, so that the same reports give the same history however they were found
-    all.sort_by(|a, b| (a.time, &a.hash).cmp(&(b.time, &b.hash)));
-    let (mut known, mut matched, mut unmatched) = (0, 0, BTreeSet::new());
-    for read in &all {
-        let commit = read.commit.as_deref().or(args.commit.as_deref());
-        if history.add(&read.hash, &read.report, read.time, commit) {
-            matched += read.report.tests.len();
-        } else {
-            known += 1;
-        }
-        unmatched.extend(&read.report.unmatched);
-    }
+    let taken = observe::take_in(&mut history, all, args.commit.as_deref());
     history.save(&folder)?;
-    let new: Vec<String> = flaky(&history).into_iter().filter(|id| !flaky_before.contains(id)).collect();
+    tell_the_store(&args.store, &project, &args.project, &repo, &history)?;
     print(&match args.format {
         DataFormat::Text => {
             let mut text = format!(
                 "{repo}: {} read, {} of them known already, {} skipped; {} of tests, {} without a test\n",
-                report::count(all.len(), "report", "reports"),
-                known,
+                report::count(taken.reports, "report", "reports"),
+                taken.known,
                 skipped.len(),
-                report::count(matched, "outcome", "outcomes"),
-                report::count(unmatched.len(), "name", "names"),
+                report::count(taken.outcomes, "outcome", "outcomes"),
+                report::count(taken.unmatched.len(), "name", "names"),
             );
-            for id in &new {
+            for id in &taken.newly_flaky {
                 text.push_str(&format!("newly flaky: {id}\n"));
             }
-            for name in unmatched.iter().take(10) {
+            for name in taken.unmatched.iter().take(10) {
                 text.push_str(&format!("without a test: {name}\n"));
             }
             text
         }
-        DataFormat::Json => serde_json::to_string_pretty(&json!({
-            "repo": repo, "reports": all.len(), "known": known, "outcomes": matched,
-            "skipped": skipped.iter().map(|(path, reason)| json!({ "file": path, "reason": reason })).collect::<Vec<_>>(),
-            "unmatched": unmatched, "newly_flaky": new,
-        }))?,
+        DataFormat::Json => {
+            let skipped: Vec<_> =
+                skipped.iter().map(|(path, reason)| json!({ "file": path, "reason": reason })).collect();
+            let mut all = json!({ "repo": repo, "skipped": skipped });
+            if let (Some(all), serde_json::Value::Object(taken)) =
+                (all.as_object_mut(), serde_json::to_value(&taken)?)
+            {
+                all.extend(taken);
+            }
+            serde_json::to_string_pretty(&all)?
+        }
     })?;
     Ok(Outcome::Clean)
 }
 
-fn flaky(history: &History) -> Vec<String> {
-    history
-        .tests()
-        .filter(|(_, outcomes)| outcomes.verdict() == Some(Verdict::Flaky))
-        .map(|(id, _)| id.to_owned())
-        .collect()
+/// Brings what is known of a repository to its stored tests, where any are stored. A store that another process holds
+/// learns it from the next `index`.
+pub(super) fn tell_the_store(
+    store: &StoreArgs,
+    project: &ProjectFile,
+    near: &Path,
+    repo: &str,
+    history: &History,
+) -> anyhow::Result<()> {
+    let (folder, url) = place(store, project, near);
+    if url.is_none() && !folder.join("shard").is_dir() {
+        return Ok(());
+    }
+    let risk = super::risk_model(None)?;
+    let told = open::block_on(async {
+        let opened = open::open(store, project, near, Access::Existing).await?;
+        Ok(observe::refresh(&opened.store, &opened.embedder, &risk, repo, history).await?)
+    });
+    match told {
+        Ok(report) if report.updated > 0 => {
+            note(&format!("{} stored tests know their outcomes", report.updated));
+        }
+        Ok(_) => {}
+        Err(error) => note(&format!("the index does not know of it yet: {error:#}")),
+    }
+    Ok(())
 }
 
-fn read(path: &Path, told: Option<Timestamp>, names: &Names) -> Result<Read, String> {
+fn read(path: &Path, told: Option<Timestamp>, names: &Names) -> Result<Report, String> {
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    let run = junit::read(&bytes).map_err(|error| error.to_string())?;
     let modified = || {
         std::fs::metadata(path)
             .and_then(|meta| meta.modified())
             .ok()
             .and_then(|time| Timestamp::try_from(time).ok())
     };
-    let time = run.time.or(told).or_else(modified).unwrap_or_else(Timestamp::now);
-    Ok(Read {
-        hash: blake3::hash(&bytes).to_hex().to_string(),
-        time,
-        commit: run.commit.clone(),
-        report: names.fold(run),
-    })
+    observe::read(&bytes, || told.or_else(modified).unwrap_or_else(Timestamp::now), names)
 }
 
 /// Every file that the arguments name: folders are searched for `*.xml` and `*.xml.gz`.
@@ -230,10 +235,7 @@ fn show(args: &ShowArgs) -> anyhow::Result<Outcome> {
     let project = ProjectFile::nearest(&args.project)?;
     let repo = repo_name(args.repo.as_ref(), &project, &args.project);
     let history = of_project(&args.store, &project, &args.project, &repo)?;
-    anyhow::ensure!(
-        history.reports() > 0,
-        "nothing was observed of {repo} yet; take in reports with 'flakydetector history import FILE…'"
-    );
+    anyhow::ensure!(history.tests().next().is_some(), "{}", nothing(&repo));
     let fitting: Vec<_> =
         history.tests().filter(|(id, _)| *id == args.test || id.ends_with(&args.test)).collect();
     let exact = fitting.iter().find(|(id, _)| *id == args.test).or(fitting.first());

@@ -43,13 +43,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let project = ProjectFile::nearest(near)?;
     let model = risk_model(args.risk_model.as_ref())?;
     let repo = history::repo_name(args.repo.as_ref(), &project, near);
-    let outcomes = history::of_project(&args.store, &project, near, &repo)?.known();
+    let history = history::of_project(&args.store, &project, near, &repo)?;
     let request = ScanRequest {
         paths: args.paths.clone(),
         repo: args.repo.clone().or_else(|| project.repo.clone()),
         team: args.team.clone().or_else(|| project.team.clone()),
         selection: Selection { select: vec![], ignore: project.ignore.clone() },
-        outcomes,
+        history,
     };
     let scan = scan_paths(&request, &model)?;
     for error in &scan.errors {

@@ -6,14 +6,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::ValueEnum;
-use rustc_hash::FxHashMap;
 
 use super::history;
 use super::open::StoreArgs;
 use super::{Outcome, note, risk_model};
 use crate::config::ProjectFile;
 use crate::report::{self, ScanReport};
-use crate::risk::Known;
+use crate::risk::History;
 use crate::scan::{Scan, ScanRequest, scan, scan_text};
 use crate::smells::{Selection, Severity};
 
@@ -85,13 +84,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let selection = selection(&args.select, &args.ignore)?;
     let model = risk_model(args.risk_model.as_ref())?;
     let near = args.paths.first().map_or(Path::new("."), PathBuf::as_path);
-    let outcomes = outcomes(args, near)?;
     let request = ScanRequest {
         paths: args.paths.clone(),
         repo: args.repo.clone(),
         team: args.team.clone(),
         selection,
-        outcomes,
+        history: observed(args, near)?,
     };
     let scan = if args.paths.iter().any(|path| path.as_os_str() == "-") {
         anyhow::ensure!(args.paths.len() == 1, "'-' reads standard input and goes with no other path");
@@ -119,14 +117,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
 }
 
 /// What was observed of the project, where anything was.
-fn outcomes(args: &Args, near: &Path) -> anyhow::Result<FxHashMap<String, Known>> {
+fn observed(args: &Args, near: &Path) -> anyhow::Result<History> {
     if near.as_os_str() == "-" {
-        return Ok(FxHashMap::default());
+        return Ok(History::default());
     }
     let project = ProjectFile::nearest(near)?;
     let repo = history::repo_name(args.repo.as_ref(), &project, near);
     let store = StoreArgs { store: args.store.clone(), qdrant_url: None };
-    Ok(history::of_project(&store, &project, near, &repo)?.known())
+    history::of_project(&store, &project, near, &repo)
 }
 
 fn write(scan: &Scan, format: Format, to: impl Write) -> anyhow::Result<()> {

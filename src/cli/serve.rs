@@ -45,7 +45,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
             edge.announce(&address)?;
         }
         note(&format!("serving {} at {address} (Ctrl-C ends it)", opened.place));
-        let service = Service::new(opened.store, opened.embedder, risk, args.model.settings(&project));
+        let settings = args.model.settings(&project);
+        let history = open::place(&args.store, &project, near).0;
+        let service = Service::new(opened.store, opened.embedder, risk, settings, history);
         http::serve(listener, service).await?;
         Ok(())
     })?;

@@ -52,6 +52,7 @@ pub(crate) fn test(id: &str, source: &str, findings: Vec<Finding>) -> IndexedTes
             features: Features([0.0; COUNT]),
             contributions: Vec::new(),
             neighbours: vec![],
+            outcomes: None,
             teams: vec!["@cache".to_string()],
             libraries: vec!["redis".to_string()],
             is_async: source.starts_with("async"),

@@ -15,7 +15,9 @@ use super::Service;
 use super::error::{Body, Problem};
 use crate::index::IndexedTest;
 use crate::index::sync::{Progress, SyncReport, sync};
+use crate::risk::History;
 use crate::scan::{ScanRequest, scan};
+use crate::source::{project_root, repository_name};
 
 pub(super) fn router() -> OpenApiRouter<Service> {
     OpenApiRouter::new().routes(routes!(post_index)).routes(routes!(get_job))
@@ -56,8 +58,16 @@ async fn post_index(
         return Err(Problem::bad_request("give 'paths', the files and folders to index"));
     }
     let risk = service.risk.clone();
-    let request =
-        ScanRequest { paths: wanted.paths, repo: wanted.repo, team: wanted.team, ..ScanRequest::default() };
+    let near = wanted.paths[0].clone();
+    let repo = wanted.repo.unwrap_or_else(|| repository_name(&project_root(&near)));
+    let history = History::load(&service.history, &repo).map_err(|error| Problem::internal(&error))?;
+    let request = ScanRequest {
+        paths: wanted.paths,
+        repo: Some(repo),
+        team: wanted.team,
+        history,
+        ..ScanRequest::default()
+    };
     let scan = tokio::task::spawn_blocking(move || scan(&request, Some(&risk)))
         .await
         .map_err(|_| Problem::bad_request("the paths could not be scanned"))??;

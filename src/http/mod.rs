@@ -7,6 +7,7 @@ mod events;
 mod explanation;
 mod guard;
 mod health;
+mod history;
 mod index;
 mod page;
 mod patterns;
@@ -16,6 +17,7 @@ mod search;
 mod tests;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
@@ -43,6 +45,9 @@ pub struct Shared {
     embedder: Arc<dyn Embedder>,
     risk: Arc<RiskModel>,
     model: Settings,
+    /// Folder of what is remembered of runs.
+    history: PathBuf,
+    history_turn: tokio::sync::Mutex<()>,
     jobs: Mutex<HashMap<u64, index::Job>>,
     next_job: AtomicU64,
     /// Answers by hundred of their status.
@@ -63,12 +68,15 @@ impl Service {
         embedder: Arc<dyn Embedder>,
         risk: Arc<RiskModel>,
         model: Settings,
+        history: PathBuf,
     ) -> Service {
         Service(Arc::new(Shared {
             store,
             embedder,
             risk,
             model,
+            history,
+            history_turn: tokio::sync::Mutex::default(),
             jobs: Mutex::default(),
             next_job: AtomicU64::new(1),
             answers: Default::default(),
@@ -93,6 +101,7 @@ pub fn router(service: Service) -> Router {
         .merge(explanation::router())
         .merge(chat::router())
         .merge(patterns::router())
+        .merge(history::router())
         .merge(rules::router());
     let (routes, description) =
         OpenApiRouter::with_openapi(Api::openapi()).nest("/api/v1", api).split_for_parts();

@@ -14,13 +14,18 @@ use super::Service;
 use super::error::{Problem, Query};
 use crate::index::store::Filter;
 use crate::index::{IndexedTest, point_id};
+use crate::risk::why::Reasons;
 use crate::search::{SearchAnswer, Target, similar};
 
 /// Most tests of one page, and most hits.
 pub(super) const MAX_LIMIT: usize = 200;
 
 pub(super) fn router() -> OpenApiRouter<Service> {
-    OpenApiRouter::new().routes(routes!(get_tests)).routes(routes!(get_test)).routes(routes!(get_similar))
+    OpenApiRouter::new()
+        .routes(routes!(get_tests))
+        .routes(routes!(get_test))
+        .routes(routes!(get_similar))
+        .routes(routes!(get_risk))
 }
 
 /// Conditions; several values of one are joined by commas.
@@ -88,6 +93,19 @@ async fn get_test(
     Query(of): Query<Of>,
 ) -> Result<Json<IndexedTest>, Problem> {
     find(&service, &id, &of).await.map(Json)
+}
+
+/// Why a test has its risk
+#[utoipa::path(get, path = "/tests/{id}/risk", params(("id" = String, Path, description = "node id, percent-encoded"), Of), responses(
+    (status = 200, body = Reasons),
+    (status = 404, description = "no such test", body = Problem, content_type = "application/problem+json")
+))]
+async fn get_risk(
+    State(service): State<Service>,
+    Path(id): Path<String>,
+    Query(of): Query<Of>,
+) -> Result<Json<Reasons>, Problem> {
+    Ok(Json(Reasons::of(&find(&service, &id, &of).await?.assessment)))
 }
 
 /// Tests like one test

@@ -8,14 +8,21 @@ use super::document::IndexedTest;
 use super::store::{Filter, StoreError};
 
 /// Payload keys that carry an index of keywords. `repo` is first: it is the tenant key.
-pub(super) const KEYWORDS: [&str; 8] =
-    ["repo", "teams", "causes", "severity", "libraries", "file", PATH_PARTS, "findings[].code"];
+pub(super) const KEYWORDS: [&str; 9] =
+    ["repo", "teams", "causes", "severity", "libraries", "file", PATH_PARTS, "findings[].code", VERDICT];
 /// Payload keys that carry an index of booleans.
-pub(super) const BOOLEANS: [&str; 1] = ["async"];
+pub(super) const BOOLEANS: [&str; 2] = ["async", PROVED];
+/// Payload keys that carry an index of integers.
+pub(super) const INTEGERS: [&str; 1] = [LAST_FAILURE];
 /// The payload key of the content hash.
 pub(super) const CONTENT_HASH: &str = "content_hash";
 /// Every folder above a file, the file, and each single part of its path; only there to be filtered by.
 const PATH_PARTS: &str = "path_parts";
+const VERDICT: &str = "outcomes.verdict";
+/// Whether a run with one thing changed showed it unstable; only there to be filtered by.
+const PROVED: &str = "proved";
+/// Seconds since 1970; only there to be filtered by.
+const LAST_FAILURE: &str = "last_failure";
 
 /// One condition on the payload or the id.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +30,7 @@ pub(super) enum Condition {
     /// The key holds one of these words, or a list with one of them.
     AnyOf(&'static str, Vec<String>),
     Is(&'static str, bool),
+    AtLeast(&'static str, i64),
     Ids(Vec<Uuid>),
 }
 
@@ -51,6 +59,7 @@ impl From<&Filter> for Conditions {
             ("libraries", filter.libraries.clone()),
             ("findings[].code", filter.codes.clone()),
             (PATH_PARTS, paths.collect()),
+            (VERDICT, filter.verdicts.iter().map(ToString::to_string).collect()),
         ];
         let must_not = [
             ("repo", filter.not_repos.clone()),
@@ -59,6 +68,8 @@ impl From<&Filter> for Conditions {
         ];
         let mut conditions = Conditions { must: any_of(must), must_not: any_of(must_not) };
         conditions.must.extend(filter.is_async.map(|value| Condition::Is("async", value)));
+        conditions.must.extend(filter.proved.map(|value| Condition::Is(PROVED, value)));
+        conditions.must.extend(filter.failed_since.map(|time| Condition::AtLeast(LAST_FAILURE, time)));
         for further in &filter.and {
             let further = Conditions::from(further);
             conditions.must.extend(further.must);
@@ -85,6 +96,11 @@ pub(super) fn payload(test: &IndexedTest) -> Result<Map<String, Value>, StoreErr
     match serde_json::to_value(test) {
         Ok(Value::Object(mut map)) => {
             map.insert(PATH_PARTS.to_string(), path_parts(&test.assessment.file).into());
+            let outcomes = test.assessment.outcomes.as_ref();
+            map.insert(PROVED.to_string(), outcomes.is_some_and(|known| !known.proofs.is_empty()).into());
+            if let Some(last) = outcomes.and_then(|known| known.last_failure) {
+                map.insert(LAST_FAILURE.to_string(), last.as_second().into());
+            }
             Ok(map)
         }
         Ok(_) => Err(broken("it does not serialise to an object".to_string())),

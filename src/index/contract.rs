@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::edge::{Access, EdgeStore};
@@ -14,9 +15,12 @@ use super::samples::{assessment, id_of, point, sample, unstable};
 use super::store::{Filter, HybridQuery, Point, StoreError, VectorStore};
 use super::terms;
 use crate::index::IndexedTest;
+use crate::risk::{Observed, Verdict};
 use crate::smells::{Cause, Severity};
 
 const MODEL: &str = "a-model";
+/// In seconds since 1970.
+const LAST_FAILURE: i64 = 1_800_000_000;
 
 /// Three tests of two repositories that differ in everything that can be filtered by.
 fn some_points() -> Vec<Point> {
@@ -39,6 +43,17 @@ fn some_points() -> Vec<Point> {
     .assessment;
     random.severity = Severity::Low;
     random.teams = vec!["infra".into()];
+    random.outcomes = Some(Observed {
+        verdict: Verdict::Flaky,
+        runs: 3,
+        failures: 1,
+        retried: 0,
+        flips: 2,
+        last_run: None,
+        last_failure: Timestamp::from_second(LAST_FAILURE).ok(),
+        messages: vec![],
+        proofs: vec![],
+    });
     let mut plain = assessment("b", "tests/test_plain.py::test_sum");
     plain.libraries = vec!["redis".into(), "numpy".into()];
     vec![
@@ -209,6 +224,11 @@ async fn filters(store: &Arc<dyn VectorStore>) {
             &["test_expires"],
         ),
         (Filter { libraries: words(&["redis"]), not_repos: words(&["a"]), ..none() }, &["test_sum"]),
+        (Filter { verdicts: vec![Verdict::Flaky], ..none() }, &["test_draw"]),
+        (Filter { proved: Some(false), ..none() }, &all),
+        (Filter { proved: Some(true), ..none() }, &[]),
+        (Filter { failed_since: Some(LAST_FAILURE), ..none() }, &["test_draw"]),
+        (Filter { failed_since: Some(LAST_FAILURE + 1), ..none() }, &[]),
         (Filter { is_async: Some(true), libraries: words(&["numpy"]), ..none() }, &[]),
     ];
     for (filter, expected) in cases {

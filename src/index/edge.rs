@@ -16,13 +16,13 @@ use qdrant_edge::{
     EdgeSparseVectorParams, EdgeVectorParams, FieldCondition, FieldIndexOperations, Filter as EdgeFilter,
     HasIdCondition, JsonPath, Match, Modifier, NamedQuery, OperationResult, Payload, PayloadFieldSchema,
     PayloadSchemaType, PointId, PointInsertOperations, PointOperations, PointStructPersisted, QueryEnum,
-    QueryRequest, Record, ScoringQuery, ScrollRequest, SparseVector, UpdateOperation, VectorInternal,
+    QueryRequest, Range, Record, ScoringQuery, ScrollRequest, SparseVector, UpdateOperation, VectorInternal,
     VectorPersisted, VectorStructInternal, VectorStructPersisted, WalOptions, WithPayloadInterface,
     WithVector,
 };
 use uuid::Uuid;
 
-use super::conditions::{self, BOOLEANS, CONTENT_HASH, Condition, Conditions, KEYWORDS};
+use super::conditions::{self, BOOLEANS, CONTENT_HASH, Condition, Conditions, INTEGERS, KEYWORDS};
 pub use super::folder::Access;
 use super::folder::{StoreFolder, blocking, refused};
 use super::fuse::{depth, fuse};
@@ -118,7 +118,7 @@ impl Inner {
         folder.drop_old_log();
         let inner = Inner { folder, shard: Some(shard), writer: Mutex::new(None) };
         let known = inner.shard()?.info().payload_schema.len();
-        if known < KEYWORDS.len() + BOOLEANS.len() {
+        if known < KEYWORDS.len() + BOOLEANS.len() + INTEGERS.len() {
             inner.write("open", 0, make_indexes)?;
         }
         Ok(inner)
@@ -337,7 +337,8 @@ fn config() -> EdgeConfig {
 fn make_indexes(shard: &EdgeShard) -> OperationResult<()> {
     let keywords = KEYWORDS.map(|key| (key, PayloadSchemaType::Keyword));
     let booleans = BOOLEANS.map(|key| (key, PayloadSchemaType::Bool));
-    for (key, kind) in keywords.into_iter().chain(booleans) {
+    let integers = INTEGERS.map(|key| (key, PayloadSchemaType::Integer));
+    for (key, kind) in keywords.into_iter().chain(booleans).chain(integers) {
         shard.update(UpdateOperation::FieldIndexOperation(FieldIndexOperations::CreateIndex(
             CreateIndex { field_name: path(key), field_schema: Some(PayloadFieldSchema::FieldType(kind)) },
         )))?;
@@ -381,6 +382,10 @@ fn edge_filter(filter: &Filter) -> Option<EdgeFilter> {
                 }
                 Condition::Is(key, value) => {
                     EdgeCondition::Field(FieldCondition::new_match(path(key), Match::from(value)))
+                }
+                Condition::AtLeast(key, value) => {
+                    let range = Range { gte: Some((value as f64).into()), lt: None, gt: None, lte: None };
+                    EdgeCondition::Field(FieldCondition::new_range(path(key), range))
                 }
                 Condition::Ids(ids) => {
                     EdgeCondition::HasId(ids.into_iter().map(PointId::Uuid).collect::<HasIdCondition>())

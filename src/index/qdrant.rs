@@ -11,7 +11,7 @@ use qdrant_client::qdrant::{
     Condition as ServerCondition, CountPointsBuilder, CreateCollectionBuilder,
     CreateFieldIndexCollectionBuilder, DeletePointsBuilder, Distance, FieldType, Filter as ServerFilter,
     GetPointsBuilder, KeywordIndexParamsBuilder, Modifier, NamedVectors, PayloadIncludeSelector, PointId,
-    PointStruct, PointsIdsList, Query, QueryBatchPointsBuilder, QueryPoints, QueryPointsBuilder,
+    PointStruct, PointsIdsList, Query, QueryBatchPointsBuilder, QueryPoints, QueryPointsBuilder, Range,
     RetrievedPoint, ScrollPointsBuilder, SparseVectorParamsBuilder, SparseVectorsConfigBuilder,
     UpsertPointsBuilder, Value, Vector, VectorInput, VectorParamsBuilder, VectorsConfigBuilder,
     VectorsOutput, point_id::PointIdOptions,
@@ -19,7 +19,7 @@ use qdrant_client::qdrant::{
 use qdrant_client::{Payload, Qdrant, QdrantError};
 use uuid::Uuid;
 
-use super::conditions::{self, BOOLEANS, CONTENT_HASH, Condition, Conditions, KEYWORDS};
+use super::conditions::{self, BOOLEANS, CONTENT_HASH, Condition, Conditions, INTEGERS, KEYWORDS};
 use super::folder::Access;
 use super::fuse::{depth, fuse};
 use super::meta::Meta;
@@ -115,9 +115,9 @@ impl QdrantStore {
                 .wait(true);
             self.client.create_field_index(index).await.map_err(fail)?;
         }
-        for key in BOOLEANS {
-            let index =
-                CreateFieldIndexCollectionBuilder::new(&self.collection, key, FieldType::Bool).wait(true);
+        let booleans = BOOLEANS.map(|key| (key, FieldType::Bool));
+        for (key, kind) in booleans.into_iter().chain(INTEGERS.map(|key| (key, FieldType::Integer))) {
+            let index = CreateFieldIndexCollectionBuilder::new(&self.collection, key, kind).wait(true);
             self.client.create_field_index(index).await.map_err(fail)?;
         }
         Ok(())
@@ -339,6 +339,9 @@ fn server_filter(filter: &Filter) -> Option<ServerFilter> {
             .map(|condition| match condition {
                 Condition::AnyOf(key, values) => ServerCondition::matches(key, values),
                 Condition::Is(key, value) => ServerCondition::matches(key, value),
+                Condition::AtLeast(key, value) => {
+                    ServerCondition::range(key, Range { gte: Some(value as f64), ..Range::default() })
+                }
                 Condition::Ids(ids) => ServerCondition::has_id(ids.into_iter().map(server_id)),
             })
             .collect()

@@ -26,6 +26,7 @@ pub(crate) fn assessment(repo: &str, id: &str) -> Assessment {
         features: Features([0.0; COUNT]),
         contributions: Vec::new(),
         neighbours: vec![],
+        outcomes: None,
         teams: Vec::new(),
         libraries: Vec::new(),
         is_async: false,

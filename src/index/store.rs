@@ -7,6 +7,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use super::document::IndexedTest;
+use crate::risk::Verdict;
 use crate::smells::{Cause, Severity};
 
 /// Dimensions of the dense text vector (all-MiniLM-L6-v2).
@@ -54,6 +55,12 @@ pub struct Filter {
     pub not_libraries: Vec<String>,
     /// Leaves out tests with any of these causes.
     pub not_causes: Vec<Cause>,
+    /// What runs showed.
+    pub verdicts: Vec<Verdict>,
+    /// Shown to be unstable by running with one thing changed.
+    pub proved: Option<bool>,
+    /// Failed at this time or later, in seconds since 1970.
+    pub failed_since: Option<i64>,
     /// Filters that must hold as well (two libraries at once, say).
     pub and: Vec<Filter>,
 }

@@ -6,14 +6,18 @@ use crate::explain::Finished;
 use crate::explain::evidence::{Source, SourceKind};
 use crate::explain::grounding::Dropped;
 use crate::explain::prompt::Prompt;
-use crate::risk::Assessment;
+use crate::risk::{Assessment, RiskBasis};
 
 /// What the test is, before anything is said about it.
 pub fn explanation_head(test: &Assessment) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}  ({})", test.id, test.repo);
     let causes: Vec<_> = test.causes.iter().map(|cause| cause.title()).collect();
-    let _ = writeln!(out, "{}  risk {:.2} (order only)  {}", test.severity, test.risk, causes.join(", "));
+    let basis = match test.risk_basis {
+        RiskBasis::Prior => "order only",
+        RiskBasis::Adapted => "adapted",
+    };
+    let _ = writeln!(out, "{}  risk {:.2} ({basis})  {}", test.severity, test.risk, causes.join(", "));
     for finding in &test.findings {
         let _ = writeln!(out, "  {}:{} {} {}", test.file, finding.line, finding.code, finding.message);
     }

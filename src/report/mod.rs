@@ -2,16 +2,20 @@
 
 mod evaluation;
 mod explanation;
+mod hindsight;
 mod json;
 mod outcomes;
+mod reasons;
 mod recall;
 mod search;
 mod text;
 
 pub use evaluation::evaluation;
 pub use explanation::{answer_end, explanation_head, prompt, sentence};
+pub use hindsight::hindsight;
 pub use json::ScanReport;
 pub use outcomes::outcomes;
+pub use reasons::reasons;
 pub use recall::recall;
 pub use search::{hits, patterns};
 pub use text::text;

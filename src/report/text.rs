@@ -3,17 +3,23 @@
 use std::fmt::Write as _;
 
 use super::count;
+use crate::risk::{Assessment, Verdict};
 use crate::scan::{self, Scan};
 use crate::smells::Severity;
 
 /// A scan in words: tests with findings, worst first, then a summary.
 pub fn text(scan: &Scan) -> String {
     let mut tests: Vec<_> = scan.tests.iter().map(|test| &test.assessment).collect();
-    tests.retain(|test| !test.findings.is_empty());
+    let seen =
+        |test: &Assessment| test.outcomes.as_ref().is_some_and(|known| known.verdict == Verdict::Flaky);
+    tests.retain(|test| !test.findings.is_empty() || seen(test));
     tests.sort_by(|a, b| b.severity.cmp(&a.severity).then(b.risk.total_cmp(&a.risk)));
     let mut out = String::new();
     for test in tests {
         let _ = writeln!(out, "{}  {}  risk {:.2}", test.severity, test.id, test.risk);
+        if let Some(known) = test.outcomes.as_ref().filter(|known| known.verdict != Verdict::Stable) {
+            let _ = writeln!(out, "  seen {}: {}", known.verdict, known.words());
+        }
         for finding in &test.findings {
             let place = format!("{}:{}:{}", test.file, finding.line, finding.column + 1);
             let _ = writeln!(out, "  {place}  {} {}  {}", finding.code, finding.name, finding.message);
@@ -31,11 +37,27 @@ pub fn text(scan: &Scan) -> String {
         .collect();
     let _ = writeln!(
         out,
-        "{} in {}: {} ({:.2} s). Risk orders the tests of this repository; no outcome of it is known.",
+        "{} in {}: {} ({:.2} s). {}",
         count(scan.tests.len(), "test", "tests"),
         count(scan.files, "file", "files"),
         counts.join(", "),
-        scan.seconds
+        scan.seconds,
+        basis(scan)
     );
     out
+}
+
+/// What the risks rest on.
+fn basis(scan: &Scan) -> String {
+    match scan.basis {
+        Some(basis) => format!(
+            "Risk is adapted to the observed outcomes of {} ({} flaky).",
+            count(basis.outcomes, "test", "tests"),
+            basis.flaky
+        ),
+        None if scan.tests.iter().any(|test| test.assessment.outcomes.is_some()) => {
+            "Risk orders the tests of this repository; too few outcomes are known to adapt it.".to_owned()
+        }
+        None => "Risk orders the tests of this repository; no outcome of it is known.".to_owned(),
+    }
 }

@@ -1,17 +1,19 @@
-//! What is remembered of a repository's runs: per test how often it ran, failed and changed, and what it said.
-//! Knows how a report's names become test ids; knows no store and no model.
+//! What is remembered of a repository's runs: per test how often it ran, failed and changed, what it said, and what
+//! was proved of it. Knows no store and no model.
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use utoipa::ToSchema;
 
 use super::evidence::Known;
-use super::junit::{Case, Outcome, Run};
+use super::junit::Outcome;
+use super::names::Folded;
+use crate::smells::Cause;
 
 /// Grows when the file's meaning changes.
 const SCHEMA: u32 = 1;
@@ -19,6 +21,10 @@ const SCHEMA: u32 = 1;
 const RUNS: usize = 200;
 /// So many shapes of messages are kept, the latest.
 const SHAPES: usize = 10;
+/// So many proofs are kept, the latest.
+const PROOFS: usize = 10;
+/// So many messages and proofs go with a test.
+const TOLD: usize = 3;
 
 /// Why a history cannot be used.
 #[derive(Debug, Error)]
@@ -43,18 +49,92 @@ pub struct Seen {
 }
 
 /// What failures said, numbers, paths and quoted text taken out.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Shape {
     pub text: String,
     pub count: u32,
+    #[schema(value_type = String)]
     pub last: Timestamp,
 }
 
+/// One change under which a test that passes plainly was made to fail, again and again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Proof {
+    /// What was changed: `order:reversed`, `hash-seed:3`.
+    pub perturbation: String,
+    pub cause: Cause,
+    pub failed_with: u32,
+    pub tried_with: u32,
+    pub failed_without: u32,
+    pub tried_without: u32,
+    /// Tests that must run before for the failure.
+    #[serde(default)]
+    pub needs: Vec<String>,
+    pub error: String,
+    /// A command line that shows it.
+    pub reproduce: String,
+    #[schema(value_type = String)]
+    pub time: Timestamp,
+}
+
+/// What is known of a test, in short: it goes with the test wherever the test goes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Observed {
+    pub verdict: Verdict,
+    pub runs: u32,
+    pub failures: u32,
+    pub retried: u32,
+    pub flips: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub last_run: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub last_failure: Option<Timestamp>,
+    /// What its failures said, the latest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<Shape>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proofs: Vec<Proof>,
+}
+
+impl Observed {
+    /// In a sentence: `failed in 3 of 12 runs, last on 2026-11-20: late by # s`.
+    pub fn words(&self) -> String {
+        let Observed { runs, failures, retried, .. } = self;
+        let mut out = match self.proofs.first() {
+            Some(proof) => format!(
+                "proved unstable: with {} changed it failed in {} of {} tries, without in {} of {}",
+                proof.perturbation,
+                proof.failed_with,
+                proof.tried_with,
+                proof.failed_without,
+                proof.tried_without
+            ),
+            None => String::new(),
+        };
+        if *runs > 0 {
+            let joint = if out.is_empty() { "" } else { "; " };
+            let _ = write!(out, "{joint}failed in {failures} of {runs} runs");
+        }
+        if *retried > 0 {
+            let _ = write!(out, ", passed only on a retry in {retried}");
+        }
+        if let Some(last) = self.last_failure {
+            let _ = write!(out, ", last on {}", last.strftime("%Y-%m-%d"));
+        }
+        if let Some(message) = self.messages.first() {
+            let _ = write!(out, ": {}", message.text);
+        }
+        out
+    }
+}
+
 /// What the runs of a test come to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// Passed and failed without a change between: on a retry, on one commit, or back and forth.
+    /// Passed and failed without a change between: on a retry, on one commit, back and forth, or in a proof.
     Flaky,
     /// Never failed.
     Stable,
@@ -62,6 +142,17 @@ pub enum Verdict {
     Broken,
     /// Failed and passed, and a change may be the reason.
     Changed,
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Verdict::Flaky => "flaky",
+            Verdict::Stable => "stable",
+            Verdict::Broken => "broken",
+            Verdict::Changed => "changed",
+        })
+    }
 }
 
 /// Everything known of one test.
@@ -83,12 +174,16 @@ pub struct Outcomes {
     pub shapes: Vec<Shape>,
     /// The last runs, oldest first.
     pub recent: Vec<Seen>,
+    /// What was shown by running it with one thing changed, the latest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proofs: Vec<Proof>,
 }
 
 impl Outcomes {
     /// Nothing where it was only ever skipped.
     pub fn verdict(&self) -> Option<Verdict> {
         Some(match self {
+            _ if !self.proofs.is_empty() => Verdict::Flaky,
             _ if self.retried > 0 || self.mixed_commits > 0 || self.flips > 1 => Verdict::Flaky,
             _ if self.failures == 0 && self.passes > 0 => Verdict::Stable,
             _ if self.passes == 0 && self.failures > 0 => Verdict::Broken,
@@ -104,6 +199,21 @@ impl Outcomes {
             Verdict::Stable => Some(Known { flaky: false, runs: self.runs }),
             Verdict::Broken | Verdict::Changed => None,
         }
+    }
+
+    /// In short; nothing where it was only ever skipped.
+    pub fn observed(&self) -> Option<Observed> {
+        Some(Observed {
+            verdict: self.verdict()?,
+            runs: self.runs,
+            failures: self.failures,
+            retried: self.retried,
+            flips: self.flips,
+            last_run: self.last_run,
+            last_failure: self.last_failure.max(self.proofs.iter().map(|proof| proof.time).max()),
+            messages: self.shapes.iter().take(TOLD).cloned().collect(),
+            proofs: self.proofs.iter().take(TOLD).cloned().collect(),
+        })
     }
 
     fn add(&mut self, seen: Seen, message: Option<&str>) {
@@ -199,19 +309,11 @@ struct File {
 }
 
 /// The outcomes of one repository.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct History {
     repo: String,
     reports: BTreeSet<String>,
     tests: BTreeMap<String, Outcomes>,
-}
-
-/// A report by test: how each ended, and what it said when it failed.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Folded {
-    pub tests: FxHashMap<String, (Outcome, Option<String>)>,
-    /// Names that fit no test.
-    pub unmatched: BTreeSet<String>,
 }
 
 impl History {
@@ -225,11 +327,7 @@ impl History {
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(History {
-                    repo: repo.to_owned(),
-                    reports: BTreeSet::new(),
-                    tests: BTreeMap::new(),
-                });
+                return Ok(History { repo: repo.to_owned(), ..History::default() });
             }
             Err(error) => return Err(HistoryError::Unreadable { path: shown, reason: error.to_string() }),
         };
@@ -278,16 +376,6 @@ impl History {
         self.tests.get(id)
     }
 
-    /// How many reports were taken in.
-    pub fn reports(&self) -> usize {
-        self.reports.len()
-    }
-
-    /// What the outcomes teach, by test id.
-    pub fn known(&self) -> FxHashMap<String, Known> {
-        self.tests.iter().filter_map(|(id, outcomes)| Some((id.clone(), outcomes.known()?))).collect()
-    }
-
     /// Takes in a report. `hash` tells it from others: one that was taken in before changes nothing, and `false` comes
     /// back.
     pub fn add(&mut self, hash: &str, report: &Folded, time: Timestamp, commit: Option<&str>) -> bool {
@@ -303,6 +391,14 @@ impl History {
         }
         true
     }
+
+    /// Keeps what was proved of a test; of one perturbation the latest only.
+    pub fn prove(&mut self, id: &str, proof: Proof) {
+        let proofs = &mut self.tests.entry(id.to_owned()).or_default().proofs;
+        proofs.retain(|known| known.perturbation != proof.perturbation);
+        proofs.insert(0, proof);
+        proofs.truncate(PROOFS);
+    }
 }
 
 fn file_of(folder: &Path, repo: &str) -> PathBuf {
@@ -311,124 +407,11 @@ fn file_of(folder: &Path, repo: &str) -> PathBuf {
     folder.join("history").join(format!("{}.json", name.trim_start_matches('.')))
 }
 
-/// The end of a case that stands twice in a report: it was run again, since pytest-rerunfailures writes every try, and
-/// the failed ones without a failure. One that fails at last failed, also in its tear-down.
-fn again(first: Outcome, second: Outcome) -> Outcome {
-    match (first, second) {
-        (_, Outcome::Passed) if first != Outcome::Skipped => Outcome::Retried,
-        _ => worse(first, second),
-    }
-}
-
-fn worse(one: Outcome, other: Outcome) -> Outcome {
-    let rank = |outcome| match outcome {
-        Outcome::Skipped => 0,
-        Outcome::Passed => 1,
-        Outcome::Retried => 2,
-        Outcome::Failed => 3,
-    };
-    if rank(one) >= rank(other) { one } else { other }
-}
-
-/// The tests of a repository under the names that reports give them.
-pub struct Names {
-    /// `tests.test_lock.TestLock.test_expires` ─▶ node id.
-    whole: FxHashMap<String, String>,
-    /// The last part ─▶ dotted names with that end.
-    by_end: FxHashMap<String, Vec<String>>,
-}
-
-impl Names {
-    /// From node ids.
-    pub fn new<'i>(ids: impl Iterator<Item = &'i str>) -> Names {
-        let mut names = Names { whole: FxHashMap::default(), by_end: FxHashMap::default() };
-        for id in ids {
-            let (file, rest) = id.split_once("::").unwrap_or((id, ""));
-            let module = file.trim_end_matches(".py").replace(['/', '\\'], ".");
-            let dotted = format!("{module}.{}", rest.replace("::", "."));
-            let end = dotted.rsplit('.').next().unwrap_or_default().to_owned();
-            names.by_end.entry(end).or_default().push(dotted.clone());
-            names.whole.insert(dotted, id.to_owned());
-        }
-        names
-    }
-
-    /// Brings a report to node ids. The parameters of a function fold into it; it failed if any of them failed.
-    pub fn fold(&self, run: Run) -> Folded {
-        let mut ends: FxHashMap<(&str, String), (Outcome, Option<String>)> = FxHashMap::default();
-        let mut out = Folded::default();
-        for case in run.cases {
-            let Some(id) = self.find(&case) else {
-                out.unmatched.insert(format!("{}.{}", case.class, bare(&case.name)));
-                continue;
-            };
-            match ends.entry((id, case.name)) {
-                Entry::Vacant(entry) => {
-                    entry.insert((case.outcome, case.message));
-                }
-                // the same case twice: it was run again
-                Entry::Occupied(mut entry) => {
-                    let (outcome, said) = entry.get_mut();
-                    *outcome = again(*outcome, case.outcome);
-                    *said = said.take().or(case.message);
-                }
-            }
-        }
-        for ((id, _), (outcome, message)) in ends {
-            match out.tests.get_mut(id) {
-                Some((known, said)) => {
-                    // of several failures the least by text, so that the same report says the same
-                    *said = match (said.take(), message) {
-                        (Some(one), Some(other)) => Some(one.min(other)),
-                        (one, other) => one.or(other),
-                    };
-                    *known = worse(*known, outcome);
-                }
-                None => {
-                    out.tests.insert(id.to_owned(), (outcome, message));
-                }
-            }
-        }
-        out
-    }
-
-    /// The node id that a case means: by its whole name, by its file, or by the only test whose name ends alike.
-    fn find(&self, case: &Case) -> Option<&str> {
-        let name = bare(&case.name);
-        let dotted =
-            if case.class.is_empty() { name.replace("::", ".") } else { format!("{}.{name}", case.class) };
-        let by_file = || {
-            let module = case.file.as_deref()?.trim_end_matches(".py").replace(['/', '\\'], ".");
-            let class = case.class.rsplit('.').next().filter(|class| !module.ends_with(class));
-            let parts: Vec<&str> = std::iter::once(module.as_str()).chain(class).chain([name]).collect();
-            self.whole.get(&parts.join("."))
-        };
-        let by_end = || {
-            let ends = self.by_end.get(name)?;
-            let fits = |known: &&String| ends_alike(known, &dotted);
-            let mut fitting = ends.iter().filter(fits);
-            let only = fitting.next()?;
-            fitting.next().is_none().then(|| self.whole.get(only)).flatten()
-        };
-        self.whole.get(&dotted).or_else(by_file).or_else(by_end).map(String::as_str)
-    }
-}
-
-/// The name without parameters: `test_a[1]`, `test_a:1`, `test_a (arg=1)`.
-fn bare(name: &str) -> &str {
-    let first = name.lines().next().unwrap_or(name);
-    first.split(['[', ':', ' ', '(']).next().unwrap_or(first)
-}
-
-/// Whether one dotted name ends with the other at a dot.
-fn ends_alike(one: &str, other: &str) -> bool {
-    let (long, short) = if one.len() >= other.len() { (one, other) } else { (other, one) };
-    long.strip_suffix(short).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use super::super::junit::{Case, Run};
+    use super::super::names::Names;
     use super::*;
 
     fn case(class: &str, name: &str, outcome: Outcome) -> Case {
@@ -454,29 +437,11 @@ mod tests {
     }
 
     fn history() -> History {
-        History { repo: "r".to_owned(), reports: BTreeSet::new(), tests: BTreeMap::new() }
+        History { repo: "r".to_owned(), ..History::default() }
     }
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
-    }
-
-    #[test]
-    fn names_of_every_writer_find_their_test() {
-        let names = names();
-        let find =
-            |class: &str, name: &str| names.find(&case(class, name, Outcome::Passed)).map(str::to_owned);
-        assert_eq!(find("tests.test_a.TestA", "test_x[1-a]").unwrap(), "tests/test_a.py::TestA::test_x");
-        assert_eq!(find("test_a.TestA", "test_x").unwrap(), "tests/test_a.py::TestA::test_x");
-        assert_eq!(find("project.tests.test_a", "test_y").unwrap(), "tests/test_a.py::test_y");
-        assert_eq!(find("TestA", "test_x (n=1)").unwrap(), "tests/test_a.py::TestA::test_x");
-        assert_eq!(find("", "test_z").unwrap(), "lib/test_b.py::test_z");
-        assert_eq!(find("", "test_y"), None);
-        let with_file =
-            Case { file: Some("lib/test_b.py".to_owned()), ..case("x", "test_y", Outcome::Passed) };
-        assert_eq!(names.find(&with_file), None);
-        let function = Case { class: "test_b".to_owned(), ..with_file };
-        assert_eq!(names.find(&function), Some("lib/test_b.py::test_y"));
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod dataset;
 pub mod evaluate;
 mod evidence;
 pub mod features;
+pub mod hindsight;
 pub mod history;
 pub mod junit;
 mod kin;
@@ -14,13 +15,16 @@ mod measure;
 pub mod mended;
 pub mod metrics;
 mod model;
+pub mod names;
 mod prior;
 pub mod rehearse;
 pub mod train;
+pub mod why;
 
 pub use adapt::{Adapter, Basis, Neighbour, StackFile};
 pub use checkout::Scanner;
 pub use evidence::Known;
+pub use history::{History, Observed, Verdict};
 pub use measure::{measure, weight};
 pub use model::Model;
 pub use prior::{ModelError, Place, RiskModel};
@@ -74,6 +78,9 @@ pub struct Assessment {
     /// Tests of known outcome whose code is most like this one's; empty without outcomes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub neighbours: Vec<Neighbour>,
+    /// What runs of this test showed; missing where none is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcomes: Option<Observed>,
     pub teams: Vec<String>,
     /// Third-party libraries and services that the test touches, by their common name (`redis`).
     pub libraries: Vec<String>,

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::query::Facets;
 use crate::index::{IndexedTest, terms};
-use crate::risk::RiskBasis;
+use crate::risk::{Observed, RiskBasis, Verdict};
 use crate::smells::{Cause, Finding, Severity};
 
 /// The answer to a search. This is what `search --format json` prints.
@@ -38,6 +38,9 @@ pub struct Hit {
     pub is_async: bool,
     /// Codes of the findings, each once.
     pub findings: Vec<String>,
+    /// What runs of this test showed; missing where none is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcomes: Option<Observed>,
     /// Tests of the same repository with the same body, which this one stands for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub twins: Vec<String>,
@@ -67,6 +70,7 @@ impl Hit {
             libraries: test.libraries,
             is_async: test.is_async,
             findings,
+            outcomes: test.outcomes,
             twins,
         }
     }
@@ -106,6 +110,14 @@ pub(super) fn reasons(facets: &Facets, test: &IndexedTest) -> Vec<String> {
             .filter(|team| assessment.teams.contains(team))
             .map(|team| format!("owned by {team}")),
     );
+    if let Some(known) = &assessment.outcomes
+        && facets.flaky != Some(false)
+        && (known.verdict == Verdict::Flaky
+            || facets.observed.is_some()
+            || facets.failed_within_days.is_some())
+    {
+        reasons.push(known.words());
+    }
     let words = terms::shared(&facets.remainder, &test.searchable());
     if !words.is_empty() {
         let quoted: Vec<String> = words.iter().take(5).map(|word| format!("'{word}'")).collect();

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::SearchError;
 use super::candidates::Candidates;
 use super::hit::{Hit, SearchAnswer, reasons};
@@ -10,6 +12,7 @@ use super::twins::fold;
 use crate::index::store::{Filter, HybridQuery, VectorStore};
 use crate::index::sync::embed;
 use crate::index::{Embedder, IndexedTest, terms};
+use crate::risk::Verdict;
 use crate::smells::Severity;
 
 /// Weights of meaning, words and structure in the fusion. A question has no structure.
@@ -29,11 +32,19 @@ pub async fn search(
     limit: usize,
 ) -> Result<SearchAnswer, SearchError> {
     let facets = read(query);
-    let required = Filter { and: vec![facets.required()], ..explicit.clone() };
+    let required = Filter { and: vec![facets.required(Timestamp::now())], ..explicit.clone() };
     let wishes = wishes(&facets);
     let asked = Asked::new(embedder, &facets, query).await?;
 
     let mut found = Candidates::default();
+    if facets.flaky == Some(true) {
+        // what runs showed is worth seeing, whatever the rules found
+        let seen = Filter { verdicts: vec![Verdict::Flaky], ..Filter::default() };
+        let kinds: Vec<Wish> = wishes.iter().filter(|wish| !wish.about_findings).cloned().collect();
+        let mut filter = wish_all(&required, &kinds);
+        filter.and.push(seen);
+        found.add(store.query(asked.query(filter, limit)).await?);
+    }
     found.add(store.query(asked.query(wish_all(&required, &wishes), limit)).await?);
     if found.are_fewer_than(limit) && !wishes.is_empty() {
         // all wishes but one, then none
@@ -92,12 +103,17 @@ impl Asked {
 struct Wish {
     condition: Filter,
     worth: f32,
+    /// Whether it asks for what rules found.
+    about_findings: bool,
     holds: fn(&Facets, &IndexedTest) -> bool,
 }
 
 fn wishes(facets: &Facets) -> Vec<Wish> {
     let mut wishes: Vec<Wish> = Vec::new();
-    let mut add = |condition, worth, holds| wishes.push(Wish { condition, worth, holds });
+    let mut add = |condition: Filter, worth, holds| {
+        let about_findings = !condition.severities.is_empty() || !condition.causes.is_empty();
+        wishes.push(Wish { condition, worth, about_findings, holds });
+    };
     if facets.is_async.is_some() {
         let condition = Filter { is_async: facets.is_async, ..Filter::default() };
         add(condition, 0.6, |facets, test| facets.is_async == Some(test.assessment.is_async));
@@ -121,10 +137,23 @@ fn wishes(facets: &Facets) -> Vec<Wish> {
             facets.causes.iter().any(|cause| test.assessment.causes.contains(cause))
         });
     }
+    if let Some(verdict) = facets.observed {
+        let condition = Filter { verdicts: vec![verdict], ..Filter::default() };
+        add(condition, 1.0, |facets, test| {
+            test.assessment.outcomes.as_ref().map(|known| known.verdict) == facets.observed
+        });
+    }
+    if facets.proved.is_some() {
+        let condition = Filter { proved: facets.proved, ..Filter::default() };
+        add(condition, 1.0, |facets, test| {
+            let proved = test.assessment.outcomes.as_ref().is_some_and(|known| !known.proofs.is_empty());
+            facets.proved == Some(proved)
+        });
+    }
     let severities = severities(facets);
     if !severities.is_empty() {
         let condition = Filter { severities, ..Filter::default() };
-        add(condition, 0.5, |facets, test| severities_hold(facets, test.assessment.severity));
+        add(condition, 0.5, severities_hold);
     }
     wishes
 }
@@ -141,8 +170,11 @@ fn severities(facets: &Facets) -> Vec<Severity> {
     }
 }
 
-fn severities_hold(facets: &Facets, severity: Severity) -> bool {
-    severities(facets).contains(&severity)
+/// Where instability is asked for, a run that showed it is as good as a finding.
+fn severities_hold(facets: &Facets, test: &IndexedTest) -> bool {
+    let seen = test.assessment.outcomes.as_ref().is_some_and(|known| known.verdict == Verdict::Flaky);
+    let asked = facets.severities.is_empty() && facets.flaky == Some(true);
+    severities(facets).contains(&test.assessment.severity) || (asked && seen)
 }
 
 /// The fused score with what explicit wishes and topics add, from 0 to 1.
@@ -154,13 +186,27 @@ fn score_with(facets: &Facets, wishes: &[Wish], test: &IndexedTest, fused: f32) 
     // where nothing but facets is asked, all that fit fit equally: the worst are worth seeing first
     let only_facets = facets.remainder.is_empty() && facets.flaky != Some(false);
     let grade = if only_facets { GRADE * severity_grade(test.assessment.severity) } else { 0.0 };
-    (fused + held + topic + grade) / (1.0 + total + TOPIC + if only_facets { GRADE } else { 0.0 })
+    let seen = if facets.flaky == Some(false) { 0.0 } else { SEEN * seen_grade(test) };
+    (fused + held + topic + grade + seen)
+        / (1.0 + total + TOPIC + SEEN + if only_facets { GRADE } else { 0.0 })
 }
 
 /// What a topic that is also a cause of the test is worth.
 const TOPIC: f32 = 0.1;
 /// What severity is worth where there is nothing else to go by.
 const GRADE: f32 = 0.15;
+
+/// What runs that showed a test unstable are worth.
+const SEEN: f32 = 0.2;
+
+/// Proved: 1; seen to pass and fail: 0.75.
+fn seen_grade(test: &IndexedTest) -> f32 {
+    match &test.assessment.outcomes {
+        Some(known) if !known.proofs.is_empty() => 1.0,
+        Some(known) if known.verdict == Verdict::Flaky => 0.75,
+        _ => 0.0,
+    }
+}
 
 fn severity_grade(severity: Severity) -> f32 {
     severity as u8 as f32 / 4.0

@@ -7,6 +7,7 @@ mod candidates;
 mod end_to_end;
 mod hit;
 mod hybrid;
+mod period;
 mod query;
 mod similar;
 mod twins;

@@ -1,10 +1,13 @@
 //! A question in plain words into facets that can be checked, and the text that is left for meaning. Knows no store.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::period::period;
 use super::vocabulary::{self, Meaning};
 use crate::index::store::Filter;
+use crate::risk::Verdict;
 use crate::smells::{Cause, Severity};
 use crate::words::stem;
 
@@ -37,6 +40,15 @@ pub struct Facets {
     pub repos: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub paths: Vec<String>,
+    /// Failed within so many days.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_within_days: Option<u32>,
+    /// What runs showed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed: Option<Verdict>,
+    /// Shown to be unstable by running with one thing changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proved: Option<bool>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_libraries: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -51,8 +63,10 @@ pub struct Facets {
 }
 
 impl Facets {
-    /// What always holds: named with a prefix (`team:core`) or excluded.
-    pub fn required(&self) -> Filter {
+    /// What always holds: named with a prefix (`team:core`), excluded, or a time of failure.
+    pub fn required(&self, now: Timestamp) -> Filter {
+        let day = 86_400;
+        let since = |days: u32| now.as_second() - i64::from(days) * day;
         Filter {
             teams: self.teams.clone(),
             repos: self.repos.clone(),
@@ -60,6 +74,7 @@ impl Facets {
             not_libraries: self.not_libraries.clone(),
             not_causes: self.not_causes.clone(),
             not_repos: self.not_repos.clone(),
+            failed_since: self.failed_within_days.map(since),
             ..Filter::default()
         }
     }
@@ -85,6 +100,11 @@ pub fn read(query: &str) -> Facets {
             push(&mut facets.codes, code);
             kept.push(&words[at]);
             at += 1;
+            continue;
+        }
+        if let Some((length, days)) = period(&stems[at..]) {
+            facets.failed_within_days = Some(days);
+            at += length;
             continue;
         }
         if let Some((length, meaning)) = vocabulary::longest(&stems[at..]) {
@@ -171,6 +191,8 @@ fn note(facets: &mut Facets, topics: &mut Vec<Cause>, meaning: Meaning) {
             severities.iter().for_each(|severity| push(&mut facets.severities, *severity));
         }
         Meaning::Flaky(value) => facets.flaky = Some(value),
+        Meaning::Observed(verdict) => facets.observed = Some(verdict),
+        Meaning::Proved => facets.proved = Some(true),
         Meaning::Filler => {}
     }
 }
@@ -181,7 +203,8 @@ fn note_not(facets: &mut Facets, meaning: Meaning) {
         Meaning::Library(name) => push(&mut facets.not_libraries, name.to_string()),
         Meaning::Cause(cause) | Meaning::Topic(cause) => push(&mut facets.not_causes, cause),
         Meaning::Flaky(value) => facets.flaky = Some(!value),
-        Meaning::Severity(_) | Meaning::Filler => {}
+        Meaning::Proved => facets.proved = Some(false),
+        Meaning::Severity(_) | Meaning::Observed(_) | Meaning::Filler => {}
     }
 }
 
@@ -317,7 +340,7 @@ mod tests {
         let facets = read(
             "team:core repo:\"my repo\" path:tests/asyncio -lib:numpy cause:time severity:high async:false -repo:old x",
         );
-        let required = facets.required();
+        let required = facets.required(Timestamp::UNIX_EPOCH);
         assert_eq!(required.teams, ["core"]);
         assert_eq!(required.repos, ["my repo"]);
         assert_eq!(required.paths, ["tests/asyncio"]);
@@ -325,6 +348,19 @@ mod tests {
         assert_eq!(required.not_repos, ["old"]);
         assert_eq!((facets.causes, facets.severities), (vec![Cause::Time], vec![Severity::High]));
         assert_eq!((facets.is_async, facets.text.as_str()), (Some(false), "x"));
+    }
+
+    #[test]
+    fn what_runs_showed_can_be_asked_for() {
+        let facets = read("Redis tests that failed in the last 7 days");
+        assert_eq!((facets.failed_within_days, facets.remainder.as_str()), (Some(7), ""));
+        let now = Timestamp::from_second(10 * 86_400).unwrap();
+        assert_eq!(facets.required(now).failed_since, Some(3 * 86_400));
+        assert_eq!(read("known flaky async tests").observed, Some(Verdict::Flaky));
+        assert_eq!(read("tests proved unstable").proved, Some(true));
+        assert_eq!(read("flaky but not proved").proved, Some(false));
+        assert_eq!(read("tests that never failed").observed, Some(Verdict::Stable));
+        assert_eq!(read("tests of the last page").failed_within_days, None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use crate::risk::Verdict;
 use crate::smells::{Cause, Severity};
 use crate::words::stem;
 
@@ -17,6 +18,10 @@ pub(super) enum Meaning {
     Severity(&'static [Severity]),
     /// Has findings, or has none.
     Flaky(bool),
+    /// What runs showed.
+    Observed(Verdict),
+    /// Shown to be unstable by running with one thing changed.
+    Proved,
     /// Says nothing about tests.
     Filler,
 }
@@ -79,6 +84,17 @@ const PLAIN: &[(&str, Meaning)] = &[
          sometimes fail,fail sometimes,fail randomly,randomly fail,random failure,fail now and then,\
          fail from time to time,may fail,might fail,could fail,fail in ci,fail on ci",
         Meaning::Flaky(true),
+    ),
+    (
+        "known flaky,known flake,known to be flaky,seen flaky,seen to be flaky,observed flaky,observed to be flaky,\
+         seen to fail,failed before,flaky in ci,flaky on ci,flaky in pipeline",
+        Meaning::Observed(Verdict::Flaky),
+    ),
+    ("never failed,never fails,never fail,always pass,always passed", Meaning::Observed(Verdict::Stable)),
+    ("never passed,always fail,always failed", Meaning::Observed(Verdict::Broken)),
+    (
+        "proved,proven,proved unstable,proven unstable,proved flaky,proven flaky,confirmed,confirmed flaky",
+        Meaning::Proved,
     ),
     ("stable,reliable,deterministic,without findings,no findings,healthy", Meaning::Flaky(false)),
     ("critical,critical severity", Meaning::Severity(&[Severity::Critical])),

@@ -130,6 +130,34 @@ fn the_risk_adapts_to_what_was_observed() {
     assert_eq!(test["neighbours"][0]["flaky"], true);
     assert!(lock > 2.0 * risk(&after, "test_total_9").0, "{lock}");
     assert!(risk(&after, "test_lock_0").0 >= 0.9);
+    let seen = &risk(&after, "test_lock_0").1["outcomes"];
+    assert_eq!((&seen["verdict"], &seen["failures"]), (&"flaky".into(), &1.into()));
+
+    let root = text(project.path());
+    let hindsight = json(
+        store.path(),
+        &["evaluate", "--history", "--project", root, "--repo", "shop", "--format", "json"],
+    );
+    assert_eq!((hindsight["known"].as_u64(), hindsight["flaky"].as_u64()), (Some(10), Some(5)));
+    assert_eq!(hindsight["missed"].as_array().map(Vec::len), Some(5), "no rule finds anything in them");
+
+    let index = run(store.path(), &["index", root, "--repo", "shop"]);
+    assert!(index.status.success(), "{}", String::from_utf8_lossy(&index.stderr));
+    let found = json(store.path(), &["search", "known flaky locks", "--limit", "3", "--format", "json"]);
+    assert_eq!(found["facets"]["observed"], "flaky");
+    let hits = found["hits"].as_array().unwrap();
+    assert!(hits.iter().all(|hit| hit["outcomes"]["verdict"] == "flaky"), "{found}");
+    let why = json(store.path(), &["explain", "test_lock_9", "--risk", "--format", "json"]);
+    assert_eq!(why["risk_basis"], "adapted");
+    assert_eq!(why["neighbours"][0]["flaky"], true);
+    let late = report(4).replace("test_lock_4", "test_lock_9").replace("/>", " />");
+    std::fs::write(store.path().join("4.xml"), late.replacen("></testcase>", "><failure/></testcase>", 1))
+        .unwrap();
+    let four = store.path().join("4.xml");
+    let import = ["history", "import", text(&four), "--project", root, "--repo", "shop"];
+    let output = run(store.path(), &import);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.contains("stored tests know their outcomes"), "{said}");
 }
 
 #[test]

@@ -48,8 +48,16 @@ impl Server {
 
     /// One request with HTTP/1.0, so that the answer ends with the connection.
     fn ask(&self, method: &str, path: &str, body: Option<&Value>, headers: &[&str]) -> Answer {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
         let body = body.map(Value::to_string).unwrap_or_default();
+        self.send(method, path, "application/json", &body, headers)
+    }
+
+    fn ask_with(&self, path: &str, xml: &str) -> Answer {
+        self.send("POST", path, "application/xml", xml, &[])
+    }
+
+    fn send(&self, method: &str, path: &str, kind: &str, body: &str, headers: &[&str]) -> Answer {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
         let extra: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
         let host = if extra.to_lowercase().contains("host:") {
             String::new()
@@ -58,7 +66,7 @@ impl Server {
         };
         write!(
             stream,
-            "{method} {path} HTTP/1.0\r\n{host}Content-Type: application/json\r\nContent-Length: {}\r\n{extra}\r\n{body}",
+            "{method} {path} HTTP/1.0\r\n{host}Content-Type: {kind}\r\nContent-Length: {}\r\n{extra}\r\n{body}",
             body.len()
         )
         .unwrap();
@@ -178,6 +186,38 @@ fn a_job_indexes_in_the_background() {
 }
 
 #[test]
+fn outcomes_of_runs_reach_the_stored_tests() {
+    let server = Server::start();
+    let id = "tests%2Funit%2Ftest_settings.py%3A%3Atest_addition";
+    let report = |second: u32, failure: &str| {
+        format!(
+            "<testsuite timestamp='2026-11-20T10:00:0{second}Z'><testcase classname='tests.unit.test_settings' \
+             name='test_addition'>{failure}</testcase></testsuite>"
+        )
+    };
+    let send = |report: &str| server.ask_with("/api/v1/history?repo=acme%2Fshop&commit=c1", report);
+    assert_eq!(send(&report(1, "")).json()["newly_flaky"], json!([]));
+    let second = send(&report(2, "<failure message='late by 3 s'/>")).json();
+    assert_eq!(second["newly_flaky"], json!(["tests/unit/test_settings.py::test_addition"]));
+    assert_eq!(send(&report(2, "<failure message='late by 3 s'/>")).json()["known"], 1);
+    let test = server.get(&format!("/api/v1/tests/{id}")).json();
+    assert_eq!((&test["outcomes"]["verdict"], &test["outcomes"]["runs"]), (&json!("flaky"), &json!(2)));
+    let why = server.get(&format!("/api/v1/tests/{id}/risk")).json();
+    assert_eq!(why["outcomes"]["messages"][0]["text"], "late by # s");
+    assert!(why["groups"].is_array() && why["meaning"].as_str().unwrap().contains("order"), "{why}");
+    let found = server.post("/api/v1/search", &json!({"query": "known flaky tests"})).json();
+    assert_eq!(found["hits"][0]["id"], "tests/unit/test_settings.py::test_addition");
+    assert!(found["hits"][0]["why"].to_string().contains("failed in 1 of 2 runs"), "{found}");
+    let explained = server.post(&format!("/api/v1/tests/{id}/explanation"), &json!({}));
+    let (_, done) = events(&explained.body).pop().unwrap();
+    let cites = |sentence: &Value| sentence["citations"] == json!(["H1"]);
+    assert!(done["sentences"].as_array().unwrap().iter().any(cites), "{done}");
+    assert_eq!(server.ask_with("/api/v1/history?repo=no%2Fsuch", &report(1, "")).status, 404);
+    assert_eq!(send("<html/>").status, 400);
+    assert_eq!(server.ask_with("/api/v1/history", &report(1, "")).status, 400);
+}
+
+#[test]
 fn mistakes_are_problems() {
     let server = Server::start();
     for (answer, status) in [
@@ -206,9 +246,17 @@ fn the_page_the_description_and_the_signs_of_life() {
     let server = Server::start();
     let api = server.get("/api/openapi.json").json();
     assert!(api["openapi"].as_str().unwrap().starts_with("3.1"));
-    for path in
-        ["/search", "/scan", "/index", "/chat", "/patterns", "/teams", "/tests", "/tests/{id}/explanation"]
-    {
+    for path in [
+        "/search",
+        "/scan",
+        "/index",
+        "/chat",
+        "/patterns",
+        "/teams",
+        "/history",
+        "/tests",
+        "/tests/{id}/explanation",
+    ] {
         assert!(api["paths"].get(format!("/api/v1{path}")).is_some(), "{path} is not described");
     }
     assert_eq!(server.get("/healthz").status, 200);

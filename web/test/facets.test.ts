@@ -26,6 +26,14 @@ describe('the reading of a query', () => {
     expect(readFacets(READING, set).map(({ label }) => label)).toEqual(['async', 'uses redis', 'with findings', 'without numpy'])
   })
 
+  it('tells what runs showed, and spells it again', () => {
+    const { reading } = readSearch({ facets: { failed_within_days: 7, observed: 'flaky', proved: false, remainder: 'lock' } })
+    const facets = readFacets(reading, NO_FILTERS)
+    expect(facets.map(({ label }) => label)).toEqual(['failed within 7 days', 'seen flaky', 'not proved'])
+    const [failed] = facets
+    if (failed) expect(withoutFacet('x', failed, facets, 'lock')).toBe('known flaky not proved lock')
+  })
+
   it('is empty where the service says nothing', () => {
     expect(readFacets(readSearch({ hits: [] }).reading, NO_FILTERS)).toEqual([])
   })

@@ -1,6 +1,6 @@
 // From the service's JSON to the page's types.
 import { array, type Json, number, object, text, texts, unique } from './json.ts'
-import type { Assessment, Finding, Hit, Patterns, Problem, Reading, Rule, SearchAnswer, Severity, TestPage } from './types.ts'
+import type { Assessment, Finding, Hit, Observed, Patterns, Problem, Reading, Rule, SearchAnswer, Severity, TestPage } from './types.ts'
 
 const SEVERITIES: Severity[] = ['critical', 'high', 'medium', 'low', 'none']
 
@@ -52,6 +52,29 @@ function readFinding(value: unknown): Finding {
   }
 }
 
+function readObserved(value: unknown): Observed | null {
+  const json = object(value)
+  if (!('verdict' in json)) return null
+  return {
+    verdict: text(json['verdict']),
+    runs: number(json['runs']) ?? 0,
+    failures: number(json['failures']) ?? 0,
+    retried: number(json['retried']) ?? 0,
+    lastFailure: text(json['last_failure']).slice(0, 10),
+    messages: array(json['messages']).map((item) => ({
+      text: text(object(item)['text']),
+      count: number(object(item)['count']) ?? 1,
+    })),
+    proofs: array(json['proofs']).map((item) => ({
+      perturbation: text(object(item)['perturbation']),
+      failedWith: number(object(item)['failed_with']) ?? 0,
+      triedWith: number(object(item)['tried_with']) ?? 0,
+      reproduce: text(object(item)['reproduce']),
+      needs: texts(object(item)['needs']),
+    })),
+  }
+}
+
 export function readAssessment(value: unknown): Assessment {
   const json = object(value)
   const hit = readHit(json)
@@ -72,6 +95,12 @@ export function readAssessment(value: unknown): Assessment {
       feature: text(object(item)['feature']),
       value: number(object(item)['value']) ?? 0,
     })),
+    neighbours: array(json['neighbours']).map((item) => ({
+      id: text(object(item)['id']),
+      likeness: number(object(item)['likeness']) ?? 0,
+      flaky: object(item)['flaky'] === true,
+    })),
+    observed: readObserved(json['outcomes']),
     framework: text(json['framework']),
     fixtures: unique(texts(json['fixtures'])),
     source: text(json['source']),
@@ -92,6 +121,9 @@ function readReading(json: Json): Reading {
     notCauses: unique(texts(json['not_causes'])),
     notRepos: unique(texts(json['not_repos'])),
     flaky: typeof json['flaky'] === 'boolean' ? json['flaky'] : null,
+    failedWithinDays: number(json['failed_within_days']),
+    observed: text(json['observed']),
+    proved: typeof json['proved'] === 'boolean' ? json['proved'] : null,
     topics: unique(texts(json['topics'])),
     remainder: text(json['remainder']).trim(),
   }

@@ -44,12 +44,33 @@ export interface Contribution {
   value: number
 }
 
+/** What runs of a test showed. */
+export interface Observed {
+  verdict: string
+  runs: number
+  failures: number
+  retried: number
+  /** A day, or nothing. */
+  lastFailure: string
+  messages: { text: string; count: number }[]
+  proofs: { perturbation: string; failedWith: number; triedWith: number; reproduce: string; needs: string[] }[]
+}
+
+/** A test of known outcome with similar code. */
+export interface Neighbour {
+  id: string
+  likeness: number
+  flaky: boolean
+}
+
 export interface Assessment extends Hit {
   endLine: number
   confidence: number | null
   details: Finding[]
   features: Record<string, number>
   contributions: Contribution[]
+  neighbours: Neighbour[]
+  observed: Observed | null
   framework: string
   fixtures: string[]
   source: string
@@ -71,6 +92,12 @@ export interface Reading {
   notRepos: string[]
   /** Whether findings are wanted, or none; null where the query does not say. */
   flaky: boolean | null
+  /** Failed within so many days. */
+  failedWithinDays: number | null
+  /** What runs showed: `flaky`, `stable`, `broken`, `changed`, or nothing. */
+  observed: string
+  /** Shown to be unstable by running with one thing changed. */
+  proved: boolean | null
   /** Causes that the query only comes close to; they lift, and exclude nothing. */
   topics: string[]
   remainder: string

@@ -1,6 +1,7 @@
 // How the service read a query, as chips; and the query without one of them.
 import type { Filters, Reading } from '../api/types.ts'
 import { causeTitle } from '../words/causes.ts'
+import { plural } from '../words/risk.ts'
 
 export type FacetKind =
   | 'async'
@@ -12,6 +13,9 @@ export type FacetKind =
   | 'repo'
   | 'team'
   | 'path'
+  | 'failed'
+  | 'observed'
+  | 'proved'
   | 'not-library'
   | 'not-cause'
   | 'not-repo'
@@ -37,6 +41,10 @@ export function readFacets(reading: Reading, filters: Filters): Facet[] {
   add('team', reading.teams, (value) => `of ${value}`, filters.teams)
   add('path', reading.paths, (value) => `under ${value}`)
   if (reading.flaky !== null) add('flaky', [String(reading.flaky)], () => (reading.flaky ? 'with findings' : 'no findings'))
+  const days = reading.failedWithinDays
+  if (days !== null) add('failed', [String(days)], () => `failed within ${plural(days, 'day')}`)
+  if (reading.observed) add('observed', [reading.observed], () => `seen ${reading.observed}`)
+  if (reading.proved !== null) add('proved', [String(reading.proved)], () => (reading.proved ? 'proved' : 'not proved'))
   add('not-library', reading.notLibraries, (value) => `without ${value}`)
   add('not-cause', reading.notCauses, (value) => `not ${causeTitle(value)}`)
   add('not-repo', reading.notRepos, (value) => `not in ${value}`)
@@ -81,6 +89,12 @@ function spelled({ kind, value }: Facet): string {
       return `lib:${quoted(value)}`
     case 'code':
       return value
+    case 'failed':
+      return `failed in the last ${value} days`
+    case 'observed':
+      return { flaky: 'known flaky', stable: 'never failed', broken: 'never passed' }[value] ?? ''
+    case 'proved':
+      return value === 'true' ? 'proved' : 'not proved'
     case 'not-library':
       return `-lib:${quoted(value)}`
     case 'not-cause':

@@ -1,5 +1,6 @@
 import type { Assessment } from '../api/types.ts'
 import { movers } from '../words/contributions.ts'
+import { testHref } from '../route.ts'
 import { basisWords } from '../words/risk.ts'
 
 const MOST = 7
@@ -43,6 +44,25 @@ export function Movers({ test }: { test: Assessment }) {
             </li>
           ))}
         </ul>
+      )}
+      {test.neighbours.length > 0 && (
+        <>
+          <p className="panel-empty">Tests of known outcome with the most similar code</p>
+          <ul className="rows plain">
+            {test.neighbours.map((near) => (
+              <li key={near.id}>
+                <div>
+                  <a className="link" href={testHref(test.repo, near.id)}>
+                    {near.id}
+                  </a>
+                  <small>
+                    {near.flaky ? 'flaky' : 'stable'}, {Math.round(near.likeness * 100)}% alike
+                  </small>
+                </div>
+              </li>
+            ))}
+          </ul>
+        </>
       )}
     </section>
   )

@@ -7,6 +7,7 @@ import { useTitle } from '../ui/useTitle.ts'
 import { testName } from '../words/testName.ts'
 import { Evidence } from './Evidence.tsx'
 import { Movers } from './Movers.tsx'
+import { Outcomes } from './Outcomes.tsx'
 import { Similar } from './Similar.tsx'
 import { SourceView } from './SourceView.tsx'
 import { TestHeader } from './TestHeader.tsx'
@@ -26,7 +27,10 @@ export function TestPage({ repo, id }: { repo: string; id: string }) {
         <Explanation test={assessment} />
         <div className="test-below">
           <div className="beside">
-            <Evidence test={assessment} />
+            <div className="stack">
+              <Outcomes test={assessment} />
+              <Evidence test={assessment} />
+            </div>
             <Movers test={assessment} />
           </div>
           <Similar repo={assessment.repo} id={assessment.id} />

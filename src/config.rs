@@ -18,9 +18,22 @@ pub struct ProjectFile {
     pub ollama_host: Option<String>,
     pub llm_url: Option<String>,
     pub model: Option<String>,
+    #[serde(default)]
+    pub hunt: HuntSettings,
     /// Rules that are not run, by code.
     #[serde(default)]
     pub ignore: Vec<String>,
+}
+
+/// What a project file says of hunts.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct HuntSettings {
+    /// Whether the project's tests may be run without asking.
+    #[serde(default)]
+    pub allow: bool,
+    /// The Python to run them with, relative to the project file.
+    pub python: Option<PathBuf>,
 }
 
 /// A project file that cannot be used.
@@ -62,6 +75,7 @@ impl ProjectFile {
 
     fn at(mut self, folder: &Path) -> ProjectFile {
         self.store = self.store.map(|store| folder.join(store));
+        self.hunt.python = self.hunt.python.map(|python| folder.join(python));
         self
     }
 }

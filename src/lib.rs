@@ -14,6 +14,7 @@ pub mod cli;
 pub mod config;
 pub mod explain;
 pub mod http;
+pub mod hunt;
 pub mod index;
 pub mod observe;
 pub mod patterns;

@@ -2,12 +2,14 @@
 #![allow(clippy::print_stdout)]
 
 mod chat;
+mod consent;
 mod dataset;
 mod doctor;
 mod evaluate;
 mod explain;
 mod find;
 mod history;
+mod hunt;
 mod index;
 mod model;
 mod open;
@@ -48,6 +50,7 @@ enum Command {
     Doctor(doctor::Args),
     Rule(rule::Args),
     History(history::Args),
+    Hunt(hunt::Args),
     Dataset(dataset::Args),
     Train(train::Args),
     Evaluate(evaluate::Args),
@@ -85,6 +88,7 @@ pub fn main() -> ExitCode {
         Command::Patterns(args) => patterns::run(&args),
         Command::Rule(args) => rule::run(&args),
         Command::History(args) => history::run(&args),
+        Command::Hunt(args) => hunt::run(&args),
         Command::Dataset(args) => dataset::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),

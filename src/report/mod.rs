@@ -3,6 +3,7 @@
 mod evaluation;
 mod explanation;
 mod hindsight;
+mod hunted;
 mod json;
 mod outcomes;
 mod reasons;
@@ -13,6 +14,7 @@ mod text;
 pub use evaluation::evaluation;
 pub use explanation::{answer_end, explanation_head, prompt, sentence};
 pub use hindsight::hindsight;
+pub use hunted::hunted;
 pub use json::ScanReport;
 pub use outcomes::outcomes;
 pub use reasons::reasons;

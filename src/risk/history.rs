@@ -392,6 +392,15 @@ impl History {
         true
     }
 
+    /// Takes in one plain run: test ids, and whether they passed.
+    pub fn note_run(&mut self, repo: &str, time: Timestamp, ended: &[(String, bool)]) {
+        repo.clone_into(&mut self.repo);
+        for (id, passed) in ended {
+            let outcome = if *passed { Outcome::Passed } else { Outcome::Failed };
+            self.tests.entry(id.clone()).or_default().add(Seen { time, commit: None, outcome }, None);
+        }
+    }
+
     /// Keeps what was proved of a test; of one perturbation the latest only.
     pub fn prove(&mut self, id: &str, proof: Proof) {
         let proofs = &mut self.tests.entry(id.to_owned()).or_default().proofs;

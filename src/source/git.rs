@@ -115,6 +115,62 @@ pub fn changed_lines(git_dir: &Path, from: &str, to: &str, file: &str) -> Result
     Ok(String::from_utf8_lossy(&diff.stdout).lines().filter_map(hunk).collect())
 }
 
+/// What of a work tree is other than at `base`: files relative to `root`, each with the lines that are new or changed,
+/// first and last. Files that git does not know yet are changed as a whole.
+///
+/// # Errors
+/// Git cannot be run, or there is no such commit.
+pub fn changed_since(root: &Path, base: &str) -> Result<Vec<(String, Vec<(u32, u32)>)>, GitError> {
+    let git = |arguments: &[&str]| {
+        Command::new("git")
+            .arg("-C")
+            .arg(root)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .map_err(GitError::NoGit)
+    };
+    // what changed since the two went apart, as a review shows it
+    let merge_base = git(&["merge-base", base, "HEAD"])?;
+    let from = String::from_utf8_lossy(&merge_base.stdout).trim().to_owned();
+    if !merge_base.status.success() || from.is_empty() {
+        return Err(GitError::NoCommit { repo: root.display().to_string(), sha: base.to_owned() });
+    }
+    let diff = git(&[
+        "diff",
+        "--no-color",
+        "--no-ext-diff",
+        "--unified=0",
+        "--relative",
+        "--no-prefix",
+        "--diff-filter=d",
+        &from,
+    ])?;
+    let mut out: Vec<(String, Vec<(u32, u32)>)> = vec![];
+    for line in String::from_utf8_lossy(&diff.stdout).lines() {
+        if let Some(file) = line.strip_prefix("+++ ") {
+            out.push((file.to_owned(), vec![]));
+        } else if let Some((start, count)) = new_lines(line)
+            && let Some((_, lines)) = out.last_mut()
+        {
+            lines.push((start, start + count.max(1) - 1));
+        }
+    }
+    let new = git(&["ls-files", "--others", "--exclude-standard"])?;
+    out.extend(
+        String::from_utf8_lossy(&new.stdout).lines().map(|file| (file.to_owned(), vec![(1, u32::MAX)])),
+    );
+    Ok(out)
+}
+
+/// `@@ -1,2 +3,4 @@` ─▶ 3 and 4.
+fn new_lines(line: &str) -> Option<(u32, u32)> {
+    let (_, after) = line.strip_prefix("@@ ")?.split_once(" +")?;
+    let lines = after.split(' ').next()?;
+    let (start, count) = lines.split_once(',').unwrap_or((lines, "1"));
+    Some((start.parse().ok()?, count.parse().ok()?))
+}
+
 fn is_wanted(path: &str) -> bool {
     [".py", ".ini", ".cfg", ".toml"].iter().any(|ending| path.ends_with(ending))
 }

@@ -1,0 +1,240 @@
+//! `hunt`: the only command that runs a user's code.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+
+use super::open::StoreArgs;
+use super::scan::scan_paths;
+use super::{DataFormat, Outcome, consent, history, note, print, risk_model};
+use crate::config::ProjectFile;
+use crate::hunt::{Hunted, Request, Stop, hunt, kinds};
+use crate::report;
+use crate::risk::Assessment;
+use crate::risk::history::History;
+use crate::scan::ScanRequest;
+use crate::source;
+
+/// Prove it: run the project's own tests with one thing changed, and narrow down what fails then
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Files and folders; what pytest takes by itself otherwise
+    paths: Vec<PathBuf>,
+    /// How long it may take (`90s`, `5m`)
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration)]
+    budget: Duration,
+    /// The Python with the project's pytest; its virtual environment's otherwise, else python3
+    #[arg(long, value_name = "FILE")]
+    python: Option<PathBuf>,
+    /// Only these tests are suspected, by id or by its end; others may still run before them
+    #[arg(long, value_name = "TESTS", num_args = 1.., value_delimiter = ',')]
+    tests: Vec<String>,
+    /// Only tests that changed since this commit are suspected
+    #[arg(long, value_name = "REF")]
+    diff_base: Option<String>,
+    /// Only this kind of change (`order`, `twice`, `clock`, …)
+    #[arg(long, value_name = "KIND")]
+    only: Option<String>,
+    /// Run the tests without asking
+    #[arg(long)]
+    yes: bool,
+    /// Shuffles and random changes follow from it
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Exit with 1 where a test was proved unstable
+    #[arg(long, value_enum, default_value = "never")]
+    fail_on: FailOn,
+    #[arg(long, value_enum, default_value = "text")]
+    format: DataFormat,
+    /// Write the report to a file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// The repository's name; otherwise that of the git remote, else of the folder
+    #[arg(long)]
+    repo: Option<String>,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum FailOn {
+    Proved,
+    Never,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
+    if let Some(only) = &args.only {
+        let kinds = kinds();
+        anyhow::ensure!(
+            kinds.contains(&only.as_str()),
+            "there is no kind of change '{only}'; there are {}",
+            kinds.join(", ")
+        );
+    }
+    let near = args.paths.first().cloned().unwrap_or_else(|| PathBuf::from("."));
+    let project = ProjectFile::nearest(&near)?;
+    let root = source::project_root(&near);
+    let repo = history::repo_name(args.repo.as_ref(), &project, &near);
+    let mut known = history::of_project(&args.store, &project, &near, &repo)?;
+    let request = ScanRequest {
+        paths: if args.paths.is_empty() { vec![root.clone()] } else { args.paths.clone() },
+        repo: Some(repo.clone()),
+        history: known.clone(),
+        ..ScanRequest::default()
+    };
+    let scan = scan_paths(&request, &risk_model(None)?)?;
+    let tests: Vec<&Assessment> = scan.tests.iter().map(|test| &test.assessment).collect();
+    let suspects = suspects(args, &root, &tests)?;
+    consent::ask(&root, args.yes, project.hunt.allow)?;
+    let request = Request {
+        paths: args.paths.iter().map(|path| relative(path, &root)).collect(),
+        root,
+        python: python(args, &project)?,
+        budget: args.budget,
+        seed: args.seed,
+        suspects,
+        only: args.only.clone(),
+    };
+    let stop = Stop::default();
+    end_with_interrupt(&stop);
+    let mut found = hunt(&request, &tests, &stop, &|line| note(line))?;
+    for unstable in &mut found.unstable {
+        unstable.repo.clone_from(&repo);
+    }
+    remember(args, &project, &near, &repo, &mut known, &found)?;
+    let text = match args.format {
+        DataFormat::Text => report::hunted(&found),
+        DataFormat::Json => serde_json::to_string_pretty(&found)? + "\n",
+    };
+    match &args.output {
+        Some(path) => std::fs::write(path, text).with_context(|| {
+            format!("cannot write {}; check the folder and its permissions", path.display())
+        })?,
+        None => print(&text)?,
+    }
+    let proved = args.fail_on == FailOn::Proved && !found.unstable.is_empty();
+    Ok(if proved { Outcome::Found } else { Outcome::Clean })
+}
+
+/// The tests that were asked for; `None` for all.
+fn suspects(args: &Args, root: &Path, tests: &[&Assessment]) -> anyhow::Result<Option<BTreeSet<String>>> {
+    let mut out: Option<BTreeSet<String>> = None;
+    if !args.tests.is_empty() {
+        let named = |test: &&&Assessment| {
+            args.tests.iter().any(|name| {
+                let name = name.split('[').next().unwrap_or(name);
+                test.id == *name
+                    || test.id.ends_with(&format!("::{name}"))
+                    || test.id.ends_with(&format!("/{name}"))
+            })
+        };
+        let found: BTreeSet<String> = tests.iter().filter(named).map(|test| test.id.clone()).collect();
+        anyhow::ensure!(
+            !found.is_empty(),
+            "no test is called {}; give node ids as pytest prints them",
+            args.tests.join(", ")
+        );
+        out = Some(found);
+    }
+    if let Some(base) = &args.diff_base {
+        let changed = source::git::changed_since(root, base)?;
+        let is_changed = |test: &&&Assessment| {
+            changed.iter().any(|(file, lines)| {
+                *file == test.file
+                    && lines.iter().any(|(from, to)| test.line <= *to && *from <= test.end_line)
+            })
+        };
+        let found: BTreeSet<String> = tests.iter().filter(is_changed).map(|test| test.id.clone()).collect();
+        anyhow::ensure!(
+            !found.is_empty(),
+            "no test changed since {base}; leave --diff-base out to hunt all of them"
+        );
+        out = Some(match out {
+            Some(named) => named.intersection(&found).cloned().collect(),
+            None => found,
+        });
+    }
+    Ok(out)
+}
+
+/// A path as pytest is given it, from the root.
+fn relative(path: &Path, root: &Path) -> String {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let inner = whole.strip_prefix(root).unwrap_or(&whole);
+    if inner.as_os_str().is_empty() { ".".to_owned() } else { inner.display().to_string() }
+}
+
+/// The Python that was told, made absolute where it is a path: pytest runs from the root.
+fn python(args: &Args, project: &ProjectFile) -> anyhow::Result<Option<PathBuf>> {
+    Ok(match args.python.as_ref().or(project.hunt.python.as_ref()) {
+        Some(path) if path.components().count() > 1 => Some(std::path::absolute(path)?),
+        other => other.cloned(),
+    })
+}
+
+/// Ctrl-C ends the hunt in order: processes end, and what was found so far is told.
+fn end_with_interrupt(stop: &Stop) {
+    let stop = stop.clone();
+    std::thread::spawn(move || {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+        runtime.block_on(async {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                stop.ask();
+            }
+        });
+    });
+}
+
+/// Outcomes become history: the plain run, and every proof.
+fn remember(
+    args: &Args,
+    project: &ProjectFile,
+    near: &Path,
+    repo: &str,
+    history: &mut History,
+    found: &Hunted,
+) -> anyhow::Result<()> {
+    history.note_run(repo, Timestamp::now(), &found.plainly);
+    for unstable in &found.unstable {
+        history.prove(&unstable.id, unstable.proof.clone());
+    }
+    let folder = super::open::place(&args.store, project, near).0;
+    history.save(&folder)?;
+    history::tell_the_store(&args.store, project, near, repo, history)
+}
+
+/// `90s`, `5m`, `1h`, or seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));
+    let seconds = match unit {
+        "" | "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(format!("'{unit}' is no unit of time; give 90s, 5m or 1h")),
+    };
+    let number: f64 = number.parse().map_err(|_| format!("'{text}' is no time; give 90s, 5m or 1h"))?;
+    let all = number * seconds;
+    if !(1.0..=86_400.0).contains(&all) {
+        return Err("a hunt takes from one second to a day".to_owned());
+    }
+    Ok(Duration::from_secs_f64(all))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn budgets_as_people_write_them() {
+        for (text, seconds) in [("90s", 90.0), ("5m", 300.0), ("1h", 3600.0), ("45", 45.0), ("1.5m", 90.0)] {
+            assert_eq!(duration(text).unwrap().as_secs_f64(), seconds);
+        }
+        for text in ["", "m", "0s", "5x", "-3s", "30d", "inf"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+}

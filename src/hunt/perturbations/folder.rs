@@ -1,0 +1,13 @@
+//! Another working folder.
+
+use serde_json::json;
+
+use super::{Change, Perturbation, found, has};
+use crate::smells::Cause;
+
+pub(super) const FOLDER: Perturbation = Perturbation {
+    name: "folder",
+    shows: &[Cause::Resources],
+    suits: |test| found(test, &[Cause::Resources]) || has(test, &["file_operations"]),
+    changes: |about| vec![Change::inside("folder:elsewhere".to_owned(), "folder", json!(about.folder), None)],
+};

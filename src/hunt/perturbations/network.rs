@@ -1,0 +1,13 @@
+//! No network but this machine itself.
+
+use serde_json::json;
+
+use super::{Change, Perturbation, found, has};
+use crate::smells::Cause;
+
+pub(super) const NETWORK: Perturbation = Perturbation {
+    name: "network",
+    shows: &[Cause::Network],
+    suits: |test| found(test, &[Cause::Network]) || has(test, &["network_calls"]),
+    changes: |_| vec![Change::inside("network:closed".to_owned(), "network", json!(true), None)],
+};

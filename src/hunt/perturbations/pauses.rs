@@ -1,0 +1,58 @@
+//! A slow machine: pauses before the lines that findings name, before threads and child processes go on, and in the
+//! event loop. What fails with them is real, since any machine may make them.
+
+use serde_json::{Value, json};
+
+use super::{About, Change, Perturbation, found, has};
+use crate::smells::{Cause, Finding};
+
+const SLOW: [Cause; 4] = [Cause::AsyncWait, Cause::Concurrency, Cause::Time, Cause::Resources];
+/// Pauses in seconds, the short ones first.
+const LENGTHS: [f64; 2] = [0.3, 1.0];
+
+pub(super) const PAUSES: Perturbation = Perturbation {
+    name: "pauses",
+    shows: &[Cause::AsyncWait, Cause::Concurrency, Cause::Time],
+    suits: |test| {
+        found(test, &SLOW)
+            || has(test, &["sleeps", "timeouts", "spawned", "processes", "clock_reads", "awaits"])
+    },
+    changes,
+};
+
+fn changes(about: &About<'_>) -> Vec<Change> {
+    let file = about.root.join(&about.test.file).display().to_string();
+    let slow = |finding: &&Finding| SLOW.contains(&finding.cause);
+    let mut lines: Vec<u32> = about.test.findings.iter().filter(slow).map(|finding| finding.line).collect();
+    // the line after a finding is where what was waited for is looked at
+    lines.extend(lines.clone().iter().map(|line| line + 1));
+    lines.sort_unstable();
+    lines.dedup();
+    let mut out = vec![];
+    for seconds in LENGTHS {
+        let quiet = |mut value: Value| {
+            value["seconds"] = json!(0.0);
+            value
+        };
+        let mut add = |name: &str, value: Value| {
+            let control = Some(quiet(value.clone()));
+            out.push(Change::inside(format!("pauses:{name}:{seconds}s"), "pauses", value, control));
+        };
+        let seed = about.seed;
+        if !lines.is_empty() {
+            let places: Vec<Value> = lines.iter().map(|line| json!([file, line])).collect();
+            add("at-findings", json!({ "lines": places, "seconds": seconds }));
+        }
+        if has(about.test, &["spawned"]) {
+            add("threads", json!({ "threads": true, "seconds": seconds, "seed": seed }));
+        }
+        if has(about.test, &["processes"]) {
+            add("children", json!({ "children": true, "seconds": seconds, "seed": seed }));
+        }
+        if about.test.is_async {
+            add("event-loop", json!({ "loop": true, "seconds": seconds, "seed": seed }));
+        }
+        add("between-lines", json!({ "files": [file], "seconds": seconds / 3.0, "seed": seed }));
+    }
+    out
+}

@@ -1,0 +1,245 @@
+//! What is run, and in which order: first what shows most in least time, then what the code speaks for, then more
+//! shuffles for as long as they show anything.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use super::perturbations::{About, Change, PERTURBATIONS};
+use super::runs::{Ended, Runs, Test};
+
+/// Share of the budget after which nothing new is looked for: what was seen wants proof.
+const SHARE: f64 = 0.55;
+/// Shuffles that are tried at least, where there is time, and those without news after which no more are.
+const SHUFFLES: usize = 8;
+const NO_NEWS: usize = 4;
+const MOST_SHUFFLES: usize = 40;
+/// So many suspects of one perturbation are tried, the riskiest first.
+const DIRECTED: usize = 60;
+
+/// How a test came to fail.
+#[derive(Clone, Debug)]
+pub(super) enum How {
+    /// In a process of its own, with nothing before it.
+    Alone,
+    /// When it was run twice.
+    Twice,
+    /// After these, in this order.
+    Order { name: String, before: Vec<Test> },
+    /// With one thing changed, alone.
+    Changed { change: Change, shows: &'static [crate::smells::Cause] },
+}
+
+/// A failure of a test that passes plainly.
+#[derive(Clone, Debug)]
+pub(super) struct Sighting {
+    pub(super) test: Test,
+    pub(super) how: How,
+    pub(super) error: String,
+    /// Seconds since the end of the plain run.
+    pub(super) after: f64,
+}
+
+/// What was seen, and in which orders tests passed.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) sightings: Vec<Sighting>,
+    /// Orders of whole runs with how far each test came: what ran, in order, and who failed.
+    pub(super) orders: Vec<Vec<Ended>>,
+}
+
+impl Seen {
+    /// How many tests failed in any run.
+    fn tests(&self) -> usize {
+        self.sightings.iter().map(|sighting| sighting.test).collect::<BTreeSet<_>>().len()
+    }
+
+    fn knows(&self, test: Test) -> bool {
+        self.sightings.iter().any(|sighting| sighting.test == test)
+    }
+}
+
+/// Looks for tests that fail when something is changed, until there is no news or no time.
+pub(super) fn discover(runs: &mut Runs<'_>) -> Seen {
+    let mut seen = Seen::default();
+    let plain = runs.passing();
+    seen.orders
+        .push(plain.iter().map(|test| Ended { test: *test, failed: false, error: String::new() }).collect());
+    let mut dice = fastrand::Rng::with_seed(runs.request.seed);
+
+    let wants = |runs: &Runs<'_>, kind: &str| runs.request.only.as_deref().is_none_or(|only| only == kind);
+    if wants(runs, "order") {
+        let reversed: Vec<Test> = plain.iter().rev().copied().collect();
+        order(runs, &mut seen, "order:reversed", &reversed);
+        shuffle(runs, &mut seen, &mut dice, 1);
+        alone(runs, &mut seen, &plain);
+    }
+    if wants(runs, "twice") {
+        twice(runs, &mut seen, &plain);
+    }
+    if wants(runs, "order") {
+        shuffle(runs, &mut seen, &mut dice, 2);
+    }
+    directed(runs, &mut seen);
+    let (mut number, mut no_news) = (3, 0);
+    while wants(runs, "order") && number <= MOST_SHUFFLES && (number <= SHUFFLES || no_news < NO_NEWS) {
+        let before = seen.tests();
+        if !shuffle(runs, &mut seen, &mut dice, number) {
+            break;
+        }
+        no_news = if seen.tests() > before { 0 } else { no_news + 1 };
+        number += 1;
+    }
+    seen
+}
+
+/// One whole run in another order; `false` where there is no time for it.
+fn order(runs: &mut Runs<'_>, seen: &mut Seen, name: &str, tests: &[Test]) -> bool {
+    if !runs.has_time(runs.cost(tests), SHARE) {
+        return false;
+    }
+    let began = Instant::now();
+    let ended = runs.run(&[tests.to_vec()], None, false).pop().unwrap_or_default();
+    let mut failed = 0;
+    for (at, end) in ended.iter().enumerate().filter(|(_, end)| end.failed) {
+        failed += 1;
+        let before = ended[..at].iter().map(|end| end.test).collect();
+        sight(runs, seen, end, How::Order { name: name.to_owned(), before });
+    }
+    runs.note(name, tests.len(), began.elapsed().as_secs_f64(), failed);
+    seen.orders.push(ended);
+    true
+}
+
+fn shuffle(runs: &mut Runs<'_>, seen: &mut Seen, dice: &mut fastrand::Rng, number: usize) -> bool {
+    let mut tests = runs.passing();
+    let name = match number % 3 {
+        // as people shuffle who keep a module's fixtures together
+        2 => {
+            let module = |runs: &Runs<'_>, test: Test| runs.ids[test].split("::").next().map(str::to_owned);
+            let mut modules: Vec<Vec<Test>> =
+                tests.chunk_by(|a, b| module(runs, *a) == module(runs, *b)).map(<[Test]>::to_vec).collect();
+            dice.shuffle(&mut modules);
+            modules.iter_mut().for_each(|module| dice.shuffle(module));
+            tests = modules.concat();
+            "order:shuffled-by-module"
+        }
+        _ => {
+            dice.shuffle(&mut tests);
+            "order:shuffled"
+        }
+    };
+    order(runs, seen, name, &tests)
+}
+
+fn alone(runs: &mut Runs<'_>, seen: &mut Seen, plain: &[Test]) {
+    let tests: Vec<Test> = plain.iter().copied().filter(|test| runs.is_suspect(*test)).collect();
+    each(runs, seen, "order:alone", &tests, |test| vec![test], |_| How::Alone);
+}
+
+fn twice(runs: &mut Runs<'_>, seen: &mut Seen, plain: &[Test]) {
+    let fails_alone = |test: &Test| {
+        seen.sightings.iter().any(|known| known.test == *test && matches!(known.how, How::Alone))
+    };
+    let tests: Vec<Test> =
+        plain.iter().copied().filter(|test| runs.is_suspect(*test) && !fails_alone(test)).collect();
+    each(runs, seen, "twice", &tests, |test| vec![test, test], |_| How::Twice);
+}
+
+/// Many tests, each in a process of its own, as many as there is time for, the riskiest first.
+fn each(
+    runs: &mut Runs<'_>,
+    seen: &mut Seen,
+    name: &str,
+    tests: &[Test],
+    list: impl Fn(Test) -> Vec<Test>,
+    how: impl Fn(Test) -> How,
+) {
+    let mut tests = tests.to_vec();
+    let risk = |test: &Test| runs.scanned(*test).map_or(0.0, |found| found.risk);
+    tests.sort_by(|a, b| risk(b).total_cmp(&risk(a)));
+    let began = Instant::now();
+    let (mut ran, mut failed) = (0, 0);
+    for chunk in tests.chunks(50) {
+        let lists: Vec<Vec<Test>> = chunk.iter().map(|test| list(*test)).collect();
+        let cost: f64 = lists.iter().map(|list| runs.cost(list) + 0.01).sum();
+        if !runs.has_time(cost, SHARE) {
+            break;
+        }
+        for (test, ended) in chunk.iter().zip(runs.run(&lists, None, false)) {
+            ran += 1;
+            if let Some(end) = ended.iter().find(|end| end.failed && end.test == *test) {
+                failed += 1;
+                sight(runs, seen, end, how(*test));
+            }
+        }
+    }
+    if ran > 0 {
+        runs.note(name, ran, began.elapsed().as_secs_f64(), failed);
+    }
+}
+
+/// What the code of a test speaks for, on that test alone.
+fn directed(runs: &mut Runs<'_>, seen: &mut Seen) {
+    let wanted = |name: &str| runs.request.only.as_deref().is_none_or(|only| only == name);
+    for perturbation in PERTURBATIONS.iter().filter(|known| wanted(known.name)).collect::<Vec<_>>() {
+        let suits = |test: &Test| runs.scanned(*test).is_some_and(|found| (perturbation.suits)(found));
+        let mut tests: Vec<Test> = runs.passing();
+        tests.retain(|test| runs.is_suspect(*test) && suits(test) && !seen.knows(*test));
+        let weight = |test: &Test| {
+            let found = runs.scanned(*test);
+            let sure = |found: &&crate::risk::Assessment| {
+                found.findings.iter().any(|finding| perturbation.shows.contains(&finding.cause))
+            };
+            (found.filter(sure).is_some(), found.map_or(0, |found| found.severity as u8))
+        };
+        tests.sort_by_key(|test| std::cmp::Reverse(weight(test)));
+        tests.truncate(DIRECTED);
+        // the same change for many tests is one round, and a process of its own only once
+        let mut rounds: Vec<(Change, Vec<Test>)> = vec![];
+        for test in tests {
+            let Some(found) = runs.scanned(test) else { continue };
+            let about = About {
+                test: found,
+                root: &runs.request.root,
+                folder: runs.folder(),
+                seed: runs.request.seed,
+            };
+            for change in (perturbation.changes)(&about) {
+                match rounds.iter_mut().find(|(known, _)| *known == change) {
+                    Some((_, tests)) => tests.push(test),
+                    None => rounds.push((change, vec![test])),
+                }
+            }
+        }
+        rounds.sort_by_key(|(_, tests)| std::cmp::Reverse(tests.len()));
+        let began = Instant::now();
+        let (mut ran, mut failed) = (0, 0);
+        for (change, tests) in rounds {
+            let tests: Vec<Test> = tests.into_iter().filter(|test| !seen.knows(*test)).collect();
+            let lists: Vec<Vec<Test>> = tests.iter().map(|test| vec![*test]).collect();
+            let cost: f64 = lists.iter().map(|list| 2.0 * runs.cost(list) + 0.05).sum();
+            if lists.is_empty() || !runs.has_time(cost, SHARE) {
+                continue;
+            }
+            for (test, ended) in tests.iter().zip(runs.run(&lists, Some(&change), false)) {
+                ran += 1;
+                if let Some(end) = ended.iter().find(|end| end.failed && end.test == *test) {
+                    failed += 1;
+                    let how = How::Changed { change: change.clone(), shows: perturbation.shows };
+                    sight(runs, seen, end, how);
+                }
+            }
+        }
+        if ran > 0 {
+            runs.note(perturbation.name, ran, began.elapsed().as_secs_f64(), failed);
+        }
+    }
+}
+
+fn sight(runs: &Runs<'_>, seen: &mut Seen, end: &Ended, how: How) {
+    if !runs.passes[end.test] || !runs.is_suspect(end.test) {
+        return;
+    }
+    let after = runs.begun.elapsed().as_secs_f64();
+    seen.sightings.push(Sighting { test: end.test, how, error: end.error.clone(), after });
+}

@@ -3,7 +3,7 @@
 # when all is there.
 #
 #   scripts/setup.sh          compilers checked; tools, node and models brought
-#   scripts/setup.sh PART…    only these: tools | node | models | llm | bench
+#   scripts/setup.sh PART…    only these: tools | node | models | llm | pytest | bench
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
@@ -124,6 +124,9 @@ bring_models() { "$tools/bin/python" scripts/models.py models/embedding.toml "$F
 # The chat server of the demo and the live tests.
 bring_llm() { packages -llm; }
 
+# The pytest of the tests of `hunt`.
+bring_pytest() { packages -pytest; }
+
 # The peers of the benches.
 bring_bench() { packages -bench; }
 
@@ -134,7 +137,7 @@ flock 9
 [ $# -gt 0 ] || set -- tools node models
 for part in "$@"; do
     case $part in
-    tools | node | models | llm | bench) "bring_$part" ;;
-    *) die "there is no part '$part'; there are tools, node, models, llm and bench" ;;
+    tools | node | models | llm | pytest | bench) "bring_$part" ;;
+    *) die "there is no part '$part'; there are tools, node, models, llm, pytest and bench" ;;
     esac
 done

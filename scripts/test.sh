@@ -82,6 +82,7 @@ find_chromium() {
 }
 
 scripts/setup.sh
+scripts/setup.sh pytest
 scripts/web.sh
 . scripts/env.sh
 

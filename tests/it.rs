@@ -5,6 +5,8 @@
 mod bad_input;
 #[path = "it/history.rs"]
 mod history;
+#[path = "it/hunt.rs"]
+mod hunt;
 #[path = "it/invariants.rs"]
 mod invariants;
 #[path = "it/mended.rs"]

@@ -23,8 +23,8 @@ pub(super) enum How {
     Alone,
     /// When it was run twice.
     Twice,
-    /// After these, in this order.
-    Order { name: String, before: Vec<Test> },
+    /// After these, in this order, in a run of many.
+    Order { run: usize, before: Vec<Test> },
     /// With one thing changed, alone.
     Changed { change: Change, shows: &'static [crate::smells::Cause] },
 }
@@ -39,12 +39,23 @@ pub(super) struct Sighting {
     pub(super) after: f64,
 }
 
+/// A run of many tests in one process.
+#[derive(Clone, Debug)]
+pub(super) struct Order {
+    pub(super) name: String,
+    pub(super) tests: Vec<Test>,
+    /// What ran, in order, and who failed.
+    pub(super) ended: Vec<Ended>,
+}
+
 /// What was seen, and in which orders tests passed.
 #[derive(Default)]
 pub(super) struct Seen {
     pub(super) sightings: Vec<Sighting>,
-    /// Orders of whole runs with how far each test came: what ran, in order, and who failed.
-    pub(super) orders: Vec<Vec<Ended>>,
+    /// The plain one first.
+    pub(super) orders: Vec<Order>,
+    /// Tests that pass with nothing before them.
+    pub(super) pass_alone: BTreeSet<Test>,
 }
 
 impl Seen {
@@ -62,22 +73,24 @@ impl Seen {
 pub(super) fn discover(runs: &mut Runs<'_>) -> Seen {
     let mut seen = Seen::default();
     let plain = runs.passing();
-    seen.orders
-        .push(plain.iter().map(|test| Ended { test: *test, failed: false, error: String::new() }).collect());
+    let passed = |test: &Test| Ended { test: *test, failed: false, error: String::new() };
+    let ended = plain.iter().map(passed).collect();
+    seen.orders.push(Order { name: "plain".to_owned(), tests: plain.clone(), ended });
     let mut dice = fastrand::Rng::with_seed(runs.request.seed);
 
     let wants = |runs: &Runs<'_>, kind: &str| runs.request.only.as_deref().is_none_or(|only| only == kind);
     if wants(runs, "order") {
         let reversed: Vec<Test> = plain.iter().rev().copied().collect();
         order(runs, &mut seen, "order:reversed", &reversed);
-        shuffle(runs, &mut seen, &mut dice, 1);
-        alone(runs, &mut seen, &plain);
     }
     if wants(runs, "twice") {
-        twice(runs, &mut seen, &plain);
+        let twice: Vec<Test> = plain.iter().flat_map(|test| [*test, *test]).collect();
+        order(runs, &mut seen, "twice", &twice);
     }
     if wants(runs, "order") {
+        shuffle(runs, &mut seen, &mut dice, 1);
         shuffle(runs, &mut seen, &mut dice, 2);
+        alone(runs, &mut seen, &plain);
     }
     directed(runs, &mut seen);
     let (mut number, mut no_news) = (3, 0);
@@ -89,6 +102,7 @@ pub(super) fn discover(runs: &mut Runs<'_>) -> Seen {
         no_news = if seen.tests() > before { 0 } else { no_news + 1 };
         number += 1;
     }
+    general(runs, &mut seen, &plain);
     seen
 }
 
@@ -99,14 +113,18 @@ fn order(runs: &mut Runs<'_>, seen: &mut Seen, name: &str, tests: &[Test]) -> bo
     }
     let began = Instant::now();
     let ended = runs.run(&[tests.to_vec()], None, false).pop().unwrap_or_default();
-    let mut failed = 0;
+    let mut failed = BTreeSet::new();
     for (at, end) in ended.iter().enumerate().filter(|(_, end)| end.failed) {
-        failed += 1;
-        let before = ended[..at].iter().map(|end| end.test).collect();
-        sight(runs, seen, end, How::Order { name: name.to_owned(), before });
+        failed.insert(end.test);
+        let before: Vec<Test> = ended[..at].iter().map(|end| end.test).collect();
+        if before.contains(&end.test) {
+            sight(runs, seen, end, How::Twice);
+        }
+        sight(runs, seen, end, How::Order { run: seen.orders.len(), before });
     }
-    runs.note(name, tests.len(), began.elapsed().as_secs_f64(), failed);
-    seen.orders.push(ended);
+    let count = tests.iter().collect::<BTreeSet<_>>().len();
+    runs.note(name, count, began.elapsed().as_secs_f64(), failed.len());
+    seen.orders.push(Order { name: name.to_owned(), tests: tests.to_vec(), ended });
     true
 }
 
@@ -133,43 +151,33 @@ fn shuffle(runs: &mut Runs<'_>, seen: &mut Seen, dice: &mut fastrand::Rng, numbe
 
 fn alone(runs: &mut Runs<'_>, seen: &mut Seen, plain: &[Test]) {
     let tests: Vec<Test> = plain.iter().copied().filter(|test| runs.is_suspect(*test)).collect();
-    each(runs, seen, "order:alone", &tests, |test| vec![test], |_| How::Alone);
-}
-
-fn twice(runs: &mut Runs<'_>, seen: &mut Seen, plain: &[Test]) {
-    let fails_alone = |test: &Test| {
-        seen.sightings.iter().any(|known| known.test == *test && matches!(known.how, How::Alone))
-    };
-    let tests: Vec<Test> =
-        plain.iter().copied().filter(|test| runs.is_suspect(*test) && !fails_alone(test)).collect();
-    each(runs, seen, "twice", &tests, |test| vec![test, test], |_| How::Twice);
+    each(runs, seen, "order:alone", &tests);
 }
 
 /// Many tests, each in a process of its own, as many as there is time for, the riskiest first.
-fn each(
-    runs: &mut Runs<'_>,
-    seen: &mut Seen,
-    name: &str,
-    tests: &[Test],
-    list: impl Fn(Test) -> Vec<Test>,
-    how: impl Fn(Test) -> How,
-) {
+fn each(runs: &mut Runs<'_>, seen: &mut Seen, name: &str, tests: &[Test]) {
     let mut tests = tests.to_vec();
     let risk = |test: &Test| runs.scanned(*test).map_or(0.0, |found| found.risk);
     tests.sort_by(|a, b| risk(b).total_cmp(&risk(a)));
     let began = Instant::now();
     let (mut ran, mut failed) = (0, 0);
     for chunk in tests.chunks(50) {
-        let lists: Vec<Vec<Test>> = chunk.iter().map(|test| list(*test)).collect();
+        let lists: Vec<Vec<Test>> = chunk.iter().map(|test| vec![*test]).collect();
         let cost: f64 = lists.iter().map(|list| runs.cost(list) + 0.01).sum();
         if !runs.has_time(cost, SHARE) {
             break;
         }
         for (test, ended) in chunk.iter().zip(runs.run(&lists, None, false)) {
             ran += 1;
-            if let Some(end) = ended.iter().find(|end| end.failed && end.test == *test) {
-                failed += 1;
-                sight(runs, seen, end, how(*test));
+            match ended.last() {
+                Some(end) if end.failed => {
+                    failed += 1;
+                    sight(runs, seen, end, How::Alone);
+                }
+                Some(_) => {
+                    seen.pass_alone.insert(*test);
+                }
+                None => {}
             }
         }
     }
@@ -232,6 +240,29 @@ fn directed(runs: &mut Runs<'_>, seen: &mut Seen) {
         }
         if ran > 0 {
             runs.note(perturbation.name, ran, began.elapsed().as_secs_f64(), failed);
+        }
+    }
+}
+
+/// What may be changed around any test, around the whole suite: what code cannot tell.
+fn general(runs: &mut Runs<'_>, seen: &mut Seen, plain: &[Test]) {
+    let wanted = |runs: &Runs<'_>, name: &str| runs.request.only.as_deref().is_none_or(|only| only == name);
+    let Some(found) = plain.iter().find_map(|test| runs.scanned(*test)) else { return };
+    for perturbation in PERTURBATIONS.iter().filter(|known| known.general) {
+        let about =
+            About { test: found, root: &runs.request.root, folder: runs.folder(), seed: runs.request.seed };
+        for change in (perturbation.changes)(&about) {
+            if !wanted(runs, perturbation.name) || !runs.has_time(1.5 * runs.cost(plain), SHARE) {
+                continue;
+            }
+            let began = Instant::now();
+            let ended = runs.run(&[plain.to_vec()], Some(&change), false).pop().unwrap_or_default();
+            let mut failed = 0;
+            for end in ended.iter().filter(|end| end.failed) {
+                failed += 1;
+                sight(runs, seen, end, How::Changed { change: change.clone(), shows: perturbation.shows });
+            }
+            runs.note(&change.name, plain.len(), began.elapsed().as_secs_f64(), failed);
         }
     }
 }

@@ -1,12 +1,12 @@
 //! From a failure to a proof: narrowed to the fewest tests, repeated with and without, told with a command that shows it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
 use super::narrow::fewest;
 use super::perturbations::Change;
-use super::plan::{How, Seen, Sighting};
+use super::plan::{How, Order, Seen, Sighting};
 use super::reproduce::{self, Case};
 use super::runs::{Ended, Runs, Test};
 use super::{Unconfirmed, Unstable, cause_of, test_of};
@@ -21,6 +21,8 @@ const MORE: usize = 5;
 const SHARE: f64 = 0.9;
 /// Tests that made others fail are tried first on further ones.
 const KNOWN: usize = 6;
+/// From so many tests on, whole runs are repeated before each test is narrowed.
+const MANY: usize = 4;
 /// So many sightings of one test are followed up.
 const FOLLOWED: usize = 3;
 
@@ -51,15 +53,26 @@ pub(super) fn prove(runs: &mut Runs<'_>, seen: Seen) -> (Vec<Unstable>, Vec<Unco
     }
     // what is proved in a run or two comes before what has to be narrowed
     all.sort_by_key(|(_, sightings)| sightings.first().map(|sighting| rank(&sighting.how)));
-    let mut prover = Prover { runs, orders: seen.orders, guilty: vec![], helpful: vec![] };
+    let mut prover = Prover {
+        runs,
+        orders: seen.orders,
+        pass_alone: seen.pass_alone,
+        guilty: vec![],
+        helpful: vec![],
+        repeated: HashMap::new(),
+    };
     let (mut unstable, mut unconfirmed) = (vec![], vec![]);
-    let count = all.len();
-    if count > 0 {
-        prover.runs.say(&format!("{count} tests failed in some run; repeating and narrowing"));
+    if !all.is_empty() {
+        prover.runs.say(&format!("{} failed in some run; repeating and narrowing", tests(all.len())));
     }
+    prover.repeat_whole(&all);
     for (id, sightings) in all {
         let Some(first) = sightings.first() else { continue };
-        let proved = distinct(&sightings).into_iter().find_map(|sighting| prover.follow(sighting));
+        let proved = prover
+            .distinct(&sightings)
+            .into_iter()
+            .find_map(|sighting| prover.follow(sighting))
+            .or_else(|| sightings.iter().find_map(|sighting| prover.as_repeated(sighting)));
         match proved {
             Some((mut found, case)) => {
                 found.node_ids = node_ids(prover.runs, &sightings);
@@ -69,7 +82,7 @@ pub(super) fn prove(runs: &mut Runs<'_>, seen: Seen) -> (Vec<Unstable>, Vec<Unco
             }
             None => unconfirmed.push(Unconfirmed {
                 id,
-                perturbation: name(&first.how).to_owned(),
+                perturbation: prover.name(&first.how).to_owned(),
                 error: first.error.clone(),
             }),
         }
@@ -77,8 +90,8 @@ pub(super) fn prove(runs: &mut Runs<'_>, seen: Seen) -> (Vec<Unstable>, Vec<Unco
     let unstable = unstable
         .into_iter()
         .map(|(mut found, case)| {
-            if runs.has_time(2.0, 1.0) {
-                found.reproduced = reproduce::shows(runs.setup(), &case, runs.left());
+            if let Some((command, shows)) = reproduce::try_out(runs.setup(), &case, &|| runs.left()) {
+                (found.proof.reproduce, found.reproduced) = (command, Some(shows));
             }
             found
         })
@@ -96,19 +109,8 @@ fn rank(how: &How) -> usize {
     }
 }
 
-fn name(how: &How) -> &str {
-    match how {
-        How::Alone => "order:alone",
-        How::Twice => "twice",
-        How::Order { name, .. } => name,
-        How::Changed { change, .. } => &change.name,
-    }
-}
-
-/// The sightings worth following: the best of each kind, and of orders several.
-fn distinct(sightings: &[Sighting]) -> Vec<&Sighting> {
-    let mut seen = BTreeSet::new();
-    sightings.iter().filter(|sighting| seen.insert(name(&sighting.how).to_owned())).take(FOLLOWED).collect()
+fn tests(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "test" } else { "tests" })
 }
 
 fn node_ids(runs: &Runs<'_>, sightings: &[Sighting]) -> Vec<String> {
@@ -118,13 +120,88 @@ fn node_ids(runs: &Runs<'_>, sightings: &[Sighting]) -> Vec<String> {
 
 struct Prover<'r, 'a> {
     runs: &'r mut Runs<'a>,
-    orders: Vec<Vec<Ended>>,
+    orders: Vec<Order>,
+    pass_alone: BTreeSet<Test>,
     /// Tests that made others fail, and tests after which others passed; the latest last.
     guilty: Vec<Test>,
     helpful: Vec<Test>,
+    /// How often a test failed when a whole run was repeated, and when the plain one was; with the run's number.
+    repeated: HashMap<Test, (usize, Count, Count)>,
 }
 
 impl Prover<'_, '_> {
+    fn name<'h>(&'h self, how: &'h How) -> &'h str {
+        match how {
+            How::Alone => "order:alone",
+            How::Twice => "twice",
+            How::Order { run, .. } => &self.orders[*run].name,
+            How::Changed { change, .. } => &change.name,
+        }
+    }
+
+    /// The sightings worth following: the best of each kind, and of orders several.
+    fn distinct<'s>(&self, sightings: &'s [Sighting]) -> Vec<&'s Sighting> {
+        let mut seen = BTreeSet::new();
+        let is_new = |sighting: &&Sighting| seen.insert(self.name(&sighting.how).to_owned());
+        sightings.iter().filter(is_new).take(FOLLOWED).collect()
+    }
+
+    /// Repeats whole runs, the ones in which most tests failed first, where that is cheap beside narrowing each: what
+    /// fails every time is proved, whatever time is left for the rest.
+    fn repeat_whole(&mut self, all: &[(String, Vec<Sighting>)]) {
+        let mut open: Vec<(Test, Vec<usize>)> = vec![];
+        for sighting in all.iter().flat_map(|(_, sightings)| sightings) {
+            let How::Order { run, .. } = &sighting.how else { continue };
+            match open.iter_mut().find(|(test, _)| *test == sighting.test) {
+                Some((_, in_runs)) => in_runs.push(*run),
+                None => open.push((sighting.test, vec![*run])),
+            }
+        }
+        if open.len() < MANY {
+            return;
+        }
+        let again = TRIES - 1;
+        let plain = self.orders[0].tests.clone();
+        if !self.runs.has_time(2.0 * again as f64 * self.runs.cost(&plain), SHARE) {
+            return;
+        }
+        let plainly = self.runs.run(&vec![plain; again], None, false);
+        while let Some(run) = most_common(&open) {
+            let tests = self.orders[run].tests.clone();
+            if !self.runs.has_time(again as f64 * self.runs.cost(&tests), SHARE / 2.0 + 0.2) {
+                return;
+            }
+            let repeated = self.runs.run(&vec![tests; again], None, false);
+            for (test, _) in open.extract_if(.., |(_, in_runs)| in_runs.contains(&run)) {
+                let mut with = Count { failed: 1, tried: 1, error: String::new() };
+                let mut without = Count { failed: 0, tried: 1, error: String::new() };
+                repeated.iter().for_each(|ended| with.see(failure(ended, test)));
+                plainly.iter().for_each(|ended| without.see(failure(ended, test)));
+                self.repeated.insert(test, (run, with, without));
+            }
+        }
+    }
+
+    /// What repeating whole runs proved, for a test that there was no time to narrow.
+    fn as_repeated(&self, sighting: &Sighting) -> Option<(Unstable, Case)> {
+        let test = sighting.test;
+        let (run, with, without) = self.repeated.get(&test)?;
+        let proved = with.tried as usize >= TRIES && with.failed == with.tried && without.failed == 0;
+        let candidate = Candidate {
+            perturbation: self.orders[*run].name.clone(),
+            cause: Cause::SharedState,
+            with: self.orders[*run].tests.clone(),
+            without: vec![],
+            change: None,
+            needs: vec![],
+            passes_after: vec![],
+            narrowed: false,
+            trials: 0,
+        };
+        let case = reproduce::in_a_crowd(self.runs, test);
+        proved.then(|| (self.told(test, candidate, &case, with, without, &sighting.error), case))
+    }
+
     fn follow(&mut self, sighting: &Sighting) -> Option<(Unstable, Case)> {
         let test = sighting.test;
         if !self.runs.has_time(0.0, SHARE) {
@@ -143,7 +220,12 @@ impl Prover<'_, '_> {
                 narrowed: true,
                 trials: 0,
             },
-            How::Order { name, before } => self.order(test, name, before)?,
+            // one that fails with nothing before it is no victim of others
+            How::Order { .. } if !self.passes_alone(test)? => self.alone(test),
+            How::Order { run, before } => {
+                let name = self.orders[*run].name.clone();
+                self.order(test, &name, before)?
+            }
             How::Changed { change, shows } => Candidate {
                 perturbation: change.name.clone(),
                 cause: cause_of(self.runs.scanned(test), shows),
@@ -157,6 +239,10 @@ impl Prover<'_, '_> {
             },
         };
         self.repeat(test, candidate, &sighting.error)
+    }
+
+    fn passes_alone(&mut self, test: Test) -> Option<bool> {
+        Some(self.pass_alone.contains(&test) || !self.last_fails(&[], test, None)?)
     }
 
     /// A test that fails with nothing before it: which of the tests before lets it pass?
@@ -244,7 +330,7 @@ impl Prover<'_, '_> {
     /// where none is left.
     fn likely(&self, test: Test, before: &[Test]) -> Vec<Test> {
         let mut left: BTreeSet<Test> = before.iter().copied().collect();
-        for order in &self.orders {
+        for order in self.orders.iter().map(|order| &order.ended) {
             let Some(at) = order.iter().position(|end| end.test == test) else { continue };
             let earlier: BTreeSet<Test> = order[..at].iter().map(|end| end.test).collect();
             left.retain(|other| earlier.contains(other) == order[at].failed);
@@ -284,33 +370,46 @@ impl Prover<'_, '_> {
         if with.failed < 2 || (without.failed > 0 && !plainly) {
             return None;
         }
-        let scanned = self.runs.scanned(test);
-        let (perturbation, cause, case) = if plainly {
+        let (candidate, case) = if plainly {
             let shows =
                 [Cause::AsyncWait, Cause::Concurrency, Cause::Time, Cause::Randomness, Cause::Network];
+            let cause = cause_of(self.runs.scanned(test), &shows);
             let case = reproduce::case(self.runs, &[test], test, None);
-            ("rerun".to_owned(), cause_of(scanned, &shows), case)
+            (Candidate { perturbation: "rerun".to_owned(), cause, ..candidate }, case)
         } else {
             let case = reproduce::case(self.runs, &candidate.with, test, candidate.change.as_ref());
-            (candidate.perturbation, candidate.cause, case)
+            (candidate, case)
         };
+        Some((self.told(test, candidate, &case, &with, &without, error), case))
+    }
+
+    fn told(
+        &self,
+        test: Test,
+        candidate: Candidate,
+        case: &Case,
+        with: &Count,
+        without: &Count,
+        error: &str,
+    ) -> Unstable {
+        let scanned = self.runs.scanned(test);
         let names =
             |tests: &[Test]| tests.iter().map(|test| self.runs.ids[*test].clone()).collect::<Vec<_>>();
-        let error = if with.error.is_empty() { error.to_owned() } else { with.error };
-        let found = Unstable {
+        let error = if with.error.is_empty() { error.to_owned() } else { with.error.clone() };
+        Unstable {
             id: test_of(&self.runs.ids[test]).to_owned(),
             repo: scanned.map_or_else(String::new, |found| found.repo.clone()),
             state: self.state(&candidate.needs),
             proof: Proof {
-                perturbation,
-                cause,
+                perturbation: candidate.perturbation,
+                cause: candidate.cause,
                 failed_with: with.failed,
                 tried_with: with.tried,
                 failed_without: without.failed,
                 tried_without: without.tried,
                 needs: if candidate.narrowed { names(&candidate.needs) } else { vec![] },
                 error,
-                reproduce: case.command.clone(),
+                reproduce: case.first().to_owned(),
                 time: Timestamp::now(),
             },
             passes_after: names(&candidate.passes_after),
@@ -322,8 +421,7 @@ impl Prover<'_, '_> {
             }),
             trials: candidate.trials,
             seen_after: 0.0,
-        };
-        Some((found, case))
+        }
     }
 
     /// What the rules know of what these tests leave behind.
@@ -349,12 +447,7 @@ impl Prover<'_, '_> {
         }
         let mut count = Count::default();
         for ended in self.runs.run(&lists, change, control) {
-            let Some(end) = last(&ended, test) else { continue };
-            count.tried += 1;
-            if end.failed {
-                count.failed += 1;
-                count.error.clone_from(&end.error);
-            }
+            count.see(last(&ended, test));
         }
         Some(count)
     }
@@ -365,6 +458,18 @@ fn last(ended: &[Ended], test: Test) -> Option<&Ended> {
     ended.iter().rev().find(|end| end.test == test)
 }
 
+/// The test's failure, where it ran more than once; else how it ended.
+fn failure(ended: &[Ended], test: Test) -> Option<&Ended> {
+    ended.iter().find(|end| end.test == test && end.failed).or_else(|| last(ended, test))
+}
+
+/// The run in which most tests failed.
+fn most_common(open: &[(Test, Vec<usize>)]) -> Option<usize> {
+    let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+    open.iter().flat_map(|(_, runs)| runs).for_each(|run| *counts.entry(*run).or_default() += 1);
+    counts.into_iter().max_by_key(|(run, count)| (*count, std::cmp::Reverse(*run))).map(|(run, _)| run)
+}
+
 #[derive(Default)]
 struct Count {
     failed: u32,
@@ -373,6 +478,15 @@ struct Count {
 }
 
 impl Count {
+    fn see(&mut self, end: Option<&Ended>) {
+        let Some(end) = end else { return };
+        self.tried += 1;
+        if end.failed {
+            self.failed += 1;
+            self.error.clone_from(&end.error);
+        }
+    }
+
     fn add(&mut self, more: Count) {
         self.failed += more.failed;
         self.tried += more.tried;

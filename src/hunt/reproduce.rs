@@ -13,14 +13,22 @@ use super::worker::Setup;
 /// The longest that one command may take.
 const LONGEST: Duration = Duration::from_secs(120);
 
-/// A case as a command line.
+/// A case as command lines, the simplest first.
 #[derive(Clone, Debug)]
 pub(super) struct Case {
-    pub(super) command: String,
+    /// Plain pytest; can be tried here.
+    plain: Vec<String>,
+    /// Ours, where plain pytest cannot make the change, or does not show it.
+    ours: String,
     /// The test that fails.
     test: String,
-    /// Whether it is plain pytest, and can be tried here.
-    plain: bool,
+}
+
+impl Case {
+    /// The command that is told as long as none was tried.
+    pub(super) fn first(&self) -> &str {
+        self.plain.first().unwrap_or(&self.ours)
+    }
 }
 
 /// The command for running `list`, whose last is the failing one, with a change or without.
@@ -31,40 +39,75 @@ pub(super) fn case(runs: &Runs<'_>, list: &[Test], test: Test, change: Option<&C
     let id = runs.ids[test].clone();
     let names: Vec<String> = list.iter().map(|test| quote(&runs.ids[*test])).collect();
     let pytest = format!("{python} -m pytest{options} {}", names.join(" "));
-    let (command, plain) = match change {
-        // pytest drops a name that it was given before, so the process is given it twice
-        None if list.len() > 1 && list.iter().all(|other| other == &test) => {
-            let code = format!(
-                "import pytest, sys; arguments = {}; sys.exit(pytest.main(arguments) or pytest.main(arguments))",
-                python_list(environment.neutral.iter().chain([&id]))
-            );
-            (format!("{python} -c {}", quote(&code)), true)
+    let (mut plain, mut kind) = (vec![], "order");
+    match change {
+        // pytest runs a name once, however often it is given
+        None if list.len() > 1 && list.iter().all(|other| *other == test) => {
+            kind = "twice";
+            for code in twice(&environment.neutral, &id) {
+                plain.push(format!("{python} -c {}", quote(&code)));
+            }
         }
-        None => (pytest, true),
-        Some(change) if !change.variables.is_empty() => {
-            let pairs: String =
-                change.variables.iter().map(|(name, value)| format!("{name}={} ", quote(value))).collect();
-            (format!("{pairs}{pytest}"), true)
-        }
+        None => plain.push(pytest),
         Some(change) => {
-            let name = change.name.split(':').next().unwrap_or(&change.name);
-            let suspect = quote(super::test_of(&id));
-            (format!("flakydetector hunt --yes --only {name} --tests {suspect}"), false)
+            kind = change.name.split(':').next().unwrap_or(kind);
+            if !change.variables.is_empty() {
+                let pairs: String = change
+                    .variables
+                    .iter()
+                    .map(|(name, value)| format!("{name}={} ", quote(value)))
+                    .collect();
+                plain.push(format!("{pairs}{pytest}"));
+            }
         }
-    };
-    Case { command, test: id, plain }
+    }
+    let ours = format!("flakydetector hunt --yes --only {kind} --tests {}", quote(super::test_of(&id)));
+    Case { plain, ours, test: id }
 }
 
-/// Whether the command shows it; nothing where it is not plain pytest.
-pub(super) fn shows(setup: &Setup, case: &Case, left: Duration) -> Option<bool> {
-    if !case.plain {
-        return None;
+/// The command for a test that was not narrowed down.
+pub(super) fn in_a_crowd(runs: &Runs<'_>, test: Test) -> Case {
+    let id = runs.ids[test].clone();
+    let ours = format!("flakydetector hunt --yes --only order --tests {}", quote(super::test_of(&id)));
+    Case { plain: vec![], ours, test: id }
+}
+
+/// Programs that run a test twice in one process: in two sessions, and as two cases of one.
+fn twice(options: &[String], id: &str) -> [String; 2] {
+    let sessions = format!(
+        "import pytest, sys; arguments = {}; sys.exit(pytest.main(arguments) or pytest.main(arguments))",
+        python_list(options.iter().map(String::as_str).chain([id]))
+    );
+    let cases = format!(
+        "import pytest, sys; \
+         twice = lambda self, metafunc: (metafunc.fixturenames.append(\"twice\"), metafunc.parametrize(\"twice\", [1, 2])); \
+         sys.exit(pytest.main({}, plugins=[type(\"Twice\", (), {{\"pytest_generate_tests\": twice}})()]))",
+        python_list(options.iter().map(String::as_str).chain([super::test_of(id)]))
+    );
+    [sessions, cases]
+}
+
+/// The first of the case's commands that shows it, and whether one did; nothing where none could be tried.
+pub(super) fn try_out(setup: &Setup, case: &Case, left: &dyn Fn() -> Duration) -> Option<(String, bool)> {
+    let mut tried = false;
+    for command in &case.plain {
+        if left() < Duration::from_secs(2) {
+            break;
+        }
+        tried = true;
+        if shows(setup, command, &case.test, left())? {
+            return Some((command.clone(), true));
+        }
     }
+    tried.then(|| (case.ours.clone(), false))
+}
+
+fn shows(setup: &Setup, command: &str, test: &str, left: Duration) -> Option<bool> {
     let output = setup.folder().join("shown");
     let file = std::fs::File::create(&output).ok()?;
     let mut process = Command::new("sh")
         .arg("-c")
-        .arg(&case.command)
+        .arg(command)
         .current_dir(&setup.root)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("PYTEST_ADDOPTS", addopts(setup))
@@ -83,13 +126,13 @@ pub(super) fn shows(setup: &Setup, case: &Case, left: Duration) -> Option<bool> 
     }
     let _ = process.wait();
     let said = std::fs::read(&output).ok()?;
-    Some(String::from_utf8_lossy(&said).lines().any(|line| is_failure(line, &case.test)))
+    Some(String::from_utf8_lossy(&said).lines().any(|line| is_failure(line, test)))
 }
 
 /// Nothing is left in the project, and failures are listed.
 fn addopts(setup: &Setup) -> String {
     let theirs = std::env::var("PYTEST_ADDOPTS").unwrap_or_default();
-    format!("{theirs} -o cache_dir={} -rfE", setup.folder().join("cache").display())
+    format!("{theirs} -o cache_dir={} -rfE --tb=native", setup.folder().join("cache").display())
 }
 
 /// `FAILED tests/test_a.py::test_b - assert …`
@@ -99,10 +142,11 @@ fn is_failure(line: &str, test: &str) -> bool {
     };
     // pytest's root may lie deeper than ours
     let id = rest.split(" - ").next().unwrap_or(rest).trim();
+    let (id, test) = (super::test_of(id), super::test_of(test));
     test == id || test.ends_with(&format!("/{id}")) || id.ends_with(&format!("/{test}"))
 }
 
-fn python_list<'s>(words: impl Iterator<Item = &'s String>) -> String {
+fn python_list<'s>(words: impl Iterator<Item = &'s str>) -> String {
     let words: Vec<String> =
         words.map(|word| format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\""))).collect();
     format!("[{}]", words.join(", "))

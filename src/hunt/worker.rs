@@ -168,7 +168,15 @@ impl Worker {
         let log = own.join("log");
         let output = File::create(&log).map_err(HuntError::NoRoom)?;
         let mut process = Command::new(&setup.environment.python)
-            .args(["-m", "pytest", "-p", "flakydetector_hunt", "-q", "--continue-on-collection-errors"])
+            .args([
+                "-m",
+                "pytest",
+                "-p",
+                "flakydetector_hunt",
+                "-q",
+                "--tb=native",
+                "--continue-on-collection-errors",
+            ])
             .arg(format!("--rootdir={}", setup.root.display()))
             .arg(format!("--basetemp={}", own.join("tmp").display()))
             .arg("-o")

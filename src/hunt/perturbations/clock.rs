@@ -12,6 +12,7 @@ pub(super) const CLOCK: Perturbation = Perturbation {
     name: "clock",
     shows: &[Cause::Time],
     suits: |test| found(test, &[Cause::Time]) || has(test, &["clock_reads"]),
+    general: true,
     changes: |_| moments(&Zoned::now()).into_iter().map(|(name, offset)| change(name, offset)).collect(),
 };
 

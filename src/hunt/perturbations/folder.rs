@@ -9,5 +9,6 @@ pub(super) const FOLDER: Perturbation = Perturbation {
     name: "folder",
     shows: &[Cause::Resources],
     suits: |test| found(test, &[Cause::Resources]) || has(test, &["file_operations"]),
+    general: true,
     changes: |about| vec![Change::inside("folder:elsewhere".to_owned(), "folder", json!(about.folder), None)],
 };

@@ -10,6 +10,7 @@ pub(super) const HASH_SEED: Perturbation = Perturbation {
     name: "hash-seed",
     shows: &[Cause::Unordered],
     suits: |test| found(test, &[Cause::Unordered]) || has(test, &["unordered_uses"]),
+    general: true,
     changes: |_| {
         SEEDS
             .iter()

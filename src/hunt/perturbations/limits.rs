@@ -9,5 +9,6 @@ pub(super) const LIMITS: Perturbation = Perturbation {
     name: "limits",
     shows: &[Cause::Resources],
     suits: |test| found(test, &[Cause::Resources]),
+    general: true,
     changes: |_| vec![Change::inside("limits:files".to_owned(), "limits", json!({ "files": 64 }), None)],
 };

@@ -9,6 +9,7 @@ pub(super) const LISTING: Perturbation = Perturbation {
     name: "listing",
     shows: &[Cause::Unordered],
     suits: |test| found(test, &[Cause::Unordered]) || has(test, &["unordered_uses", "file_operations"]),
+    general: true,
     changes: |about| {
         let change = |number: u64| {
             Change::inside(format!("listing:{number}"), "listing", json!(about.seed + number), None)

@@ -10,6 +10,7 @@ pub(super) const LOAD: Perturbation = Perturbation {
         found(test, &[Cause::AsyncWait, Cause::Concurrency, Cause::Time])
             || has(test, &["sleeps", "timeouts", "spawned"])
     },
+    general: true,
     changes: |_| {
         vec![Change {
             name: "load:busy".to_owned(),

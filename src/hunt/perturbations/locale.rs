@@ -7,5 +7,6 @@ pub(super) const LOCALE: Perturbation = Perturbation {
     name: "locale",
     shows: &[Cause::Unordered, Cause::Resources],
     suits: |_| false,
+    general: true,
     changes: |_| vec![Change::environment("locale:C".to_owned(), &[("LC_ALL", "C"), ("LANG", "C")])],
 };

@@ -45,6 +45,8 @@ pub(super) struct Perturbation {
     pub(super) shows: &'static [Cause],
     /// Whether a test's code speaks for it.
     pub(super) suits: fn(&Assessment) -> bool,
+    /// Whether its changes are the same for every test, so that a whole suite can be run under them.
+    pub(super) general: bool,
     /// Its changes for a test.
     pub(super) changes: fn(&About<'_>) -> Vec<Change>,
 }

@@ -9,5 +9,6 @@ pub(super) const NETWORK: Perturbation = Perturbation {
     name: "network",
     shows: &[Cause::Network],
     suits: |test| found(test, &[Cause::Network]) || has(test, &["network_calls"]),
+    general: true,
     changes: |_| vec![Change::inside("network:closed".to_owned(), "network", json!(true), None)],
 };

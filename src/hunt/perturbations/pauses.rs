@@ -17,6 +17,7 @@ pub(super) const PAUSES: Perturbation = Perturbation {
         found(test, &SLOW)
             || has(test, &["sleeps", "timeouts", "spawned", "processes", "clock_reads", "awaits"])
     },
+    general: false,
     changes,
 };
 

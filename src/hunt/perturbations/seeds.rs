@@ -9,6 +9,7 @@ pub(super) const SEEDS: Perturbation = Perturbation {
     name: "seed",
     shows: &[Cause::Randomness],
     suits: |test| found(test, &[Cause::Randomness]) || has(test, &["random_draws"]),
+    general: true,
     changes: |about| {
         let change =
             |number: u64| Change::inside(format!("seed:{number}"), "seeds", json!(about.seed + number), None);

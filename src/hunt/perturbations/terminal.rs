@@ -7,6 +7,7 @@ pub(super) const TERMINAL: Perturbation = Perturbation {
     name: "terminal",
     shows: &[Cause::Structure],
     suits: |test| has(test, &["processes"]),
+    general: true,
     changes: |_| {
         vec![Change::environment("terminal:narrow".to_owned(), &[("COLUMNS", "40"), ("LINES", "10")])]
     },

@@ -9,6 +9,7 @@ pub(super) const TIME_ZONE: Perturbation = Perturbation {
     name: "time-zone",
     shows: &[Cause::Time],
     suits: |test| found(test, &[Cause::Time]) || has(test, &["clock_reads"]),
+    general: true,
     changes: |_| {
         ZONES.iter().map(|zone| Change::environment(format!("time-zone:{zone}"), &[("TZ", zone)])).collect()
     },

@@ -1,0 +1,194 @@
+"""How soon a hunt shows labelled tests unstable, beside plain reruns and pytest-randomly in the same time.
+
+    bench_hunt.py FLAKYDETECTOR --clones DIR --labels CSV --work DIR [--only REPO ...] [--most N]
+
+For every labelled repository: its commit is exported, a virtual environment is made and the project installed into it;
+what does not install is listed with the reason. Then one plain run, the hunt, as many plain reruns and runs under
+pytest-randomly as fit into twelve plain runs. A labelled test counts when it passes plainly. Runs the code of those
+repositories, so do it where that may be done.
+"""
+import argparse
+import collections
+import csv
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tarfile
+import time
+
+EXTRAS = ["pytest", "pytest-randomly", "setuptools<81", "wheel"]
+INSTALL_LIMIT, RUN_LIMIT = 300, 120
+REQUIREMENTS = re.compile(r"(test|dev|ci).*requirements?.*\.txt|requirements?.*\.txt", re.I)
+
+
+def main():
+    arguments = read_arguments()
+    labels = collections.defaultdict(dict)
+    with open(arguments.labels) as file:
+        for row in csv.DictReader(file):
+            labels[row["repo"], row["sha"]][row["test_id"].split("[")[0]] = row.get("category") or row.get("listed")
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    done = 0
+    for (repo, sha), tests in labels.items():
+        if arguments.only and repo not in arguments.only or done >= arguments.most:
+            continue
+        result = arguments.work / (repo.replace("/", "+") + "@" + sha[:8] + ".json")
+        if not result.exists():
+            result.write_text(json.dumps(measure(arguments, repo, sha, tests), indent=1))
+        done += 1
+        told = json.loads(result.read_text())
+        print(repo, told.get("reason") or told["line"], flush=True)
+    summarize(arguments.work)
+
+
+def read_arguments():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("flakydetector", type=pathlib.Path)
+    parser.add_argument("--clones", type=pathlib.Path, required=True)
+    parser.add_argument("--labels", type=pathlib.Path, required=True)
+    parser.add_argument("--work", type=pathlib.Path, required=True)
+    parser.add_argument("--only", nargs="*")
+    parser.add_argument("--most", type=int, default=10_000)
+    return parser.parse_args()
+
+
+def measure(arguments, repo, sha, tests):
+    about = {"repo": repo, "sha": sha, "labelled": len(tests)}
+    folder = arguments.work / "trees" / (repo.replace("/", "+") + "@" + sha[:8])
+    try:
+        python = prepare(arguments, repo, sha, folder)
+    except Exception as error:
+        return {**about, "reason": f"not installed: {str(error).strip().splitlines()[-1:] or error}"[:200]}
+    began = time.monotonic()
+    plain, _ = run_pytest(python, folder, ["-p", "no:randomly"])
+    wall = time.monotonic() - began
+    passing = {test for test in tests if plain.get(test) == "passed"}
+    about.update(wall=round(wall, 2), passing=sorted(passing), categories=tests)
+    if not passing:
+        return {**about, "reason": f"no labelled test passes plainly ({len(plain)} ran)"}
+    report = folder.parent / (folder.name + ".hunt.json")
+    hunted = subprocess.run(
+        [arguments.flakydetector.resolve(), "hunt", "--yes", "--python", python, "--format", "json", "--output", report,
+         "--budget", f"{max(60, int(40 * wall))}s", "--store", folder.parent / (folder.name + ".store")],
+        cwd=folder, capture_output=True, text=True,
+    )
+    if not report.exists():
+        return {**about, "reason": "hunt: " + hunted.stderr.strip()[-200:]}
+    hunt = json.loads(report.read_text())
+    shown = {one["id"]: one for one in hunt["unstable"]}
+    about.update(
+        hunt=hunt,
+        reruns=repeated(python, folder, ["-p", "no:randomly"], 12 * wall, passing),
+        randomly=repeated(python, folder, [], 12 * wall, passing),
+    )
+    at = lambda limit: sum(1 for test in passing if test in shown and shown[test]["seen_after"] <= limit * wall)
+    about["line"] = f"{len(passing)} pass plainly; shown {at(4)} within 4 runs' time, {at(12)} within 12, {at(1e9)} in all"
+    return about
+
+
+def prepare(arguments, repo, sha, folder):
+    """Exports the commit and installs it; the Python of its environment."""
+    python = folder.parent / (folder.name + ".venv") / "bin/python"
+    if (folder / ".ready").exists():
+        return python.resolve().parent / "python" if False else python.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    flat = arguments.clones / repo.replace("/", "+")
+    clone = next(path for path in (flat / "repo", flat, arguments.clones / repo) if (path / "objects").is_dir() or (path / ".git").exists())
+    archive = subprocess.Popen(["git", f"--git-dir={clone}" if (clone / "objects").is_dir() else f"--git-dir={clone}/.git", "archive", sha], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    with tarfile.open(fileobj=archive.stdout, mode="r|") as tar:
+        tar.extractall(folder, filter="tar")
+    if archive.wait():
+        raise RuntimeError("no such commit in the clone")
+    run([sys.executable, "-m", "venv", folder.parent / (folder.name + ".venv")])
+    pip = [python, "-m", "pip", "-q", "--disable-pip-version-check", "install", "--prefer-binary"]
+    run([*pip, *EXTRAS])
+    environment = {**os.environ, "SETUPTOOLS_SCM_PRETEND_VERSION": "1.0"}
+    if any((folder / name).exists() for name in ("setup.py", "pyproject.toml", "setup.cfg")):
+        for target in (".[test]", ".[tests]", ".[testing]", ".[dev]"):
+            subprocess.run([*pip, "-e", target], cwd=folder, env=environment, capture_output=True, timeout=INSTALL_LIMIT)
+        subprocess.run([*pip, "-e", "."], cwd=folder, env=environment, capture_output=True, timeout=INSTALL_LIMIT)
+    for path in sorted([*folder.glob("*.txt"), *folder.glob("requirements/*.txt"), *folder.glob("tests/*.txt")]):
+        if REQUIREMENTS.search(str(path.relative_to(folder))):
+            lines = [re.split(r"[=<>~!;# ]", line.strip())[0] for line in path.read_text(errors="replace").splitlines()]
+            for name in {line for line in lines if line and re.match(r"^[A-Za-z0-9_.\[\]-]+$", line) and not line.startswith("-")}:
+                subprocess.run([*pip, name], capture_output=True, timeout=INSTALL_LIMIT)
+    (folder / ".ready").touch()
+    return python.absolute()
+
+
+def run(command, **named):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_LIMIT, **named)
+    if done.returncode:
+        raise RuntimeError(done.stderr or done.stdout)
+
+
+def run_pytest(python, folder, options):
+    """Outcomes by test id, without parameters: failed where any parameter failed."""
+    command = [python, "-m", "pytest", "-q", "-rA", "--continue-on-collection-errors", "-o", "cache_dir=/tmp/.bench-hunt", *options]
+    try:
+        said = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=RUN_LIMIT, stdin=subprocess.DEVNULL).stdout
+    except subprocess.TimeoutExpired:
+        return {}, True
+    out = {}
+    for outcome, test in re.findall(r"^(PASSED|FAILED|ERROR) (\S+?::[^\s\[]+)", said, re.M):
+        if out.get(test) != "failed":
+            out[test] = "passed" if outcome == "PASSED" else "failed"
+    return out, False
+
+
+def repeated(python, folder, options, limit, passing):
+    """Labelled tests that failed in any of the runs that fit into the time, with the seconds until then."""
+    began, failed = time.monotonic(), {}
+    while time.monotonic() - began < limit:
+        outcomes, late = run_pytest(python, folder, options)
+        for test in passing:
+            if outcomes.get(test) == "failed":
+                failed.setdefault(test, round(time.monotonic() - began, 2))
+        if late:
+            break
+    return failed
+
+
+def summarize(work):
+    rows = [json.loads(path.read_text()) for path in sorted(work.glob("*.json"))]
+    good = [row for row in rows if "hunt" in row]
+    print(f"\n{len(rows)} repositories, {len(good)} that install and have labelled tests that pass plainly")
+    by_category = collections.defaultdict(lambda: collections.Counter())
+    trials, named, orders, replayed, tried, extra = [], 0, 0, 0, 0, 0
+    for row in good:
+        shown = {one["id"]: one for one in row["hunt"]["unstable"]}
+        extra += len(set(shown) - set(row["categories"]))
+        for test in row["passing"]:
+            for name in ("all", row["categories"][test] or "?"):
+                count = by_category[name]
+                count["tests"] += 1
+                for limit in (4, 12, 1e9):
+                    for way, after in (
+                        ("hunt", shown.get(test, {}).get("seen_after", 1e18)),
+                        ("reruns", row["reruns"].get(test, 1e18)),
+                        ("randomly", row["randomly"].get(test, 1e18)),
+                    ):
+                        count[way, limit] += after <= limit * row["wall"]
+        for one in shown.values():
+            if one["perturbation"].startswith("order"):
+                orders += 1
+                named += bool(one.get("needs") or one.get("passes_after")) and one["narrowed"]
+                trials.append(one["trials"])
+            tried += one.get("reproduced") is not None
+            replayed += one.get("reproduced") is True
+    head = ["category", "tests", "hunt 4", "hunt 12", "hunt all", "randomly 4", "randomly 12", "reruns 12"]
+    print("| " + " | ".join(head) + " |\n|" + " --- |" * len(head))
+    for name, count in sorted(by_category.items()):
+        cells = [count["hunt", 4], count["hunt", 12], count["hunt", 1e9], count["randomly", 4], count["randomly", 12], count["reruns", 12]]
+        print(f"| {name} | {count['tests']} | " + " | ".join(f"{cell} ({100 * cell / count['tests']:.0f}%)" for cell in cells) + " |")
+    trials.sort()
+    if trials:
+        print(f"\norder-dependent: {orders}, the other test named for {named}; median {trials[len(trials) // 2]} further runs")
+    print(f"commands tried {tried}, showed it {replayed}; tests shown that are not listed: {extra}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,5 @@
 # Everything here is a script in scripts/; `make help` says what there is.
-.PHONY: help demo test build setup lint clean fuzz bench-scan bench-import
+.PHONY: help demo test build setup lint clean fuzz bench-scan bench-import bench-hunt
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-11s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ fuzz: setup ## ten minutes of generated Python for the scanner (FUZZ_SECONDS=60)
 
 bench-import: build ## 1,000 reports taken in, 100,000 tests scored
 	@. scripts/env.sh; python3 scripts/bench_import.py "$$CARGO_TARGET_DIR/release/flakydetector"
+
+bench-hunt: build ## hunts on labelled repositories: CLONES=folder of clones, LABELS=list, WORK=folder (runs their code)
+	@. scripts/env.sh; python3 scripts/bench_hunt.py "$$CARGO_TARGET_DIR/release/flakydetector" --clones "$(CLONES)" --labels "$(LABELS)" --work "$(WORK)"
 
 bench-scan: ## the scanner beside ruff, in time and memory
 	@scripts/bench.sh scan

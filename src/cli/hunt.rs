@@ -1,10 +1,12 @@
 //! `hunt`: the only command that runs a user's code.
 
 use std::collections::BTreeSet;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
 use super::open::StoreArgs;
@@ -100,7 +102,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     };
     let stop = Stop::default();
     end_with_interrupt(&stop);
-    let mut found = hunt(&request, &tests, &stop, &|line| note(line))?;
+    let live = live();
+    let found = hunt(&request, &tests, &stop, &|line| {
+        live.set_message(line.to_owned());
+        live.suspend(|| note(line));
+    });
+    live.finish_and_clear();
+    let mut found = found?;
     for unstable in &mut found.unstable {
         unstable.repo.clone_from(&repo);
     }
@@ -117,6 +125,18 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     }
     let proved = args.fail_on == FailOn::Proved && !found.unstable.is_empty();
     Ok(if proved { Outcome::Found } else { Outcome::Clean })
+}
+
+/// On a terminal, a line that says how long it goes on already.
+fn live() -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{spinner} hunting {elapsed}  {msg}");
+    let bar =
+        ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
 }
 
 /// The tests that were asked for; `None` for all.

@@ -113,6 +113,12 @@ impl Observed {
             ),
             None => String::new(),
         };
+        if let Some(proof) = self.proofs.first()
+            && !proof.needs.is_empty()
+            && proof.perturbation != "twice"
+        {
+            let _ = write!(out, ", after {}", proof.needs.join(", "));
+        }
         if *runs > 0 {
             let joint = if out.is_empty() { "" } else { "; " };
             let _ = write!(out, "{joint}failed in {failures} of {runs} runs");

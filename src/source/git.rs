@@ -115,12 +115,15 @@ pub fn changed_lines(git_dir: &Path, from: &str, to: &str, file: &str) -> Result
     Ok(String::from_utf8_lossy(&diff.stdout).lines().filter_map(hunk).collect())
 }
 
+/// A file, and the first and last of each run of lines in it that are new or changed.
+pub type ChangedFile = (String, Vec<(u32, u32)>);
+
 /// What of a work tree is other than at `base`: files relative to `root`, each with the lines that are new or changed,
 /// first and last. Files that git does not know yet are changed as a whole.
 ///
 /// # Errors
 /// Git cannot be run, or there is no such commit.
-pub fn changed_since(root: &Path, base: &str) -> Result<Vec<(String, Vec<(u32, u32)>)>, GitError> {
+pub fn changed_since(root: &Path, base: &str) -> Result<Vec<ChangedFile>, GitError> {
     let git = |arguments: &[&str]| {
         Command::new("git")
             .arg("-C")
@@ -146,7 +149,7 @@ pub fn changed_since(root: &Path, base: &str) -> Result<Vec<(String, Vec<(u32, u
         "--diff-filter=d",
         &from,
     ])?;
-    let mut out: Vec<(String, Vec<(u32, u32)>)> = vec![];
+    let mut out: Vec<ChangedFile> = vec![];
     for line in String::from_utf8_lossy(&diff.stdout).lines() {
         if let Some(file) = line.strip_prefix("+++ ") {
             out.push((file.to_owned(), vec![]));

@@ -73,6 +73,20 @@ fn nothing_downstream_is_imported_upstream() {
 }
 
 #[test]
+fn only_the_hunt_starts_processes_of_the_user_and_it_knows_no_store() {
+    for (path, text) in sources() {
+        let home = path.starts_with("src/hunt");
+        if home {
+            for stranger in ["index", "search", "explain", "cli", "http", "report", "observe"] {
+                assert!(!names(&text, &format!("crate::{stranger}")), "{} knows {stranger}", path.display());
+            }
+        }
+        let starts = text.contains("Command::new(") && !text.contains("Command::new(\"git\")");
+        assert!(home || !starts, "{} starts a process", path.display());
+    }
+}
+
+#[test]
 fn every_module_says_why_it_exists() {
     for (path, text) in sources() {
         assert!(text.starts_with("//!"), "{} has no head", path.display());

@@ -6,13 +6,15 @@
 //! ```
 //!
 //! Data flows one way, one folder a step. [`scan`] is the first half of the river in one call, [`ask`] the second;
-//! [`observe`] brings in what runs showed; [`cli`] and [`http`] only call, [`report`] writes what people and programs read, [`patterns`] counts what repeats.
+//! [`observe`] brings in what runs showed; [`baseline`] takes out what a team accepted; [`cli`] and [`http`] only call, [`report`] writes what people and programs read, [`patterns`] counts what repeats.
 //! Which libraries are named where, and who may know whom, is checked by `tests/it/invariants.rs`.
 
 pub mod ask;
+pub mod baseline;
 pub mod cli;
 pub mod config;
 pub mod explain;
+pub mod fixes;
 pub mod http;
 pub mod hunt;
 pub mod index;

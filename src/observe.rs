@@ -136,7 +136,12 @@ fn with_places(mut stored: Vec<IndexedTest>) -> Vec<ScannedTest> {
                     lines: test.source.lines().count() as f32,
                     depth: test.assessment.id.matches("::").count().saturating_sub(1) as f32,
                 };
-                ScannedTest { assessment: test.assessment.clone(), source: test.source.clone(), place }
+                ScannedTest {
+                    assessment: test.assessment.clone(),
+                    source: test.source.clone(),
+                    place,
+                    touched: true,
+                }
             })
         })
         .collect()

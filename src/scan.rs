@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rayon::prelude::*;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
+use serde::Serialize;
 use thiserror::Error;
 
 use crate::python::{Analysis, Module, Project, PytestConfig, SyntaxError, TestCase};
@@ -14,6 +15,7 @@ use crate::risk::{
     Adapter, Assessment, Basis, History, Known, Place, RiskBasis, RiskModel, ScannedTest, measure, weight,
 };
 use crate::smells::{self, Cause, Context, Finding, Selection, Severity};
+use crate::source::git::ChangedFile;
 use crate::source::{self, FileError, Owners, SourceError, SourceFile};
 
 /// A file with this many tests is worth splitting over the cores; smaller ones go whole, so that few are in memory.
@@ -30,19 +32,36 @@ pub struct ScanRequest {
     pub selection: Selection,
     /// What runs of the repository showed.
     pub history: History,
+    /// What is other than at the base of a comparison; decides on [`ScannedTest::touched`].
+    pub changed: Option<Vec<ChangedFile>>,
 }
 
 /// The result of a scan, tests in the order of their files.
 #[derive(Clone, Debug)]
 pub struct Scan {
     pub root: PathBuf,
+    /// The way from the top of the repository to `root`; empty at the top.
+    pub within: String,
     pub repo: String,
     pub files: usize,
     pub tests: Vec<ScannedTest>,
     pub errors: Vec<FileError>,
     /// What the risks rest on; nothing where too few outcomes are known.
     pub basis: Option<Basis>,
+    /// What a baseline took out.
+    pub baseline: Option<Applied>,
     pub seconds: f64,
+}
+
+/// What a baseline did to a scan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Applied {
+    /// Findings that it hides.
+    pub hidden: usize,
+    /// Findings of entries whose time is over; they are reported again.
+    pub expired: usize,
+    /// Entries that match nothing any more, wholly or in part.
+    pub stale: usize,
 }
 
 /// Why nothing could be scanned.
@@ -60,6 +79,21 @@ pub enum ScanError {
 /// A path that cannot be used at all, or no test in any of them. Single files that cannot be read are listed in
 /// [`Scan::errors`].
 pub fn scan(request: &ScanRequest, model: Option<&RiskModel>) -> Result<Scan, ScanError> {
+    scan_over(request, model, &Overlay::default())
+}
+
+/// Texts in place of what files hold, by their paths from the root.
+pub type Overlay = FxHashMap<String, String>;
+
+/// As [`scan`], with other texts in some of the files.
+///
+/// # Errors
+/// As [`scan`].
+pub fn scan_over(
+    request: &ScanRequest,
+    model: Option<&RiskModel>,
+    overlay: &Overlay,
+) -> Result<Scan, ScanError> {
     let started = Instant::now();
     let first = request.paths.first().cloned().unwrap_or_else(|| PathBuf::from("."));
     if !first.exists() {
@@ -67,7 +101,12 @@ pub fn scan(request: &ScanRequest, model: Option<&RiskModel>) -> Result<Scan, Sc
     }
     let root = source::project_root(&first);
     let config = PytestConfig::load(&root);
-    let found = source::discover(&request.paths, &root, &config)?;
+    let mut found = source::discover(&request.paths, &root, &config)?;
+    for file in found.shared.iter_mut().chain(&mut found.leaves) {
+        if let Some(text) = overlay.get(&file.file) {
+            file.text.clone_from(text);
+        }
+    }
     let mut scan = scan_files(request, &root, config, found.shared, found.leaves, &found.tests, model);
     scan.errors.extend(found.errors);
     scan.errors.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
@@ -107,9 +146,8 @@ fn scan_files(
     let parse = |file: SourceFile| Module::parse(file.file, file.text);
     let project = Project::new(shared.into_par_iter().map(parse).collect(), config);
     let base = Analysis::new(&project);
-    let look = |analysis: &Analysis<'_>, index: usize| {
-        scan_module(analysis, index, wanted, &repo, &owners, &request.selection)
-    };
+    let look =
+        |analysis: &Analysis<'_>, index: usize| scan_module(analysis, index, wanted, &repo, &owners, request);
     let mut parts: Vec<Part> =
         (0..project.modules.len()).into_par_iter().map(|index| look(&base, index)).collect();
     parts.par_extend(leaves.into_par_iter().map(|file| {
@@ -118,6 +156,7 @@ fn scan_files(
         look(&analysis, analysis.own())
     }));
     parts.sort_by(|a, b| a.file.cmp(&b.file));
+    let within = source::within_repository(root);
     let (mut tests, mut errors) = (vec![], vec![]);
     for part in parts {
         tests.extend(part.tests);
@@ -130,7 +169,17 @@ fn scan_files(
         test.assessment.outcomes = request.history.get(&test.assessment.id).and_then(Outcomes::observed);
     }
     let basis = model.and_then(|_| adapt(&mut tests, &request.history));
-    Scan { root: root.to_owned(), repo, files: wanted.len(), tests, errors, basis, seconds: 0.0 }
+    Scan {
+        root: root.to_owned(),
+        within,
+        repo,
+        files: wanted.len(),
+        tests,
+        errors,
+        basis,
+        baseline: None,
+        seconds: 0.0,
+    }
 }
 
 /// Lets the known outcomes speak, where there are enough of them.
@@ -162,7 +211,7 @@ fn scan_module(
     wanted: &FxHashSet<String>,
     repo: &str,
     owners: &Owners,
-    selection: &Selection,
+    request: &ScanRequest,
 ) -> Part {
     let module = analysis.view(index).module;
     let file = module.file.clone();
@@ -173,13 +222,13 @@ fn scan_module(
     }
     let cases = analysis.tests(index);
     let teams = owners.of(&file);
-    let assess = |case| assess(analysis, case, cases.len(), repo, &teams, selection);
+    let assess = |case| assess(analysis, case, cases.len(), repo, &teams, request);
     let tests: Vec<_> = if cases.len() < MANY_TESTS {
         cases.iter().map(assess).collect()
     } else {
         cases.par_iter().map(assess).collect()
     };
-    errors.extend(unused_suppressions(analysis, index, &tests, &cases, selection));
+    errors.extend(unused_suppressions(analysis, index, &tests, &cases, &request.selection));
     Part { file, tests, errors }
 }
 
@@ -197,10 +246,10 @@ fn assess(
     tests_in_file: usize,
     repo: &str,
     teams: &[String],
-    selection: &Selection,
+    request: &ScanRequest,
 ) -> ScannedTest {
     let context = Context::new(analysis, case);
-    let findings = smells::check(&context, selection);
+    let findings = smells::check(&context, &request.selection);
     let features = measure(&context, &findings);
     let own = analysis.view(case.module).module;
     let defining = analysis.view(case.function.module).module;
@@ -211,8 +260,6 @@ fn assess(
         Some(class) if case.function.module != case.module => class.name_span,
         _ => span,
     };
-    let severity = findings.iter().map(|finding| finding.severity).max().unwrap_or_default();
-    let confidence = findings.iter().map(|finding| finding.confidence).fold(0.0, f32::max);
     let place = Place {
         position: case.position as f32 / tests_in_file.max(1) as f32,
         tests_in_file: tests_in_file as f32,
@@ -223,17 +270,18 @@ fn assess(
         context.fixtures.iter().map(|found| found.fixture.name.to_owned()).collect();
     fixtures.sort();
     fixtures.dedup();
-    let assessment = Assessment {
+    let touched = request.changed.as_ref().is_none_or(|changed| touches(&context, changed));
+    let mut assessment = Assessment {
         id: case.id.clone(),
         repo: repo.to_owned(),
         file: own.file.clone(),
         line: own.line(shown.start),
         end_line: own.line(shown.end.saturating_sub(1).max(shown.start)),
-        severity,
+        severity: Severity::None,
         risk: 0.0,
         risk_basis: RiskBasis::Prior,
-        confidence,
-        causes: causes(&findings),
+        confidence: 0.0,
+        causes: vec![],
         findings,
         features,
         contributions: vec![],
@@ -245,7 +293,28 @@ fn assess(
         framework: if case.is_unittest { "unittest" } else { "pytest" }.to_owned(),
         fixtures,
     };
-    ScannedTest { assessment, source, place }
+    summarize(&mut assessment);
+    ScannedTest { assessment, source, place, touched }
+}
+
+/// Severity, confidence and causes of a test follow from its findings.
+pub fn summarize(test: &mut Assessment) {
+    test.severity = test.findings.iter().map(|finding| finding.severity).max().unwrap_or_default();
+    test.confidence = test.findings.iter().map(|finding| finding.confidence).fold(0.0, f32::max);
+    test.causes = causes(&test.findings);
+}
+
+/// Whether something changed in what runs because of the test: itself, set-up, fixtures, helpers.
+fn touches(context: &Context<'_, '_>, changed: &[ChangedFile]) -> bool {
+    context.reach.iter().any(|reached| {
+        let module = context.analysis.view(reached.function.module).module;
+        let span = reached.function.function.span;
+        let (from, to) = (module.line(span.start), module.line(span.end.saturating_sub(1)));
+        changed
+            .iter()
+            .filter(|(file, _)| *file == module.file)
+            .any(|(_, lines)| lines.iter().any(|(first, last)| from <= *last && *first <= to))
+    })
 }
 
 /// The causes of the findings, the weightiest first.

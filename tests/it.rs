@@ -11,6 +11,8 @@ mod hunt;
 mod invariants;
 #[path = "it/mended.rs"]
 mod mended;
+#[path = "it/pipeline.rs"]
+mod pipeline;
 #[path = "it/river.rs"]
 mod river;
 #[path = "it/robustness.rs"]

@@ -17,7 +17,7 @@ use crate::hunt::{Hunted, Request, Stop, hunt, kinds};
 use crate::report;
 use crate::risk::Assessment;
 use crate::risk::history::History;
-use crate::scan::ScanRequest;
+use crate::scan::{Scan, ScanRequest};
 use crate::source;
 
 /// Prove it: run the project's own tests with one thing changed, and narrow down what fails then
@@ -85,11 +85,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         paths: if args.paths.is_empty() { vec![root.clone()] } else { args.paths.clone() },
         repo: Some(repo.clone()),
         history: known.clone(),
+        changed: args.diff_base.as_ref().map(|base| source::git::changed_since(&root, base)).transpose()?,
         ..ScanRequest::default()
     };
     let scan = scan_paths(&request, &risk_model(None)?)?;
     let tests: Vec<&Assessment> = scan.tests.iter().map(|test| &test.assessment).collect();
-    let suspects = suspects(args, &root, &tests)?;
+    let suspects = suspects(args, &scan, &tests)?;
     consent::ask(&root, args.yes, project.hunt.allow)?;
     let request = Request {
         paths: args.paths.iter().map(|path| relative(path, &root)).collect(),
@@ -140,7 +141,7 @@ fn live() -> ProgressBar {
 }
 
 /// The tests that were asked for; `None` for all.
-fn suspects(args: &Args, root: &Path, tests: &[&Assessment]) -> anyhow::Result<Option<BTreeSet<String>>> {
+fn suspects(args: &Args, scan: &Scan, tests: &[&Assessment]) -> anyhow::Result<Option<BTreeSet<String>>> {
     let mut out: Option<BTreeSet<String>> = None;
     if !args.tests.is_empty() {
         let named = |test: &&&Assessment| {
@@ -160,14 +161,8 @@ fn suspects(args: &Args, root: &Path, tests: &[&Assessment]) -> anyhow::Result<O
         out = Some(found);
     }
     if let Some(base) = &args.diff_base {
-        let changed = source::git::changed_since(root, base)?;
-        let is_changed = |test: &&&Assessment| {
-            changed.iter().any(|(file, lines)| {
-                *file == test.file
-                    && lines.iter().any(|(from, to)| test.line <= *to && *from <= test.end_line)
-            })
-        };
-        let found: BTreeSet<String> = tests.iter().filter(is_changed).map(|test| test.id.clone()).collect();
+        let touched = scan.tests.iter().filter(|test| test.touched);
+        let found: BTreeSet<String> = touched.map(|test| test.assessment.id.clone()).collect();
         anyhow::ensure!(
             !found.is_empty(),
             "no test changed since {base}; leave --diff-base out to hunt all of them"

@@ -50,6 +50,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         team: args.team.clone().or_else(|| project.team.clone()),
         selection: Selection { select: vec![], ignore: project.ignore.clone() },
         history,
+        changed: None,
     };
     let scan = scan_paths(&request, &model)?;
     for error in &scan.errors {

@@ -11,6 +11,7 @@ mod find;
 mod history;
 mod hunt;
 mod index;
+mod mend;
 mod model;
 mod open;
 mod patterns;

@@ -18,5 +18,5 @@ pub use config::{CONFIG_FILES, PytestConfig, section as pytest_section};
 pub use fixtures::{Fixture, FixtureRef, Scope};
 pub use imports::imports;
 pub use lower::SyntaxError;
-pub use module::{Module, any_expression, for_each_statement};
+pub use module::{Module, any_expression, blocks, expressions, for_each_statement};
 pub use project::{Analysis, ClassRef, FunctionRef, Global, Project, Shared, View, candidates, methods};

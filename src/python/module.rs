@@ -68,6 +68,27 @@ impl Module {
         self.source.get(start..).and_then(|rest| rest.lines().next()).unwrap_or("")
     }
 
+    /// The byte at which a 1-based line begins.
+    pub fn line_start(&self, line: u32) -> u32 {
+        self.line_starts.get(line as usize - 1).copied().unwrap_or(self.source.len() as u32)
+    }
+
+    /// Whether a function, a class or a variable of this name stands at the top.
+    pub fn binds(&self, name: &str) -> bool {
+        let mut found = false;
+        for_each_statement(&self.body, &mut |stmt| {
+            found |= match &stmt.kind {
+                StmtKind::Function(function) => &*function.name == name,
+                StmtKind::Class(class) => &*class.name == name,
+                StmtKind::Assign { targets, .. } => {
+                    targets.iter().any(|target| target.as_name() == Some(name))
+                }
+                _ => false,
+            };
+        });
+        found
+    }
+
     pub fn line_count(&self) -> usize {
         self.line_starts.len()
     }
@@ -95,7 +116,7 @@ pub fn for_each_statement<'a>(body: &'a [Stmt], visit: &mut dyn FnMut(&'a Stmt))
 }
 
 /// The blocks of a compound statement that belong to the same scope.
-pub(super) fn blocks(stmt: &Stmt) -> Vec<&[Stmt]> {
+pub fn blocks(stmt: &Stmt) -> Vec<&[Stmt]> {
     match &stmt.kind {
         StmtKind::If { body, or_else, .. }
         | StmtKind::For { body, or_else, .. }
@@ -113,7 +134,7 @@ pub(super) fn blocks(stmt: &Stmt) -> Vec<&[Stmt]> {
 }
 
 /// The expressions that stand directly in a statement, not those of its blocks.
-pub(super) fn expressions(stmt: &Stmt) -> Vec<&Expr> {
+pub fn expressions(stmt: &Stmt) -> Vec<&Expr> {
     match &stmt.kind {
         StmtKind::Expr(expr) | StmtKind::Return(Some(expr)) => vec![expr],
         StmtKind::Assign { targets, value, .. } => targets.iter().chain(value).collect(),

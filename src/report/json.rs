@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, json};
 
 use crate::risk::{Assessment, Basis, features};
-use crate::scan::{self, Scan};
+use crate::scan::{self, Applied, Scan};
 use crate::source::FileError;
 
 /// The contract's version; it grows when a field changes its meaning or goes.
@@ -30,6 +30,9 @@ struct Summary {
     /// What the risks rest on: observed outcomes, where there are enough of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     basis: Option<Basis>,
+    /// What a baseline took out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<Applied>,
     seconds: f64,
 }
 
@@ -47,6 +50,7 @@ impl<'a> ScanReport<'a> {
                 by_severity: counts(scan::by_severity(scan)),
                 by_cause: counts(scan::by_cause(scan)),
                 basis: scan.basis,
+                baseline: scan.baseline,
                 seconds: (scan.seconds * 1e3).round() / 1e3,
             },
         }

@@ -2,23 +2,34 @@
 
 mod evaluation;
 mod explanation;
+mod github;
+mod gitlab;
 mod hindsight;
 mod hunted;
 mod json;
+mod junit;
+mod markdown;
+mod notices;
 mod outcomes;
 mod reasons;
 mod recall;
+mod sarif;
 mod search;
 mod text;
 
 pub use evaluation::evaluation;
 pub use explanation::{answer_end, explanation_head, prompt, sentence};
+pub use github::github;
+pub use gitlab::gitlab;
 pub use hindsight::hindsight;
 pub use hunted::hunted;
 pub use json::ScanReport;
+pub use junit::junit;
+pub use markdown::markdown;
 pub use outcomes::outcomes;
 pub use reasons::reasons;
 pub use recall::recall;
+pub use sarif::sarif;
 pub use search::{hits, patterns};
 pub use text::text;
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::count;
 use crate::risk::{Assessment, Verdict};
 use crate::scan::{self, Scan};
-use crate::smells::Severity;
+use crate::smells::{Applicability, Severity};
 
 /// A scan in words: tests with findings, worst first, then a summary.
 pub fn text(scan: &Scan) -> String {
@@ -24,6 +24,13 @@ pub fn text(scan: &Scan) -> String {
             let place = format!("{}:{}:{}", test.file, finding.line, finding.column + 1);
             let _ = writeln!(out, "  {place}  {} {}  {}", finding.code, finding.name, finding.message);
             let _ = writeln!(out, "    help: {}", finding.help);
+            if let Some(fix) = &finding.fix {
+                let flags = match fix.applicability {
+                    Applicability::Safe => "--fix",
+                    Applicability::Unsafe => "--fix --unsafe-fixes",
+                };
+                let _ = writeln!(out, "    {flags}: {}", fix.message);
+            }
         }
         out.push('\n');
     }
@@ -48,7 +55,7 @@ pub fn text(scan: &Scan) -> String {
 }
 
 /// What the risks rest on.
-fn basis(scan: &Scan) -> String {
+pub(super) fn basis(scan: &Scan) -> String {
     match scan.basis {
         Some(basis) => format!(
             "Risk is adapted to the observed outcomes of {} ({} flaky).",

@@ -48,6 +48,9 @@ pub struct Run {
     pub commit: Option<String>,
 }
 
+/// What [`crate::report`] calls its suites: a scan shows no outcome.
+pub const SCANNER_SUITE: &str = "flakydetector";
+
 /// Why a file is no report.
 #[derive(Debug, Error)]
 pub enum JunitError {
@@ -57,6 +60,8 @@ pub enum JunitError {
     DocumentType,
     #[error("its root is <{0}>, not <testsuites> or <testsuite>")]
     Root(String),
+    #[error("it is the report of a scan, and tells of no run")]
+    Scan,
     #[error("it is broken XML near byte {at}: {reason}")]
     Broken { at: u64, reason: String },
     #[error("it ends in the middle")]
@@ -160,6 +165,9 @@ fn element(
     let name = String::from_utf8_lossy(start.local_name().as_ref()).into_owned();
     if !std::mem::replace(seen_root, true) && !matches!(&*name, "testsuites" | "testsuite") {
         return Err(JunitError::Root(name));
+    }
+    if name == "testsuites" && attribute(start, "name").as_deref() == Some(SCANNER_SUITE) {
+        return Err(JunitError::Scan);
     }
     if let Some(time) = attribute(start, "timestamp").and_then(|text| time_of(&text)) {
         run.time = Some(run.time.map_or(time, |known| known.min(time)));

@@ -25,6 +25,7 @@ pub use adapt::{Adapter, Basis, Neighbour, StackFile};
 pub use checkout::Scanner;
 pub use evidence::Known;
 pub use history::{History, Observed, Verdict};
+pub use junit::SCANNER_SUITE;
 pub use measure::{measure, weight};
 pub use model::Model;
 pub use prior::{ModelError, Place, RiskModel};
@@ -99,4 +100,6 @@ pub struct ScannedTest {
     /// The test's code as it stands in the file, decorators included.
     pub source: String,
     pub place: Place,
+    /// Whether what changed since the base of a comparison runs because of it; always, where nothing is compared.
+    pub touched: bool,
 }

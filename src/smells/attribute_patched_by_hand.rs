@@ -29,6 +29,7 @@
 //! An attribute that no other test uses. What is restored in `finally`, a tear-down, after a fixture's `yield` or
 //! by a patch of the same name is not reported, nor is a flag such as `app.testing`.
 
+use super::mend::patched;
 use super::restored::{is_cleanup, is_restored, leak_grade};
 use super::words::is_test_code;
 use super::{Context, Reached, Report, Rule, Severity, Smell};
@@ -72,7 +73,7 @@ impl Rule for AttributePatchedByHand {
                 continue;
             }
             let target = test.text(at, write.target);
-            report.add(
+            report.add_mended(
                 at,
                 Smell {
                     span: write.span,
@@ -89,6 +90,7 @@ impl Rule for AttributePatchedByHand {
                     }
                     .to_owned(),
                 },
+                |mend| if write.at.in_nested { None } else { patched(mend, write) },
             );
         }
     }

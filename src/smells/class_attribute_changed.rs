@@ -31,6 +31,7 @@
 //! A class whose state a library resets between tests. What is restored, or made anew in a set-up, is not reported.
 
 use super::origins;
+use super::mend::patched;
 use super::restored::{is_cleanup, is_reset_before, is_restored, renews};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Class, Expr, ExprKind, Function, StmtKind};
@@ -66,7 +67,7 @@ impl Rule for ClassAttributeChanged {
             {
                 continue;
             }
-            report.add(
+            report.add_mended(
                 at,
                 Smell {
                     span: write.span,
@@ -77,6 +78,7 @@ impl Rule for ClassAttributeChanged {
                            for a class under test use monkeypatch.setattr"
                         .to_owned(),
                 },
+                |mend| if write.at.in_nested { None } else { patched(mend, write) },
             );
         }
     }

@@ -65,13 +65,13 @@ impl Rule for CompletionOrderAssumed {
                     for (side, other) in [(pair.left, pair.right), (pair.right, pair.left)] {
                         let by = gathered(test, at, &streams, &threads, side, assert.at.order);
                         if let Some(by) = by.filter(|_| fixes_an_order(test, at, other)) {
-                            add(report, test, at, assert.span, side, (&by, Severity::High, 0.85));
+                            add(report, test, at, assert.span, (side, other), (&by, Severity::High, 0.85));
                         } else if appends
                             && let Some(filled) = filled(at, side, assert.at.order)
                             && (fixes_an_order(test, at, other)
                                 || (filled.takes_any && other.as_name().is_some()))
                         {
-                            add(report, test, at, assert.span, side, (&filled.by, Severity::Medium, 0.65));
+                            add(report, test, at, assert.span, (side, other), (&filled.by, Severity::Medium, 0.65));
                         }
                     }
                 }
@@ -85,10 +85,10 @@ fn add(
     test: &Context<'_, '_>,
     at: &Reached<'_, '_>,
     span: Span,
-    side: &Expr,
+    (side, other): (&Expr, &Expr),
     (by, severity, confidence): (&str, Severity, f32),
 ) {
-    report.add(
+    report.add_mended(
         at,
         Smell {
             span,
@@ -102,6 +102,16 @@ fn add(
             help: "compare sorted(…) or collections.Counter(…), or gather in the order of submission with executor.map \
                    or asyncio.gather"
                 .to_owned(),
+        },
+        |mut mend| {
+            // what can be sorted: texts, or numbers
+            let ExprKind::List(parts) = &other.kind else { return None };
+            let is_plain = parts.iter().all(|part| part.as_str().is_some()) || parts.iter().all(|part| part.as_number().is_some());
+            if !is_plain {
+                return None;
+            }
+            mend.sort([side, other])?;
+            mend.risky("compare the results in sorted order")
         },
     );
 }

@@ -50,7 +50,7 @@ impl Rule for CoroutineNeverAwaited {
                 if test.mocks.covers(path) {
                     continue;
                 }
-                report.add(
+                report.add_mended(
                     at,
                     Smell {
                         span: site.expr.span,
@@ -62,6 +62,13 @@ impl Rule for CoroutineNeverAwaited {
                         ),
                         help: "await it, or start it with asyncio.create_task and await the task before the assertions"
                             .to_owned(),
+                    },
+                    |mut mend| {
+                        if !at.function.function.is_async || site.at.in_nested || site.used != Use::Dropped {
+                            return None;
+                        }
+                        mend.insert(site.expr.span.start, "await ");
+                        mend.risky("await it")
                     },
                 );
             }

@@ -63,7 +63,7 @@ impl Rule for DirectoryOrder {
                     }) else {
                         continue;
                     };
-                    report.add(
+                    report.add_mended(
                         at,
                         Smell {
                             span: assert.span,
@@ -74,6 +74,14 @@ impl Rule for DirectoryOrder {
                                 test.text(at, site.expr)
                             ),
                             help: "wrap the listing in sorted(…), or compare sets".to_owned(),
+                        },
+                        |mut mend| {
+                            // entries of `scandir` and folders of `walk` know no order
+                            if pick || path_of(at, site).is_some_and(|path| matches!(last(path), "scandir" | "walk")) {
+                                return None;
+                            }
+                            mend.sort([comparison.left, comparison.right])?;
+                            mend.safe("compare what is listed in sorted order")
                         },
                     );
                 }
@@ -174,4 +182,9 @@ impl<'a, 'v> Look<'_, 'a, 'v> {
 /// A list or tuple of two elements or more that is written out.
 fn is_long(expr: &Expr) -> bool {
     matches!(&expr.kind, ExprKind::List(parts) | ExprKind::Tuple(parts) if parts.len() > 1)
+}
+
+fn path_of<'r>(at: &'r Reached<'_, '_>, site: &CallSite<'_>) -> Option<&'r str> {
+    let mut known = at.sites.calls.iter().zip(&at.paths);
+    known.find(|(other, _)| other.expr.span == site.expr.span).map(|(_, path)| &**path)
 }

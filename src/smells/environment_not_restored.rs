@@ -28,10 +28,11 @@
 //! something out that is often not there is medium. What a fixture sets for the whole run, or an autouse fixture of
 //! `conftest.py` for every test, is how the suite is meant to run, and is not reported.
 
+use super::mend::Mend;
 use super::restored::{is_for_the_run, leak_grade, puts_back};
 use super::words::last;
-use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
-use crate::python::ast::{Expr, ExprKind, Span};
+use super::{Context, Fix, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::{Expr, ExprKind, Span, StmtKind};
 use crate::python::sites::{At, CallSite, WriteKind, WriteSite};
 
 pub(super) struct EnvironmentNotRestored;
@@ -58,7 +59,7 @@ impl Rule for EnvironmentNotRestored {
                 });
                 let makes_room = change.is_removal() && matches!(at.role, Role::Setup | Role::Fixture(_));
                 if !paired && !makes_room && !at.is_rare(change.at) && !is_undone(test, at, change) {
-                    report.add(at, smell(at, change));
+                    report.add_mended(at, smell(at, change), |mend| put_back(mend, change));
                 }
             }
         }
@@ -250,4 +251,62 @@ fn has_a_keeper(test: &Context<'_, '_>, what: &str) -> bool {
     test.fixtures.iter().any(|found| keeps(found.fixture.name))
         || named.filter_map(|name| name.as_str()).any(keeps)
         || test.case.function.function.params.iter().any(|param| keeps(&param.name))
+}
+
+/// The same change by `monkeypatch`, which takes it back; in a unittest class a patch around it.
+fn put_back(mut mend: Mend<'_>, change: &Change<'_>) -> Option<Fix> {
+    let stmt = mend.statement(change.span)?;
+    if let Some(register) = mend.own_cleanup() {
+        match change.what {
+            "os.environ" => {
+                let mock = mend.import("unittest.mock")?;
+                let name = mend.free_name("environment")?;
+                let patch = format!("{name} = {mock}.patch.dict(os.environ)");
+                mend.before(stmt, &[&patch, &format!("{name}.start()"), &format!("{register}({name}.stop)")])?;
+            }
+            "the working directory" => mend.before(stmt, &[&format!("{register}(os.chdir, os.getcwd())")])?,
+            _ => return None,
+        }
+        return mend.risky("take the change back when the test ends");
+    }
+    let call = match (&stmt.kind, change.what) {
+        (StmtKind::Expr(expr), what) => {
+            let call = expr.as_call()?;
+            let arguments: Vec<&str> = call.args.iter().map(|argument| mend.text(argument)).collect();
+            let method = change.write.and_then(|write| write.method);
+            match (what, method, arguments.as_slice()) {
+                ("the working directory", _, [folder]) => format!("monkeypatch.chdir({folder})"),
+                ("sys.path", Some("insert"), [first, path]) if *first == "0" => {
+                    format!("monkeypatch.syspath_prepend({path})")
+                }
+                ("os.environ", Some("pop"), [name, ..]) => format!("monkeypatch.delenv({name}, raising=False)"),
+                ("os.environ", Some("setdefault"), [..]) => return None,
+                _ => return None,
+            }
+        }
+        (StmtKind::Assign { targets, value: Some(value), .. }, "os.environ") => {
+            let [target] = targets.as_slice() else { return None };
+            let ExprKind::Subscript { index, .. } = &target.kind else { return None };
+            format!("monkeypatch.setenv({}, {})", mend.text(index.first()?), mend.text(value))
+        }
+        (StmtKind::Assign { targets, value: Some(value), .. }, "sys.argv" | "sys.stdout" | "sys.stderr" | "sys.stdin") => {
+            let [target] = targets.as_slice() else { return None };
+            let ExprKind::Attribute { value: owner, attr } = &target.kind else { return None };
+            format!("monkeypatch.setattr({}, \"{attr}\", {})", mend.text(owner), mend.text(value))
+        }
+        (StmtKind::Assign { targets, value: Some(value), .. }, "sys.modules") => {
+            let [target] = targets.as_slice() else { return None };
+            let ExprKind::Subscript { value: owner, index } = &target.kind else { return None };
+            format!("monkeypatch.setitem({}, {}, {})", mend.text(owner), mend.text(index.first()?), mend.text(value))
+        }
+        (StmtKind::Delete(targets), "os.environ") => {
+            let [target] = targets.as_slice() else { return None };
+            let ExprKind::Subscript { index, .. } = &target.kind else { return None };
+            format!("monkeypatch.delenv({})", mend.text(index.first()?))
+        }
+        _ => return None,
+    };
+    mend.fixture("monkeypatch")?;
+    mend.replace(stmt.span, call);
+    mend.risky("change it with monkeypatch, which takes it back when the test ends")
 }

@@ -23,7 +23,7 @@
 //! Whole numbers, and values that are only moved about.
 
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
-use crate::python::ast::{Expr, ExprKind};
+use crate::python::ast::{Expr, ExprKind, Span};
 
 pub(super) struct ExactArrayComparison;
 
@@ -49,7 +49,7 @@ impl Rule for ExactArrayComparison {
                 if !both && !quotient {
                     continue;
                 }
-                report.add(
+                report.add_mended(
                     at,
                     Smell {
                         span: site.expr.span,
@@ -61,6 +61,12 @@ impl Rule for ExactArrayComparison {
                             test.text(at, right)
                         ),
                         help: "use numpy.testing.assert_allclose with a tolerance".to_owned(),
+                    },
+                    |mut mend| {
+                        let ExprKind::Attribute { attr, .. } = &site.call.func.kind else { return None };
+                        let end = site.call.func.span.end;
+                        mend.replace(Span { start: end - attr.len() as u32, end }, "assert_allclose");
+                        mend.safe("compare within a tolerance")
                     },
                 );
             }

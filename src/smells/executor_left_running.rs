@@ -24,7 +24,8 @@
 //! A pool that its new owner closes. A pool that is handed to another object or returned is not reported.
 
 use super::words::last;
-use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use super::mend::in_with;
+use super::{Applicability, Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind};
 use crate::python::sites::{CallSite, Use};
 
@@ -50,7 +51,7 @@ impl Rule for ExecutorLeftRunning {
             {
                 continue;
             }
-            report.add(
+            report.add_mended(
                 at,
                 Smell {
                     span: site.expr.span,
@@ -62,6 +63,7 @@ impl Rule for ExecutorLeftRunning {
                     help: "make it in a `with` block, or call shutdown() (close() and join() for a Pool) in a teardown"
                         .to_owned(),
                 },
+                |mend| in_with(mend, site, Applicability::Unsafe),
             );
         }
     }

@@ -27,7 +27,8 @@
 use super::paths::{fakes_files, is_writing};
 use super::resources::{Fate, fate};
 use super::words::is_test_code;
-use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use super::mend::in_with;
+use super::{Applicability, Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::sites::Use;
 
 pub(super) struct FileNotClosed;
@@ -69,7 +70,7 @@ impl Rule for FileNotClosed {
                     (Severity::Low, "is never closed, which leaves the file open for an unknown time")
                 }
             };
-            report.add(
+            report.add_mended(
                 at,
                 Smell {
                     span: site.expr.span,
@@ -78,6 +79,7 @@ impl Rule for FileNotClosed {
                     message: format!("`{}` {message}", test.text(at, site.expr)),
                     help: "open it in a with statement, or use Path.read_text and Path.write_text".to_owned(),
                 },
+                |mend| in_with(mend, site, Applicability::Safe),
             );
         }
     }

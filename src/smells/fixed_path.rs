@@ -27,9 +27,11 @@
 //! A path that only stands for one and is never opened is not reported, nor is a test that changed into a folder
 //! of its own or uses a fake file system.
 
+use super::mend::Mend;
 use super::paths::{Place, fakes_files, place, writes_to};
 use super::words::is_test_code;
-use super::{Context, Report, Role, Rule, Severity, Smell};
+use super::{Context, Fix, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::Expr;
 
 pub(super) struct FixedPath;
 
@@ -56,7 +58,7 @@ impl Rule for FixedPath {
             if test.mocks.covers(path) || fakes_files(test) {
                 continue;
             }
-            report.add(
+            report.add_mended(
                 at,
                 Smell {
                     span: site.expr.span,
@@ -73,6 +75,7 @@ impl Rule for FixedPath {
                     }
                     .to_owned(),
                 },
+                |mend| below_tmp_path(mend, target),
             );
         }
     }
@@ -83,4 +86,21 @@ fn moves_away(test: &Context<'_, '_>) -> bool {
     test.calls().any(|(_, _, path)| {
         path.ends_with("chdir") || path.ends_with("isolated_filesystem") || path.ends_with(".as_cwd")
     })
+}
+
+/// `"/tmp/out.txt"` ─▶ `str(tmp_path / "out.txt")`, wherever the function names it.
+fn below_tmp_path(mut mend: Mend<'_>, target: &Expr) -> Option<Fix> {
+    let literal = mend.text(target);
+    let path = target.as_str()?;
+    let name = path.trim_end_matches('/').rsplit('/').next().filter(|name| !name.is_empty() && !name.contains('\\'))?;
+    let uses = mend.literals(literal)?;
+    // who else names the file would look for it in vain
+    if uses.is_empty() || path.ends_with('/') {
+        return None;
+    }
+    mend.fixture("tmp_path")?;
+    for span in uses {
+        mend.replace(span, format!("str(tmp_path / \"{name}\")"));
+    }
+    mend.risky("write below tmp_path, a folder of the test's own")
 }

@@ -22,8 +22,9 @@
 //! A value that is only stored and read back is not reported.
 
 use super::assertions::comparisons;
-use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
-use crate::python::ast::{Expr, ExprKind};
+use super::mend::Mend;
+use super::{Context, Fix, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::{Expr, ExprKind, Span};
 
 pub(super) struct FloatEquality;
 
@@ -50,7 +51,7 @@ impl Rule for FloatEquality {
                         })
                     });
                 let Some((computed, fraction)) = found else { continue };
-                report.add(
+                report.add_mended(
                     at,
                     Smell {
                         span: assert.span,
@@ -68,6 +69,7 @@ impl Rule for FloatEquality {
                         }
                         .to_owned(),
                     },
+                    |mend| within_tolerance(mend, assert.test, fraction, test.case.is_unittest),
                 );
             }
         }
@@ -112,4 +114,24 @@ fn is_computed(at: &Reached<'_, '_>, expr: &Expr, order: u32, depth: u8) -> bool
 
 fn is_text(expr: &Expr) -> bool {
     matches!(expr.kind, ExprKind::Str { .. } | ExprKind::List(_) | ExprKind::Tuple(_))
+}
+
+/// `a == 0.3` ─▶ `a == pytest.approx(0.3)`, `assertEqual` ─▶ `assertAlmostEqual`
+pub(super) fn within_tolerance(mut mend: Mend<'_>, assert: &Expr, expected: &Expr, is_unittest: bool) -> Option<Fix> {
+    if let Some(call) = assert.as_call() {
+        let ExprKind::Attribute { attr, .. } = &call.func.kind else { return None };
+        if !matches!(&**attr, "assertEqual" | "assertEquals") || call.args.len() != 2 || !is_unittest {
+            return None;
+        }
+        let end = call.func.span.end;
+        mend.replace(Span { start: end - attr.len() as u32, end }, "assertAlmostEqual");
+        return mend.safe("compare within a tolerance");
+    }
+    let ExprKind::Compare { rest, .. } = &assert.kind else { return None };
+    if is_unittest || rest.len() != 1 || &*rest[0].0 != "==" {
+        return None;
+    }
+    let pytest = mend.import("pytest")?;
+    mend.wrap(expected, &format!("{pytest}.approx("), ")");
+    mend.safe("compare within a tolerance")
 }

@@ -11,6 +11,7 @@ mod finding;
 mod flow;
 mod libraries;
 mod limits;
+mod mend;
 mod mocks;
 mod network;
 mod origins;

@@ -34,6 +34,7 @@
 //! function-scoped fixture or the beginning of each reader renews is not reported.
 
 use super::origins::{module_variable, root, users};
+use super::mend::patched;
 use super::restored::{is_cleanup, is_reset_before, is_restored, renews};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, Function};
@@ -67,7 +68,7 @@ impl Rule for ModuleGlobalChanged {
                 continue;
             }
             let Some((severity, confidence, reader)) = harm(test, at, write, name) else { continue };
-            report.add(
+            report.add_mended(
                 at,
                 Smell {
                     span: write.span,
@@ -78,6 +79,7 @@ impl Rule for ModuleGlobalChanged {
                         "make `{name}` anew for each test in a function-scoped fixture, or change it with monkeypatch"
                     ),
                 },
+                |mend| if write.is_item && !write.at.in_nested { patched(mend, write) } else { None },
             );
         }
     }

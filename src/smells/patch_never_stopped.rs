@@ -28,7 +28,10 @@
 
 use super::restored::registers_cleanup;
 use super::words::last;
-use super::{Context, Report, Role, Rule, Severity, Smell};
+use super::mend::Mend;
+use super::{Context, Fix, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::ExprKind;
+use crate::python::sites::CallSite;
 
 pub(super) struct PatchNeverStopped;
 
@@ -46,7 +49,7 @@ impl Rule for PatchNeverStopped {
             if at.role == Role::Teardown || !starts_patch(path) || is_stopped(test) {
                 continue;
             }
-            report.add(
+            report.add_mended(
                 at,
                 Smell {
                     span: site.expr.span,
@@ -62,6 +65,7 @@ impl Rule for PatchNeverStopped {
                     }
                     .to_owned(),
                 },
+                |mend| stop(mend, site),
             );
         }
     }
@@ -83,4 +87,32 @@ fn is_stopped(test: &Context<'_, '_>) -> bool {
                     && site.call.args.iter().any(|argument| test.text(reached, argument).contains("stop")))
         })
     })
+}
+
+/// `patcher.start()` and, on the next line, `self.addCleanup(patcher.stop)`
+fn stop(mut mend: Mend<'_>, site: &CallSite<'_>) -> Option<Fix> {
+    let ExprKind::Attribute { value: patcher, .. } = &site.call.func.kind else { return None };
+    let stmt = mend.statement(site.expr.span)?;
+    let stop = match &patcher.kind {
+        ExprKind::Name(_) | ExprKind::Attribute { .. } => format!("{}.stop", mend.text(patcher)),
+        // made and started at once: whoever started all can stop all
+        ExprKind::Call(made) => {
+            let patch = mend.text(&made.func);
+            let patch = [".object", ".multiple"].iter().find_map(|end| patch.strip_suffix(end)).unwrap_or(patch);
+            if !patch.ends_with("patch") {
+                return None;
+            }
+            format!("{patch}.stopall")
+        }
+        _ => return None,
+    };
+    let register = match mend.own_cleanup() {
+        Some(register) => register,
+        None => {
+            mend.fixture("request")?;
+            "request.addfinalizer"
+        }
+    };
+    mend.after(stmt, &[&format!("{register}({stop})")])?;
+    mend.safe("stop the patch when the test ends")
 }

@@ -27,9 +27,10 @@
 //! A limit kept inside the condition's own function. Loops that count, look at a clock, raise or assert, and loops
 //! under `asyncio.wait_for` or `pytest.mark.timeout`, are not reported.
 
+use super::mend::Mend;
 use super::words::{is_clock, is_sleep};
-use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
-use crate::python::ast::{Expr, Span};
+use super::{Context, Fix, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::{Expr, Span, StmtKind};
 use crate::python::sites::LoopSite;
 
 pub(super) struct PollWithoutDeadline;
@@ -56,7 +57,7 @@ impl Rule for PollWithoutDeadline {
                 if test.mocks.covers(sleep) || is_limited(test, at, site) {
                     continue;
                 }
-                report.add(
+                report.add_mended(
                     at,
                     Smell {
                         span: Span { start: site.span.start, end: site.head.span.end },
@@ -70,6 +71,7 @@ impl Rule for PollWithoutDeadline {
                                test with pytest.mark.timeout"
                             .to_owned(),
                     },
+                    |mend| limited(mend, site),
                 );
             }
         }
@@ -110,4 +112,16 @@ fn is_limited(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &LoopSite<'_>)
         path.ends_with("wait_for") && test.text(at, call.expr).contains(&*at.function.function.name)
     });
     counted || asks || around || awaited_with_limit || stops.iter().any(|stop| text.contains(stop))
+}
+
+/// The loop fails after a minute instead of going on for ever.
+fn limited(mut mend: Mend<'_>, site: &LoopSite<'_>) -> Option<Fix> {
+    let stmt = mend.statement(site.head.span)?;
+    let StmtKind::While { body, .. } = &stmt.kind else { return None };
+    let first = body.first()?;
+    let time = mend.import("time")?;
+    let deadline = mend.free_name("deadline")?;
+    mend.before(stmt, &[&format!("{deadline} = {time}.monotonic() + 60")])?;
+    mend.before(first, &[&format!("assert {time}.monotonic() < {deadline}, \"waited for a minute\"")])?;
+    mend.safe("give up after a minute")
 }

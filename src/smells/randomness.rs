@@ -2,8 +2,9 @@
 
 use rustc_hash::FxHashSet;
 
+use super::mend::Mend;
 use super::words::last;
-use super::{Context, Reached, Role};
+use super::{Context, Fix, Reached, Role, Severity};
 use crate::python::ast::{Expr, ExprKind, Span, Stmt, StmtKind};
 use crate::python::sites::CallSite;
 
@@ -190,4 +191,31 @@ pub(super) fn unseeded<'a, 'v>(
         .filter(|(site, path)| draws(path) && !has_own_seed(at, site) && !test.mocks.covers(path))
         .map(|(site, _)| site)
         .collect()
+}
+
+/// A seed at the start of the test, for the generator that `draw` takes from.
+pub(super) fn seed(mut mend: Mend<'_>, draw: &CallSite<'_>, path: &str, severity: Severity) -> Option<Fix> {
+    let owner = match &draw.call.func.kind {
+        ExprKind::Attribute { value, .. } => Some(mend.text(value)),
+        _ => None,
+    };
+    let (module, name) = path.rsplit_once('.')?;
+    // bound at the top, so that it is there at the start
+    let root = owner.map(|owner| owner.split('.').next().unwrap_or(owner));
+    if root.is_some_and(|root| !mend.knows(root)) {
+        return None;
+    }
+    let call = match module {
+        "random" => match owner {
+            Some(owner) => format!("{owner}.seed(0)"),
+            None => format!("{}.seed(0)", mend.import("random")?),
+        },
+        "numpy.random" if name != "default_rng" => format!("{}.seed(0)", owner?),
+        "torch" => format!("{}.manual_seed(0)", owner?),
+        _ => return None,
+    };
+    mend.at_start(&call)?;
+    let message = "draw the same values in every run";
+    // where the assertion may fail for some draws, it may fail for these
+    if severity <= Severity::Low { mend.safe(message) } else { mend.risky(message) }
 }

@@ -29,7 +29,8 @@
 use super::origins::root;
 use super::resources::{Fate, fate, opens};
 use super::words::{expects_failure, is_given_a_fake, is_test_code, last};
-use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use super::mend::in_with;
+use super::{Applicability, Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::ExprKind;
 use crate::python::sites::{CallSite, Use};
 
@@ -68,7 +69,7 @@ impl Rule for ResourceLeftOpen {
             if !is_left {
                 continue;
             }
-            report.add(
+            report.add_mended(
                 at,
                 Smell {
                     span: site.expr.span,
@@ -86,6 +87,10 @@ impl Rule for ResourceLeftOpen {
                         "open it in a with statement or in a fixture that calls {} after its yield",
                         resource.closed_by
                     ),
+                },
+                |mend| {
+                    let is_plain = matches!(path, "socket.socket" | "socket.create_connection" | "socket.create_server");
+                    if is_plain { in_with(mend, site, Applicability::Unsafe) } else { None }
                 },
             );
         }

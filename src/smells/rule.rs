@@ -4,7 +4,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::context::{Context, Reached};
-use super::finding::{Cause, Finding, Severity};
+use super::finding::{Cause, Finding, Fix, Severity};
+use super::mend::Mend;
 use crate::python::ast::Span;
 
 /// Looks for one smell in one test with everything that the test reaches.
@@ -118,6 +119,16 @@ impl Report<'_> {
     /// Reports a smell in one of the functions that the test reaches. A place in another file is reported where
     /// the test leads to it, with the way there.
     pub fn add(&mut self, at: &Reached<'_, '_>, smell: Smell) {
+        self.add_mended(at, smell, |_| None);
+    }
+
+    /// As [`Report::add`], with the edits that mend it; those of another file are left to whoever scans that.
+    pub(super) fn add_mended(
+        &mut self,
+        at: &Reached<'_, '_>,
+        smell: Smell,
+        mend: impl FnOnce(Mend<'_>) -> Option<Fix>,
+    ) {
         let case = self.context.case;
         let here = self.context.analysis.view(case.module).module;
         let there = self.context.analysis.view(at.function.module).module;
@@ -155,7 +166,7 @@ impl Report<'_> {
             message,
             help: smell.help,
             via,
-            fix: None,
+            fix: if same_file { mend(Mend::new(self.context, at)) } else { None },
         });
     }
 }

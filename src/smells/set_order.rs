@@ -75,7 +75,7 @@ impl Rule for SetOrder {
                 } else {
                     Severity::High
                 };
-                report.add(
+                report.add_mended(
                     at,
                     Smell {
                         span: assert.span,
@@ -86,6 +86,16 @@ impl Rule for SetOrder {
                             test.text(at, found.expr)
                         ),
                         help: "compare sets, or sorted(…) on both sides".to_owned(),
+                    },
+                    |mut mend| {
+                        let is_text = found.expr.as_call().is_some_and(|call| {
+                            !matches!(call.func.as_name(), Some("list" | "tuple"))
+                        });
+                        if found.is_pick || is_text || !is_listed(other) {
+                            return None;
+                        }
+                        mend.sort([comparison.left, comparison.right])?;
+                        mend.safe("compare the elements in sorted order")
                     },
                 );
             }
@@ -238,4 +248,10 @@ fn holds_one(test: &Context<'_, '_>, at: &Reached<'_, '_>, set: &Expr) -> bool {
         };
         comparison.op == "==" && is_length(comparison.left) && comparison.right.as_number() == Some(1.0)
     })
+}
+
+/// A list or tuple of texts, or of numbers, which have an order.
+fn is_listed(expr: &Expr) -> bool {
+    let (ExprKind::List(parts) | ExprKind::Tuple(parts)) = &expr.kind else { return false };
+    parts.iter().all(|part| part.as_str().is_some()) || parts.iter().all(|part| part.as_number().is_some())
 }

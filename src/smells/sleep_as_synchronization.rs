@@ -28,9 +28,11 @@
 //! `time-machine` is steadier there too; where the code speaks of expiry the severity is lower. A pause below a millisecond, which only
 //! yields, and a pause inside a poll with a deadline are not reported.
 
+use super::assertions::comparisons;
+use super::mend::Mend;
 use super::words::{is_sleep, last, starts_work, wants_nothing};
-use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
-use crate::python::ast::StmtKind;
+use super::{Context, Fix, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::{Expr, ExprKind, Stmt, StmtKind};
 use crate::python::for_each_statement;
 use crate::python::sites::{At, CallSite};
 
@@ -92,7 +94,7 @@ impl Rule for SleepAsSynchronization {
                 (true, None) => (Severity::Medium, 0.7),
                 (false, _) => (Severity::Low, 0.6),
             };
-            report.add(
+            report.add_mended(
                 at,
                 Smell {
                     span: site.expr.span,
@@ -108,6 +110,7 @@ impl Rule for SleepAsSynchronization {
                     }
                     .to_owned(),
                 },
+                |mend| if severity == Severity::High { poll(mend, site, path) } else { None },
             );
         }
     }
@@ -199,4 +202,76 @@ fn orders_writes(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     let (before, after): (Vec<_>, Vec<_>) =
         at.sites.calls.iter().filter(writes).partition(|call| call.at.order < site.at.order);
     !before.is_empty() && !after.is_empty()
+}
+
+/// The sleep becomes a poll of what is asserted right after it, with a deadline.
+fn poll(mut mend: Mend<'_>, site: &CallSite<'_>, path: &str) -> Option<Fix> {
+    let stmt = mend.statement(site.expr.span)?;
+    let StmtKind::Expr(slept) = &stmt.kind else { return None };
+    let is_whole = slept.span == site.expr.span || matches!(&slept.kind, ExprKind::Await(inner) if inner.span == site.expr.span);
+    if !is_whole || !matches!(path, "time.sleep" | "asyncio.sleep") {
+        return None;
+    }
+    let asserted: Vec<String> = mend.from(stmt)[1..].iter().map_while(|next| condition(&mend, next)).collect();
+    let all = match asserted.as_slice() {
+        [] => return None,
+        [one] if one.chars().all(|char| char.is_alphanumeric() || "_.()".contains(char)) => one.clone(),
+        [one] => format!("({one})"),
+        more => {
+            let all: Vec<String> = more.iter().map(|one| format!("({one})")).collect();
+            format!("({})", all.join(" and "))
+        }
+    };
+    let time = mend.import("time")?;
+    let deadline = mend.free_name("deadline")?;
+    let call = mend.text(&site.call.func);
+    let pause = if site.awaited { format!("    await {call}(0.01)") } else { format!("    {call}(0.01)") };
+    let lines = [
+        format!("{deadline} = {time}.monotonic() + 10"),
+        format!("while not {all} and {time}.monotonic() < {deadline}:"),
+    ];
+    mend.before(stmt, &[&lines[0], &lines[1]])?;
+    mend.replace(stmt.span, pause);
+    mend.risky("wait until what is asserted holds, for ten seconds at most")
+}
+
+/// What an assertion asks, as an expression that can be asked again and again before it holds.
+fn condition(mend: &Mend<'_>, stmt: &Stmt) -> Option<String> {
+    let test = match &stmt.kind {
+        StmtKind::Assert { test, .. } => test,
+        StmtKind::Expr(test) => test,
+        _ => return None,
+    };
+    let mut once = |part: &Expr| match &part.kind {
+        // fails where nothing is there yet
+        ExprKind::Subscript { .. } | ExprKind::Await(_) | ExprKind::Walrus { .. } | ExprKind::Yield(_) => true,
+        ExprKind::Call(call) => match &call.func.kind {
+            ExprKind::Name(name) => !matches!(&**name, "len" | "set" | "list" | "sorted" | "bool" | "int" | "str" | "all" | "any"),
+            ExprKind::Attribute { attr, .. } => {
+                let asks = ["is_", "has_", "get_", "exists", "count", "poll", "keys", "values", "items", "assert"];
+                !asks.iter().any(|word| attr.starts_with(word))
+            }
+            _ => true,
+        },
+        _ => false,
+    };
+    if test.any(&mut once) || mend.text(test).contains('\n') {
+        return None;
+    }
+    if matches!(stmt.kind, StmtKind::Assert { .. }) {
+        return Some(mend.text(test).to_owned());
+    }
+    let call = test.as_call()?;
+    let ExprKind::Attribute { value, attr } = &call.func.kind else { return None };
+    if value.as_name() != Some("self") {
+        return None;
+    }
+    match (&**attr, call.args.as_slice()) {
+        ("assertTrue", [one, ..]) => Some(mend.text(one).to_owned()),
+        ("assertFalse", [one, ..]) => Some(format!("not {}", mend.text(one))),
+        _ => match comparisons(test).as_slice() {
+            [one] if one.op != "~=" => Some(format!("{} {} {}", mend.text(one.left), one.op, mend.text(one.right))),
+            _ => None,
+        },
+    }
 }

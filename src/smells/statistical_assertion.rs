@@ -25,7 +25,7 @@
 //! A bound that no draw can cross, such as a mean between the ends of the range.
 
 use super::assertions::{Comparison, comparisons};
-use super::randomness::{Tainted, draws_array, draws_stdlib, is_seeded, unseeded};
+use super::randomness::{Tainted, draws_array, draws_stdlib, is_seeded, seed, unseeded};
 use super::{Context, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind};
 use crate::python::sites::Sites;
@@ -58,7 +58,7 @@ impl Rule for StatisticalAssertion {
                     })
                 });
                 let Some(side) = found else { continue };
-                report.add(
+                report.add_mended(
                     at,
                     Smell {
                         span: assert.span,
@@ -72,6 +72,7 @@ impl Rule for StatisticalAssertion {
                                the sample is the same in every run"
                             .to_owned(),
                     },
+                    |mend| seed(mend, draws[0], &draws[0].path, Severity::High),
                 );
             }
         }

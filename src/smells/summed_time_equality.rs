@@ -26,6 +26,7 @@
 use super::assertions::comparisons;
 use super::flow::Sources;
 use super::words::is_clock;
+use super::float_equality::within_tolerance;
 use super::{Context, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind};
 
@@ -70,11 +71,11 @@ impl Rule for SummedTimeEquality {
                         });
                         let summed = sums(comparison.left)
                             && comparison.right.as_number().is_some_and(|number| number >= 1000.0);
-                        (computed || summed).then_some(comparison.left)
+                        (computed || summed).then_some((comparison.left, comparison.right))
                     },
                 );
-                let Some(span) = found else { continue };
-                report.add(
+                let Some((span, expected)) = found else { continue };
+                report.add_mended(
                     at,
                     Smell {
                         span: assert.span,
@@ -86,6 +87,7 @@ impl Rule for SummedTimeEquality {
                         ),
                         help: "compare with pytest.approx(…) or math.isclose".to_owned(),
                     },
+                    |mend| within_tolerance(mend, assert.test, expected, test.case.is_unittest),
                 );
             }
         }

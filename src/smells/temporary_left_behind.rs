@@ -25,11 +25,12 @@
 //! ## Known false positives
 //! A folder that the code under test removes.
 
+use super::mend::Mend;
 use super::restored::registers_cleanup;
 use super::words::{is_test_code, last};
-use super::{Context, Report, Role, Rule, Severity, Smell};
-use crate::python::ast::{Call, ExprKind};
-use crate::python::sites::Use;
+use super::{Context, Fix, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::{Call, ExprKind, StmtKind};
+use crate::python::sites::{CallSite, Use};
 
 pub(super) struct TemporaryLeftBehind;
 
@@ -50,7 +51,7 @@ impl Rule for TemporaryLeftBehind {
             if !is_test_code(test, at) || test.mocks.covers(path) || is_removed(test) {
                 continue;
             }
-            report.add(
+            report.add_mended(
                 at,
                 Smell {
                     span: site.expr.span,
@@ -64,6 +65,7 @@ impl Rule for TemporaryLeftBehind {
                     }
                     .to_owned(),
                 },
+                |mend| removed(mend, site, path),
             );
         }
     }
@@ -98,4 +100,22 @@ fn removes(path: &str) -> bool {
         .iter()
         .any(|word| name.contains(word))
         || name == "rm"
+}
+
+/// `tempfile.mkdtemp()` ─▶ `str(tmp_path)`; in a unittest class its removal is registered.
+fn removed(mut mend: Mend<'_>, site: &CallSite<'_>, path: &str) -> Option<Fix> {
+    if path != "tempfile.mkdtemp" || site.at.in_nested || site.at.loops > 0 {
+        return None;
+    }
+    if let Some(register) = mend.own_cleanup() {
+        let stmt = mend.statement(site.expr.span)?;
+        let StmtKind::Assign { targets, value: Some(value), .. } = &stmt.kind else { return None };
+        let ([target], true) = (targets.as_slice(), value.span == site.expr.span) else { return None };
+        let shutil = mend.import("shutil")?;
+        mend.after(stmt, &[&format!("{register}({shutil}.rmtree, {}, ignore_errors=True)", mend.text(target))])?;
+        return mend.safe("remove the folder when the test ends");
+    }
+    mend.fixture("tmp_path")?;
+    mend.replace(site.expr.span, "str(tmp_path)");
+    mend.risky("use tmp_path, which pytest clears away")
 }

@@ -58,7 +58,7 @@ impl Rule for TerminatedNotAwaited {
             return;
         }
         if let Some((at, site, path)) = ended.into_iter().next() {
-            report.add(
+            report.add_mended(
                 at,
                 Smell {
                     span: site.expr.span,
@@ -76,6 +76,20 @@ impl Rule for TerminatedNotAwaited {
                         "call wait(timeout=30) on it"
                     }
                     .to_owned(),
+                },
+                |mut mend| {
+                    let ExprKind::Attribute { value, .. } = &site.call.func.kind else { return None };
+                    let wait = if path.contains("multiprocessing") {
+                        "join"
+                    } else if path.contains("subprocess.Popen") {
+                        "wait"
+                    } else {
+                        return None;
+                    };
+                    let stmt = mend.statement(site.expr.span)?;
+                    let line = format!("{}.{wait}(timeout=30)", mend.text(value));
+                    mend.after(stmt, &[&line])?;
+                    mend.risky("wait until it has ended")
                 },
             );
         }

@@ -74,7 +74,7 @@ impl Rule for TightTimeout {
                 _ if seconds > 0.5 => Severity::Medium,
                 _ => Severity::High,
             };
-            report.add(
+            report.add_mended(
                 at,
                 Smell {
                     span: site.expr.span,
@@ -92,6 +92,15 @@ impl Rule for TightTimeout {
                     help: "allow 10 s or more: a wait ends as soon as its condition holds, so a long limit costs nothing \
                            when the test passes"
                         .to_owned(),
+                },
+                |mut mend| {
+                    let limit = limit(site, path)?.0;
+                    // a number of seconds that is written here
+                    if limit.as_number() != Some(seconds) {
+                        return None;
+                    }
+                    mend.replace(limit.span, "10");
+                    mend.risky("allow ten seconds")
                 },
             );
         }

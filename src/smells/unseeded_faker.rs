@@ -59,7 +59,7 @@ impl Rule for UnseededFaker {
                     .iter()
                     .any(|(other, path)| other.at.order < site.at.order && provider(path) == Some(name));
                 let Some((severity, why)) = judge(at, site, before && is_small(name)) else { continue };
-                report.add(
+                report.add_mended(
                     at,
                     Smell {
                         span: site.expr.span,
@@ -68,6 +68,12 @@ impl Rule for UnseededFaker {
                         message: format!("`{name}` is made up anew in every run, {why}"),
                         help: "take the seeded faker fixture, call Faker.seed(…) in a fixture, or draw from fake.unique"
                             .to_owned(),
+                    },
+                    |mut mend| {
+                        let faker = test.module().imports.iter().find(|(_, known)| &***known == "faker.Faker")?.0;
+                        mend.at_start(&format!("{faker}.seed(0)"))?;
+                        let message = "make up the same values in every run";
+                        if severity == Severity::Low { mend.safe(message) } else { mend.risky(message) }
                     },
                 );
             }

@@ -27,9 +27,10 @@
 //! (reported as low).
 
 use super::assertions::{Comparison, comparisons};
-use super::randomness::{Tainted, draws_array, is_seeded, unseeded};
+use super::randomness::{Tainted, draws_array, is_seeded, seed, unseeded};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind};
+use crate::python::sites::CallSite;
 
 pub(super) struct UnseededNumpy;
 
@@ -67,7 +68,7 @@ impl Rule for UnseededNumpy {
                     .map(|comparison| judge(&comparison, &tainted))
                     .max_by_key(|(severity, _, _)| *severity);
                 let Some((severity, confidence, why)) = judged else { continue };
-                add(report, test, at, draw.expr, (severity, confidence, why));
+                add(report, test, at, draw, (severity, confidence, why));
             }
         }
     }
@@ -88,20 +89,21 @@ fn add(
     report: &mut Report<'_>,
     test: &Context<'_, '_>,
     at: &Reached<'_, '_>,
-    draw: &Expr,
+    draw: &CallSite<'_>,
     (severity, confidence, why): (Severity, f32, &str),
 ) {
-    let text = draw.as_call().map_or("", |call| test.text(at, &call.func));
-    report.add(
+    let text = test.text(at, &draw.call.func);
+    report.add_mended(
         at,
         Smell {
-            span: draw.span,
+            span: draw.expr.span,
             severity,
             confidence,
             message: format!("`{text}` draws without a seed, {why}"),
             help: "draw from numpy.random.default_rng(seed), or call torch.manual_seed(seed) in a fixture"
                 .to_owned(),
         },
+        |mend| seed(mend, draw, &draw.path, severity),
     );
 }
 

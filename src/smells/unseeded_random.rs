@@ -29,7 +29,7 @@
 //! set-up, a fixture or at the top of the module, pytest-randomly and Hypothesis are known.
 
 use super::assertions::{Comparison, comparisons};
-use super::randomness::{Tainted, draws_stdlib, is_seeded, unseeded};
+use super::randomness::{Tainted, draws_stdlib, is_seeded, seed, unseeded};
 use super::words::{is_test_code, last};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind};
@@ -92,7 +92,7 @@ fn add(
     draw: &CallSite<'_>,
     (severity, confidence, why): (Severity, f32, &str),
 ) {
-    report.add(
+    report.add_mended(
         at,
         Smell {
             span: draw.expr.span,
@@ -103,6 +103,7 @@ fn add(
                    choose it"
                 .to_owned(),
         },
+        |mend| if at.role == Role::Test { seed(mend, draw, &draw.path, severity) } else { None },
     );
 }
 

@@ -225,6 +225,15 @@ fn read(path: &Path, root: &Path) -> Result<(SourceFile, Vec<String>), FileError
     Ok((SourceFile { file, text }, imports))
 }
 
+/// The bytes of a changed text, in the encoding in which the file was; `None` where that cannot hold it.
+pub fn encode(original: &[u8], text: &str) -> Option<Vec<u8>> {
+    let mark: &[u8] = if original.starts_with(b"\xef\xbb\xbf") { b"\xef\xbb\xbf" } else { b"" };
+    if std::str::from_utf8(original).is_ok() {
+        return Some([mark, text.as_bytes()].concat());
+    }
+    text.chars().map(|char| u8::try_from(u32::from(char)).ok()).collect()
+}
+
 /// The text of a Python file: UTF-8 with or without a byte order mark, or Latin-1 where a coding line says so.
 ///
 /// # Errors

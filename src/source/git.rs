@@ -128,6 +128,7 @@ pub fn changed_since(root: &Path, base: &str) -> Result<Vec<ChangedFile>, GitErr
         Command::new("git")
             .arg("-C")
             .arg(root)
+            .args(["-c", "core.quotepath=off"])
             .args(arguments)
             .stdin(Stdio::null())
             .output()

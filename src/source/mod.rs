@@ -4,7 +4,9 @@ mod files;
 pub mod git;
 mod owners;
 mod repository;
+mod write;
 
-pub use files::{Discovered, FileError, SourceError, SourceFile, decode, discover};
+pub use files::{Discovered, FileError, SourceError, SourceFile, decode, discover, encode};
 pub use owners::Owners;
-pub use repository::{project_root, repository_name};
+pub use repository::{project_root, repository_name, within_repository};
+pub use write::replace;

@@ -21,6 +21,13 @@ fn is_root(folder: &Path) -> bool {
         })
 }
 
+/// The way from the top of the work tree down to `root`, with `/`; empty at the top, and where there is no `.git`.
+pub fn within_repository(root: &Path) -> String {
+    let top = root.ancestors().find(|folder| folder.join(".git").exists());
+    let inner = top.and_then(|top| root.strip_prefix(top).ok());
+    inner.map(|inner| inner.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
 /// `owner/name` of the remote `origin`, else the folder's name.
 pub fn repository_name(root: &Path) -> String {
     let folder = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

@@ -1,0 +1,431 @@
+//! Whether a changed function still asserts what it asserted: nothing lost, nothing made conditional, nothing weaker.
+//! What is only wider (a tolerance, an order that no longer counts) is named, and whoever asks decides.
+
+use super::functions::for_each_nested;
+use crate::python::Module;
+use crate::python::ast::{Call, Expr, ExprKind, Function, StmtKind};
+
+/// An assertion that accepts more than before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wider {
+    /// 1-based, in the text before.
+    pub(super) line: u32,
+    pub(super) what: String,
+    pub(super) kind: Width,
+}
+
+/// In what an assertion became wider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Width {
+    Order,
+    Bound,
+}
+
+/// What became of the assertions of a function.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    /// In words; nothing where all stand.
+    pub(super) weaker: Vec<String>,
+    pub(super) wider: Vec<Wider>,
+}
+
+struct Assertion<'m> {
+    /// Its expressions: the condition and no message, the call, or what a `with` expects to be raised.
+    test: &'m Expr,
+    depth: u32,
+    /// What comes before it in its block ends the function.
+    unreachable: bool,
+}
+
+/// Compares the assertions of two versions of a function.
+pub(super) fn compare(before: (&Module, &Function), after: (&Module, &Function)) -> Kept {
+    let (old, mut new) = (assertions(before.1), assertions(after.1));
+    let names = bound(after.0, after.1);
+    let mut kept = Kept::default();
+    let mut changed = vec![];
+    for assertion in old {
+        let text = squeezed(before.0, assertion.test);
+        match new.iter().position(|other| squeezed(after.0, other.test) == text) {
+            Some(at) => {
+                let other = new.remove(at);
+                if other.unreachable && !assertion.unreachable {
+                    kept.weaker
+                        .push(format!("`{}` is never reached any more", shown(before.0, assertion.test)));
+                } else if other.depth > assertion.depth {
+                    kept.weaker.push(format!(
+                        "`{}` is checked only under a condition now",
+                        shown(before.0, assertion.test)
+                    ));
+                }
+            }
+            None => changed.push(assertion),
+        }
+    }
+    for assertion in changed {
+        let text = shown(before.0, assertion.test);
+        // the one that is most like it
+        let judged = new
+            .iter()
+            .enumerate()
+            .filter(|(_, other)| other.depth <= assertion.depth && !other.unreachable)
+            .filter_map(|(at, other)| {
+                Some((at, judge((before.0, assertion.test), (after.0, other.test), &names)?))
+            })
+            .min_by_key(|(_, wider)| wider.len());
+        let Some((at, wider)) = judged else {
+            kept.weaker.push(format!("`{text}` is lost or asserts something else"));
+            continue;
+        };
+        new.remove(at);
+        let line = before.0.line(assertion.test.span.start);
+        kept.wider.extend(wider.into_iter().map(|(what, kind)| Wider { line, what, kind }));
+    }
+    kept
+}
+
+fn assertions(function: &Function) -> Vec<Assertion<'_>> {
+    let mut out = vec![];
+    // a block that ended before its end
+    let mut ended: Option<u32> = None;
+    for_each_nested(&function.body, 0, &mut |stmt, depth| {
+        if ended.is_some_and(|at| depth < at) {
+            ended = None;
+        }
+        let unreachable = ended.is_some();
+        let mut add = |test| out.push(Assertion { test, depth, unreachable });
+        match &stmt.kind {
+            StmtKind::Assert { test, .. } => add(test),
+            StmtKind::Expr(expr) if is_assertion(expr) => add(expr),
+            StmtKind::With { items, .. } => {
+                items.iter().filter(|(expr, _)| is_assertion(expr)).for_each(|(expr, _)| add(expr));
+            }
+            StmtKind::Return(_) => ended = Some(depth),
+            StmtKind::Expr(expr) if leaves(expr) => ended = Some(depth),
+            _ => {}
+        }
+    });
+    out
+}
+
+/// `self.assertEqual(…)`, `mock.assert_called_once()`, `pytest.raises(…)`, `self.fail()`
+fn is_assertion(expr: &Expr) -> bool {
+    called(expr).is_some_and(|name| {
+        name.starts_with("assert")
+            || name.starts_with("expect")
+            || matches!(name, "raises" | "warns" | "fail")
+    })
+}
+
+/// `pytest.skip()` and its like
+fn leaves(expr: &Expr) -> bool {
+    called(expr)
+        .is_some_and(|name| matches!(name, "skip" | "skipTest" | "xfail" | "exit" | "_exit" | "importorskip"))
+}
+
+fn called(expr: &Expr) -> Option<&str> {
+    match &expr.as_call()?.func.kind {
+        ExprKind::Name(name) | ExprKind::Attribute { attr: name, .. } => Some(name),
+        _ => None,
+    }
+}
+
+type Side<'m> = (&'m Module, &'m Expr);
+/// What names of the second version stand for, where that is written in the function.
+type Bound = std::collections::BTreeMap<String, Vec<String>>;
+
+/// `with open(path) as file`, `name = value`
+fn bound(module: &Module, function: &Function) -> Bound {
+    let mut out = Bound::new();
+    for_each_nested(&function.body, 0, &mut |stmt, _| {
+        let mut add = |target: &Expr, value: &Expr| {
+            if let Some(name) = target.as_name() {
+                out.entry(name.to_owned()).or_default().push(squeezed(module, value));
+            }
+        };
+        match &stmt.kind {
+            StmtKind::With { items, .. } => {
+                items.iter().for_each(|(expr, target)| target.iter().for_each(|target| add(target, expr)));
+            }
+            StmtKind::Assign { targets, value: Some(value), .. } => {
+                targets.iter().for_each(|target| add(target, value));
+            }
+            _ => {}
+        }
+    });
+    out
+}
+type Widths = Vec<(String, Width)>;
+
+/// In what the second accepts more than the first; `None` where it is weaker or asks something else.
+fn judge(before: Side<'_>, after: Side<'_>, names: &Bound) -> Option<Widths> {
+    match (&before.1.kind, &after.1.kind) {
+        (ExprKind::Compare { left: l1, rest: r1 }, ExprKind::Compare { left: l2, rest: r2 })
+            if r1.len() == r2.len() =>
+        {
+            // what is compared with itself is always so
+            if r2.iter().any(|(_, right)| squeezed(after.0, right) == squeezed(after.0, l2)) {
+                return None;
+            }
+            let mut out = operand((before.0, l1), (after.0, l2), "==", names)?;
+            for ((op1, right1), (op2, right2)) in r1.iter().zip(r2) {
+                match (&**op1, &**op2) {
+                    (one, two) if one == two => {}
+                    ("==", ">=" | "<=") | (">", ">=") | ("<", "<=") => {
+                        out.push((format!("`{op1}` becomes `{op2}`"), Width::Bound));
+                    }
+                    _ => return None,
+                }
+                out.extend(operand((before.0, right1), (after.0, right2), op2, names)?);
+            }
+            Some(out)
+        }
+        (ExprKind::Unary { op: o1, operand: a }, ExprKind::Unary { op: o2, operand: b }) if o1 == o2 => {
+            judge((before.0, a), (after.0, b), names)
+        }
+        (ExprKind::Bools(a), ExprKind::Bools(b)) if a.len() == b.len() => {
+            let mut out = vec![];
+            for (one, two) in a.iter().zip(b) {
+                out.extend(judge_or_same((before.0, one), (after.0, two), names)?);
+            }
+            Some(out)
+        }
+        _ => calls(before, after, names),
+    }
+}
+
+fn judge_or_same(before: Side<'_>, after: Side<'_>, names: &Bound) -> Option<Widths> {
+    if squeezed(before.0, before.1) == squeezed(after.0, after.1) {
+        Some(vec![])
+    } else {
+        judge(before, after, names)
+    }
+}
+
+/// `assertEqual(a, b)` ─▶ `assertAlmostEqual(a, b)`, `done.is_set()` ─▶ `done.wait(10)`
+fn calls(before: Side<'_>, after: Side<'_>, names: &Bound) -> Option<Widths> {
+    let (one, two) = (before.1.as_call()?, after.1.as_call()?);
+    let (from, to) = (called(before.1)?, called(after.1)?);
+    if matches!((from, to), ("is_set", "wait")) {
+        return Some(vec![]);
+    }
+    let receiver = |side: Side<'_>| match &side.1.as_call().map(|call| &call.func.kind) {
+        Some(ExprKind::Attribute { value, .. }) => squeezed(side.0, value),
+        _ => String::new(),
+    };
+    if receiver(before) != receiver(after) || one.args.len() != two.args.len() {
+        return None;
+    }
+    let mut out = vec![];
+    match (from, to) {
+        _ if from == to => {}
+        ("assertEqual" | "assertListEqual" | "assertSequenceEqual", "assertCountEqual") => {
+            out.push(("the order no longer counts".to_owned(), Width::Order));
+        }
+        ("assertEqual" | "assertEquals", "assertAlmostEqual")
+        | ("assert_array_equal" | "assert_equal", "assert_allclose" | "assert_array_almost_equal") => {
+            out.push((format!("`{from}` becomes `{to}`"), Width::Bound));
+        }
+        ("assertEqual", "assertGreaterEqual" | "assertLessEqual")
+        | ("assertLess", "assertLessEqual")
+        | ("assertGreater", "assertGreaterEqual") => {
+            out.push((format!("`{from}` becomes `{to}`"), Width::Bound));
+        }
+        _ => return None,
+    }
+    let op = match to {
+        "assertLess" | "assertLessEqual" => "<",
+        "assertGreater" | "assertGreaterEqual" => ">",
+        _ => "==",
+    };
+    for (a, b) in one.args.iter().zip(&two.args) {
+        // what is asserted may be a comparison itself: `assertTrue(a == b)`
+        if is_longer(to, None, a, b) {
+            continue;
+        }
+        let inner = judge_or_same((before.0, a), (after.0, b), names)
+            .or_else(|| operand((before.0, a), (after.0, b), op, names));
+        out.extend(inner?);
+    }
+    for (name, value) in &one.keywords {
+        let now = two.keywords.iter().find(|(known, _)| known == name).map(|(_, value)| value)?;
+        if squeezed(before.0, value) != squeezed(after.0, now) && !is_longer(to, name.as_deref(), value, now)
+        {
+            out.push((format!("`{}` changes", name.as_deref().unwrap_or("**")), Width::Bound));
+        }
+    }
+    let added = two.keywords.iter().filter(|(name, _)| !one.keywords.iter().any(|(known, _)| known == name));
+    for (name, _) in added {
+        out.push((format!("`{}` is given", name.as_deref().unwrap_or("**")), Width::Bound));
+    }
+    Some(out)
+}
+
+/// A time-out that is longer than before: whoever waits for what comes anyway waits no longer.
+fn is_longer(called: &str, keyword: Option<&str>, from: &Expr, to: &Expr) -> bool {
+    let waits =
+        ["wait", "join", "get", "result", "poll", "acquire", "communicate", "recv", "select", "timeout"];
+    let (Some(from), Some(to)) = (from.as_number(), to.as_number()) else { return false };
+    to > from && waits.iter().any(|word| keyword.unwrap_or(called).contains(word))
+}
+
+/// One side of a comparison.
+fn operand(before: Side<'_>, after: Side<'_>, op: &str, names: &Bound) -> Option<Widths> {
+    let (old, new) = (squeezed(before.0, before.1), squeezed(after.0, after.1));
+    if old == new {
+        return Some(vec![]);
+    }
+    if let (Some(from), Some(to)) = (before.1.as_number(), after.1.as_number()) {
+        let wider = match op {
+            "<" | "<=" => to > from,
+            ">" | ">=" => to < from,
+            _ => false,
+        };
+        return wider.then(|| vec![(format!("{old} becomes {new}"), Width::Bound)]);
+    }
+    let ((inner, now), (known, was)) = (stripped(after.1), stripped(before.1));
+    if now != was && now.is_some() && is_alike((before.0, known), (after.0, inner), names) {
+        return Some(vec![match now {
+            Some(Width::Bound) => (format!("{old} is met within a tolerance"), Width::Bound),
+            _ => ("the order no longer counts".to_owned(), Width::Order),
+        }]);
+    }
+    is_alike(before, after, names).then(Vec::new)
+}
+
+/// The same but for a path or a name in place of one that was written out, a name for what it stands for, and longer
+/// time-outs: the same is still asked.
+fn is_alike(before: Side<'_>, after: Side<'_>, names: &Bound) -> bool {
+    let old = squeezed(before.0, before.1);
+    if old == squeezed(after.0, after.1) {
+        return true;
+    }
+    let alike = |(one, two): (&Expr, &Expr)| is_alike((before.0, one), (after.0, two), names);
+    match (&before.1.kind, &after.1.kind) {
+        (_, ExprKind::Name(name)) if names.get(&**name).is_some_and(|known| known.contains(&old)) => true,
+        (ExprKind::Call(one), ExprKind::Call(two)) => {
+            let keywords =
+                |call: &Call| call.keywords.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+            let called = called(after.1).unwrap_or_default();
+            let mut values = one.keywords.iter().zip(&two.keywords);
+            alike((&one.func, &two.func))
+                && one.args.len() == two.args.len()
+                && keywords(one) == keywords(two)
+                && one
+                    .args
+                    .iter()
+                    .zip(&two.args)
+                    .all(|(one, two)| is_longer(called, None, one, two) || alike((one, two)))
+                && values.all(|((name, one), (_, two))| {
+                    is_longer(called, name.as_deref(), one, two) || alike((one, two))
+                })
+        }
+        (ExprKind::Await(one), ExprKind::Await(two)) => alike((one, two)),
+        (ExprKind::Attribute { value: one, attr: from }, ExprKind::Attribute { value: two, attr: to }) => {
+            from == to && alike((one, two))
+        }
+        (ExprKind::Subscript { value: one, index: i }, ExprKind::Subscript { value: two, index: j }) => {
+            alike((one, two)) && i.len() == j.len() && i.iter().zip(j).all(alike)
+        }
+        (ExprKind::Str { .. } | ExprKind::Name(_), _) => !is_constant(after.1),
+        _ => false,
+    }
+}
+
+fn is_constant(expr: &Expr) -> bool {
+    matches!(expr.kind, ExprKind::Bool(_) | ExprKind::None | ExprKind::Number { .. } | ExprKind::Str { .. })
+}
+
+/// What stands in `sorted(…)`, `set(…)`, `approx(…)`, and in what is wider for it.
+fn stripped(expr: &Expr) -> (&Expr, Option<Width>) {
+    let (Some(call), Some(name)) = (expr.as_call(), called(expr)) else { return (expr, None) };
+    let (Some(inner), true) = (call.args.first(), call.args.len() == 1 || name == "approx") else {
+        return (expr, None);
+    };
+    let (core, inner_width) = stripped(inner);
+    match name {
+        "sorted" | "set" | "frozenset" | "Counter" => (core, Some(Width::Order)),
+        "list" | "tuple" => (core, inner_width),
+        "approx" => (core, Some(Width::Bound)),
+        _ => (expr, None),
+    }
+}
+
+fn squeezed(module: &Module, expr: &Expr) -> String {
+    module.text(expr.span).chars().filter(|char| !char.is_whitespace()).collect()
+}
+
+fn shown(module: &Module, expr: &Expr) -> String {
+    let text: String = module.text(expr.span).split_whitespace().collect::<Vec<_>>().join(" ");
+    if text.chars().count() <= 80 { text } else { text.chars().take(79).chain(['…']).collect() }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::functions::functions;
+    use super::*;
+
+    fn kept(before: &str, after: &str) -> Kept {
+        let module = |body: &str| {
+            let lines: String = body.lines().map(|line| format!("    {line}\n")).collect();
+            Module::parse("t.py".to_owned(), format!("def test():\n{lines}"))
+        };
+        let (before, after) = (module(before), module(after));
+        assert_eq!((before.errors.len(), after.errors.len()), (0, 0));
+        compare((&before, functions(&before)["test"]), (&after, functions(&after)["test"]))
+    }
+
+    fn is_weaker(before: &str, after: &str) -> bool {
+        !kept(before, after).weaker.is_empty()
+    }
+
+    #[test]
+    fn what_is_lost_or_weaker_is_seen() {
+        for after in [
+            "x()",
+            "assert True",
+            "assert 1",
+            "# assert a == 1",
+            "pass",
+            "assert a in (1, 2)",
+            "assert a == a",
+            "assert a == 1 or True",
+            "assert a",
+            "assert a == 2",
+            "if a:\n    assert a == 1",
+            "try:\n    assert a == 1\nexcept Exception:\n    pass",
+            "return\nassert a == 1",
+            "pytest.skip('flaky')\nassert a == 1",
+            "for _ in []:\n    assert a == 1",
+        ] {
+            assert!(is_weaker("assert a == 1", after), "{after}");
+        }
+        assert!(is_weaker("with pytest.raises(KeyError):\n    f()", "f()"));
+        assert!(is_weaker(
+            "with pytest.raises(KeyError):\n    f()",
+            "with pytest.raises(Exception, KeyError):\n    f()"
+        ));
+        assert!(is_weaker("self.assertEqual(a, 1)", "self.assertTrue(a)"));
+        assert!(is_weaker("m.assert_called_once()", "m.assert_called()"));
+        assert!(is_weaker("assert a < 5", "assert a < 4"));
+    }
+
+    #[test]
+    fn what_stands_or_is_only_wider_is_told() {
+        for (before, after, wider) in [
+            ("assert a == 1", "b()\nassert  a==1", 0),
+            ("assert a == 1, 'm'", "with b():\n    assert a == 1", 0),
+            ("assert list(a) == [2, 1]", "assert sorted(a) == sorted([2, 1])", 2),
+            ("assert a == 0.3", "assert a == pytest.approx(0.3)", 1),
+            ("assert t < 0.06", "assert t < 1", 1),
+            ("self.assertEqual(a, 0.3)", "self.assertAlmostEqual(a, 0.3)", 1),
+            ("assert done.is_set()", "assert done.wait(10)", 0),
+            ("assert open('/tmp/a').read() == b", "assert open(p).read() == b", 0),
+            ("assert n == 3", "assert n >= 3", 1),
+        ] {
+            let kept = kept(before, after);
+            assert_eq!(kept.weaker, Vec::<String>::new(), "{after}");
+            assert_eq!(kept.wider.len(), wider, "{after}: {:?}", kept.wider);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The functions of a file by their names, for comparing two versions of it.
+
+use std::collections::BTreeMap;
+
+use crate::python::ast::{Class, Function, Stmt, StmtKind};
+use crate::python::{Module, blocks};
+
+/// `TestLock::test_expires` ─▶ the function; of two with one name the last, as in Python.
+pub(super) fn functions(module: &Module) -> BTreeMap<String, &Function> {
+    let mut out = BTreeMap::new();
+    collect(&module.body, "", &mut out);
+    out
+}
+
+fn collect<'m>(body: &'m [Stmt], prefix: &str, out: &mut BTreeMap<String, &'m Function>) {
+    for stmt in body {
+        match &stmt.kind {
+            StmtKind::Function(function) => {
+                out.insert(format!("{prefix}{}", function.name), function);
+            }
+            StmtKind::Class(class) => collect(&class.body, &format!("{prefix}{}::", class.name), out),
+            _ => blocks(stmt).into_iter().for_each(|block| collect(block, prefix, out)),
+        }
+    }
+}
+
+/// What of a file stands outside its functions: imports apart, as text without white space at its ends.
+pub(super) fn rest(module: &Module) -> Vec<&str> {
+    let mut out = vec![];
+    outside(module, &module.body, &mut out);
+    out
+}
+
+fn outside<'m>(module: &'m Module, body: &'m [Stmt], out: &mut Vec<&'m str>) {
+    for stmt in body {
+        match &stmt.kind {
+            StmtKind::Function(_) | StmtKind::Import(_) => {}
+            StmtKind::Class(class) => {
+                out.push(head(module, class));
+                outside(module, &class.body, out);
+            }
+            _ => out.push(module.text(stmt.span).trim()),
+        }
+    }
+}
+
+/// A class without its body.
+fn head<'m>(module: &'m Module, class: &'m Class) -> &'m str {
+    let end = class.body.first().map_or(class.span.end, |first| first.span.start);
+    module.text(crate::python::ast::Span { start: class.span.start, end }).trim()
+}
+
+/// Every statement of a block and of the blocks in it, functions that are defined in it too, with the conditions
+/// (`if`, `for`, `while`, `match`, handlers of a `try`) around each.
+pub(super) fn for_each_nested<'m>(body: &'m [Stmt], depth: u32, visit: &mut dyn FnMut(&'m Stmt, u32)) {
+    for stmt in body {
+        visit(stmt, depth);
+        match &stmt.kind {
+            StmtKind::Function(inner) => for_each_nested(&inner.body, depth, visit),
+            StmtKind::Class(inner) => for_each_nested(&inner.body, depth, visit),
+            StmtKind::With { body, .. } => for_each_nested(body, depth, visit),
+            StmtKind::Try { body, handlers, or_else, finally } => {
+                let swallows = u32::from(!handlers.is_empty());
+                for_each_nested(body, depth + swallows, visit);
+                handlers.iter().for_each(|handler| for_each_nested(&handler.body, depth + 1, visit));
+                for_each_nested(or_else, depth + swallows, visit);
+                for_each_nested(finally, depth, visit);
+            }
+            _ => blocks(stmt).into_iter().for_each(|block| for_each_nested(block, depth + 1, visit)),
+        }
+    }
+}

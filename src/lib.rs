@@ -5,7 +5,8 @@
 //!  source   python      smells     risk        risk          index          search  explain
 //! ```
 //!
-//! Data flows one way, one folder a step. [`scan`] is the first half of the river in one call, [`ask`] the second;
+//! Data flows one way, one folder a step. [`scan`] is the first half of the river in one call, [`ask`] the second,
+//! [`propose`] mends a test with both;
 //! [`observe`] brings in what runs showed; [`baseline`] takes out what a team accepted; [`cli`] and [`http`] only call, [`report`] writes what people and programs read, [`patterns`] counts what repeats.
 //! Which libraries are named where, and who may know whom, is checked by `tests/it/invariants.rs`.
 
@@ -20,6 +21,7 @@ pub mod hunt;
 pub mod index;
 pub mod observe;
 pub mod patterns;
+pub mod propose;
 pub mod python;
 pub mod report;
 pub mod risk;

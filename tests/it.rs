@@ -3,6 +3,8 @@
 
 #[path = "it/bad_input.rs"]
 mod bad_input;
+#[path = "it/fixes.rs"]
+mod fixes;
 #[path = "it/history.rs"]
 mod history;
 #[path = "it/hunt.rs"]

@@ -2,20 +2,27 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
 
 use super::model::ModelArgs;
 use super::open::{self, StoreArgs};
-use super::{DataFormat, Outcome, note, print};
+use super::{DataFormat, Outcome, mend, note, print, risk_model};
 use crate::ask;
 use crate::config::ProjectFile;
 use crate::explain::connect::connect;
+use crate::explain::model::ChatModel;
 use crate::explain::{Event, Finished, Options, explain, shown_prompt};
 use crate::index::edge::Access;
+use crate::propose::{Proposal, ProposeError, propose};
 use crate::report;
+use crate::risk::Assessment;
 use crate::risk::why::Reasons;
+use crate::scan::ScanRequest;
+use crate::smells::Selection;
+use crate::source;
 
 /// Prompt tokens that `--show-prompt` allows where no model says otherwise.
 const SHOWN_BUDGET: u32 = 700;
@@ -33,6 +40,12 @@ pub(super) struct Args {
     /// Tell why the test has its risk: what moved it, nearest outcomes, findings; asks no model
     #[arg(long, conflicts_with = "show_prompt")]
     risk: bool,
+    /// Propose a patch, by the rule or by the model, and check it; run in the project's folder. Nothing is run
+    #[arg(long, conflicts_with_all = ["risk", "show_prompt"])]
+    fix: bool,
+    /// With --fix: write the patch where it is verified
+    #[arg(long, requires = "fix")]
+    write: bool,
     /// Print the prompt that the model would get, and stop
     #[arg(long)]
     show_prompt: bool,
@@ -69,9 +82,72 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
             }
         }
         let options = Options { retrieval_ms, ..Options::default() };
-        show(explain(evidence, model, options), args.format).await
+        let answer = explain(evidence, model.clone(), options);
+        if !args.fix {
+            return show(answer, args.format).await;
+        }
+        let wanted = || proposed(&project, &assessment, model);
+        with_fix(args, answer, wanted).await
     })?;
     Ok(Outcome::Clean)
+}
+
+/// A mended version of the test in the project around the current folder.
+async fn proposed(
+    project: &ProjectFile,
+    test: &Assessment,
+    model: Option<Arc<dyn ChatModel>>,
+) -> Result<Proposal, ProposeError> {
+    let root = source::project_root(Path::new("."));
+    let request = ScanRequest {
+        paths: vec![root],
+        repo: Some(test.repo.clone()),
+        selection: Selection { select: vec![], ignore: project.ignore.clone() },
+        ..ScanRequest::default()
+    };
+    let risk = Arc::new(risk_model(None).map_err(|error| ProposeError::Model(error.to_string()))?);
+    propose(request, risk, &test.id, vec![], model).await
+}
+
+/// Prints an answer with the patch after it, and writes the patch where that is wanted.
+async fn with_fix<F, P>(args: &Args, mut events: BoxStream<'static, Event>, wanted: F) -> anyhow::Result<()>
+where
+    F: FnOnce() -> P,
+    P: Future<Output = Result<Proposal, ProposeError>>,
+{
+    let mut last = None;
+    if args.format == DataFormat::Json {
+        while let Some(event) = events.next().await {
+            if let Event::Done(finished) = event {
+                last = Some(*finished);
+            }
+        }
+    } else {
+        show(events, args.format).await?;
+        note("looking for a fix …");
+    }
+    let proposal = wanted().await;
+    match (&proposal, last) {
+        (_, Some(Finished::Explanation(mut explanation))) => {
+            match &proposal {
+                Ok(proposal) => explanation.fix = Some(proposal.fix.clone()),
+                Err(error) => explanation.fix_note = Some(error.to_string()),
+            }
+            print(&serde_json::to_string_pretty(&explanation)?)?;
+        }
+        (Ok(proposal), _) => print(&report::fix(&proposal.fix))?,
+        (Err(error), _) => print(&format!("\nNo fix: {error}"))?,
+    }
+    if !args.write {
+        return Ok(());
+    }
+    let proposal = proposal?;
+    anyhow::ensure!(proposal.fix.verified, "the patch is not verified, so it was not written");
+    let path = source::project_root(Path::new(".")).join(&proposal.file);
+    mend::replace(&path, &proposal.bytes, &proposal.after)
+        .map_err(|reason| anyhow::anyhow!("{} {reason}", proposal.file))?;
+    note(&format!("{} is mended", proposal.file));
+    Ok(())
 }
 
 /// Prints an answer: sentences as they are verified, or the whole object at the end.

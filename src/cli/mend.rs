@@ -11,7 +11,7 @@ use crate::source;
 
 /// Prints what the edits would change; whether there is anything.
 pub(super) fn show(request: &ScanRequest, model: &RiskModel, unsafe_too: bool) -> anyhow::Result<bool> {
-    let mended = fixes::mend(request, Some(model), unsafe_too)?;
+    let mended = fixes::mend(request, Some(model), unsafe_too, None)?;
     for file in &mended.files {
         print(&fixes::diff(&path_of(&mended, file), &file.before, &file.after))?;
     }
@@ -24,10 +24,10 @@ pub(super) fn show(request: &ScanRequest, model: &RiskModel, unsafe_too: bool) -
 /// # Errors
 /// A file could not be written; the others were.
 pub(super) fn write(request: &ScanRequest, model: &RiskModel, unsafe_too: bool) -> anyhow::Result<()> {
-    let mended = fixes::mend(request, Some(model), unsafe_too)?;
+    let mended = fixes::mend(request, Some(model), unsafe_too, None)?;
     let mut written = vec![];
     for file in &mended.files {
-        match replace(&mended.scan.root.join(&file.file), file) {
+        match replace(&mended.scan.root.join(&file.file), &file.bytes, &file.after) {
             Ok(()) => written.push(file),
             Err(reason) => note(&format!("{}: {reason}", file.file)),
         }
@@ -38,12 +38,13 @@ pub(super) fn write(request: &ScanRequest, model: &RiskModel, unsafe_too: bool) 
     Ok(())
 }
 
-fn replace(path: &Path, file: &MendedFile) -> Result<(), String> {
+/// Writes a mended file, unless it is another than was read.
+pub(super) fn replace(path: &Path, read: &[u8], after: &str) -> Result<(), String> {
     let now = std::fs::read(path).map_err(|error| format!("cannot be read: {error}"))?;
-    if now != file.bytes {
+    if now != read {
         return Err("was changed meanwhile; run it again".to_owned());
     }
-    let bytes = source::encode(&file.bytes, &file.after)
+    let bytes = source::encode(read, after)
         .ok_or("its encoding cannot hold the new text; save it as UTF-8 and run it again")?;
     source::replace(path, &bytes).map_err(|error| format!("cannot be written: {error}"))
 }

@@ -23,6 +23,9 @@ pub struct Explanation {
     pub sentences: Vec<Sentence>,
     pub dropped: Vec<Dropped>,
     pub fix: Option<ProposedFix>,
+    /// Why there is no fix, where one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fix_note: Option<String>,
     pub usage: Option<Usage>,
     pub milliseconds: Milliseconds,
     /// One plain line where the answer is not simply a model's: that none took part, or what went wrong.
@@ -61,7 +64,11 @@ pub struct ProposedFix {
     pub origin: Origin,
     pub diff: String,
     pub verified: bool,
+    /// Why it counts as verified, or what is wrong with it.
     pub reason: String,
+    /// Assertions that accept more than before, each with its line.
+    #[serde(default)]
+    pub wider: Vec<String>,
     pub findings_before: Vec<String>,
     pub findings_after: Vec<String>,
     pub risk_before: f32,

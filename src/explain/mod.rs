@@ -8,6 +8,7 @@ pub mod connect;
 pub mod evidence;
 mod excerpt;
 mod explanation;
+pub mod fix;
 pub mod grounding;
 pub mod model;
 pub mod offline;
@@ -118,6 +119,7 @@ async fn answer(mut log: Log, evidence: Evidence, model: Option<Arc<dyn ChatMode
         sentences: log.kept.clone(),
         dropped: log.dropped.clone(),
         fix: None,
+        fix_note: None,
         usage: log.usage.clone(),
         milliseconds: log.milliseconds(options.retrieval_ms),
         note,

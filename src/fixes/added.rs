@@ -84,7 +84,7 @@ fn paths(module: &Module, function: &Function) -> BTreeSet<String> {
         });
     };
     function.decorators.iter().for_each(&mut add);
-    for_each_nested(&function.body, 0, &mut |stmt, _| expressions(stmt).into_iter().for_each(&mut add));
+    for_each_nested(&function.body, &mut |stmt| expressions(stmt).into_iter().for_each(&mut add));
     out
 }
 

@@ -1,9 +1,9 @@
 //! Whether a changed function still asserts what it asserted: nothing lost, nothing made conditional, nothing weaker.
 //! What is only wider (a tolerance, an order that no longer counts) is named, and whoever asks decides.
 
-use super::functions::for_each_nested;
+use super::functions::{for_each_nested, inner};
 use crate::python::Module;
-use crate::python::ast::{Call, Expr, ExprKind, Function, StmtKind};
+use crate::python::ast::{Call, Expr, ExprKind, Function, Stmt, StmtKind};
 
 /// An assertion that accepts more than before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,13 +85,12 @@ pub(super) fn compare(before: (&Module, &Function), after: (&Module, &Function))
 
 fn assertions(function: &Function) -> Vec<Assertion<'_>> {
     let mut out = vec![];
-    // a block that ended before its end
-    let mut ended: Option<u32> = None;
-    for_each_nested(&function.body, 0, &mut |stmt, depth| {
-        if ended.is_some_and(|at| depth < at) {
-            ended = None;
-        }
-        let unreachable = ended.is_some();
+    collect(&function.body, 0, false, &mut out);
+    out
+}
+
+fn collect<'m>(block: &'m [Stmt], depth: u32, mut unreachable: bool, out: &mut Vec<Assertion<'m>>) {
+    for stmt in block {
         let mut add = |test| out.push(Assertion { test, depth, unreachable });
         match &stmt.kind {
             StmtKind::Assert { test, .. } => add(test),
@@ -99,12 +98,15 @@ fn assertions(function: &Function) -> Vec<Assertion<'_>> {
             StmtKind::With { items, .. } => {
                 items.iter().filter(|(expr, _)| is_assertion(expr)).for_each(|(expr, _)| add(expr));
             }
-            StmtKind::Return(_) => ended = Some(depth),
-            StmtKind::Expr(expr) if leaves(expr) => ended = Some(depth),
             _ => {}
         }
-    });
-    out
+        inner(stmt, depth).into_iter().for_each(|(block, depth)| collect(block, depth, unreachable, out));
+        unreachable |= match &stmt.kind {
+            StmtKind::Return(_) => true,
+            StmtKind::Expr(expr) => leaves(expr),
+            _ => false,
+        };
+    }
 }
 
 /// `self.assertEqual(…)`, `mock.assert_called_once()`, `pytest.raises(…)`, `self.fail()`
@@ -136,7 +138,7 @@ type Bound = std::collections::BTreeMap<String, Vec<String>>;
 /// `with open(path) as file`, `name = value`
 fn bound(module: &Module, function: &Function) -> Bound {
     let mut out = Bound::new();
-    for_each_nested(&function.body, 0, &mut |stmt, _| {
+    for_each_nested(&function.body, &mut |stmt| {
         let mut add = |target: &Expr, value: &Expr| {
             if let Some(name) = target.as_name() {
                 out.entry(name.to_owned()).or_default().push(squeezed(module, value));

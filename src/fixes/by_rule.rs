@@ -62,16 +62,23 @@ struct Choice {
 /// A finding across passes, in which its line moves: test, rule, and the line's text.
 type Key = (String, String, String);
 
-/// Makes the edits of all rules that `request` selects, unsafe ones only where `unsafe_too`. Nothing is written.
+/// Makes the edits of all rules that `request` selects, unsafe ones only where `unsafe_too`, of one test or of all.
+/// Nothing is written.
 ///
 /// # Errors
 /// The project cannot be scanned.
-pub fn mend(request: &ScanRequest, model: Option<&RiskModel>, unsafe_too: bool) -> Result<Mended, ScanError> {
+pub fn mend(
+    request: &ScanRequest,
+    model: Option<&RiskModel>,
+    unsafe_too: bool,
+    only: Option<&str>,
+) -> Result<Mended, ScanError> {
     let found = scan(request, model)?;
-    let mut files = read(&found);
+    let only = only.map(str::to_owned);
+    let mut files = read(&found, only.as_deref());
     let overlay: Overlay = files.iter().map(|file| (file.file.clone(), file.before.clone())).collect();
     let scan = if overlay.is_empty() { found } else { scan_over(request, model, &overlay)? };
-    let mut work = Work { overlay, scan, unsafe_too, refused: BTreeMap::new(), alone: BTreeSet::new() };
+    let mut work = Work { overlay, scan, unsafe_too, only, refused: BTreeMap::new(), alone: BTreeSet::new() };
     for _ in 0..MOST_PASSES {
         let (next, choices) = work.choose();
         if choices.is_empty() {
@@ -103,8 +110,9 @@ pub fn mend(request: &ScanRequest, model: Option<&RiskModel>, unsafe_too: bool) 
 }
 
 /// The files that some edit concerns.
-fn read(scan: &Scan) -> Vec<MendedFile> {
+fn read(scan: &Scan, only: Option<&str>) -> Vec<MendedFile> {
     let concerned = scan.tests.iter().filter(|test| test.touched).map(|test| &test.assessment);
+    let concerned = concerned.filter(|test| only.is_none_or(|only| test.id == only));
     let wanted: BTreeSet<&str> = concerned
         .filter(|test| test.findings.iter().any(|finding| finding.fix.is_some()))
         .map(|test| test.file.as_str())
@@ -123,6 +131,7 @@ struct Work {
     overlay: Overlay,
     scan: Scan,
     unsafe_too: bool,
+    only: Option<String>,
     refused: BTreeMap<Key, Refused>,
     /// Tests that take one edit a pass, since some of theirs did not go together.
     alone: BTreeSet<String>,
@@ -135,6 +144,9 @@ impl Work {
         let mut choices: Vec<Choice> = vec![];
         for test in self.scan.tests.iter().filter(|test| test.touched) {
             let test = &test.assessment;
+            if self.only.as_ref().is_some_and(|only| test.id != *only) {
+                continue;
+            }
             let Some(text) = self.overlay.get(&test.file) else { continue };
             for finding in &test.findings {
                 let Some(fix) = &finding.fix else { continue };
@@ -305,7 +317,7 @@ mod tests {
                 selection: crate::smells::Selection { select: vec![rule.code().to_owned()], ignore: vec![] },
                 ..ScanRequest::default()
             };
-            let mended = mend(&request, None, true).unwrap();
+            let mended = mend(&request, None, true, None).unwrap();
             for refused in &mended.refused {
                 told += &format!("{} refused: {}\n", refused.code, refused.reason);
             }
@@ -313,10 +325,10 @@ mod tests {
             told += &diff(&name, &file.before, &file.after);
             all += 1;
             std::fs::write(folder.path().join(&name), &file.after).unwrap();
-            let again = mend(&request, None, true).unwrap();
+            let again = mend(&request, None, true, None).unwrap();
             assert_eq!(again.files.len(), 0, "{} changes the file again", rule.code());
             std::fs::write(folder.path().join(&name), &text).unwrap();
-            safe += usize::from(!mend(&request, None, false).unwrap().files.is_empty());
+            safe += usize::from(!mend(&request, None, false, None).unwrap().files.is_empty());
         }
         assert!(all >= 12 && safe >= 6, "{all} rules mend, {safe} of them safely");
         insta::with_settings!({snapshot_path => "../../tests/snapshots", prepend_module_to_snapshot => false}, {

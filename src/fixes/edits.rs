@@ -87,12 +87,20 @@ pub fn diff(file: &str, before: &str, after: &str) -> String {
     if before == after {
         return String::new();
     }
-    let (from, to) = (format!("a/{file}"), format!("b/{file}"));
-    similar::TextDiff::from_lines(before, after)
-        .unified_diff()
-        .context_radius(3)
-        .header(&from, &to)
-        .to_string()
+    let mut options = diffy::DiffOptions::new();
+    options.set_original_filename(format!("a/{file}")).set_modified_filename(format!("b/{file}"));
+    let patch = options.create_patch(before, after);
+    diffy::PatchFormatter::new().suppress_blank_empty(false).fmt_patch(&patch).to_string()
+}
+
+/// The text with a unified diff of one file applied.
+///
+/// # Errors
+/// It is no such diff, or does not fit the text; in words.
+pub fn patched(before: &str, diff: &str) -> Result<String, String> {
+    let patch = diffy::Patch::from_str(diff).ok().filter(|patch| !patch.hunks().is_empty());
+    let patch = patch.ok_or("this is no unified diff of one file")?;
+    diffy::apply(before, &patch).map_err(|_| "the diff does not fit the file as it is".to_owned())
 }
 
 #[cfg(test)]

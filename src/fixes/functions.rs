@@ -6,7 +6,7 @@ use crate::python::ast::{Class, Function, Stmt, StmtKind};
 use crate::python::{Module, blocks};
 
 /// `TestLock::test_expires` ─▶ the function; of two with one name the last, as in Python.
-pub(super) fn functions(module: &Module) -> BTreeMap<String, &Function> {
+pub fn functions(module: &Module) -> BTreeMap<String, &Function> {
     let mut out = BTreeMap::new();
     collect(&module.body, "", &mut out);
     out
@@ -50,23 +50,28 @@ fn head<'m>(module: &'m Module, class: &'m Class) -> &'m str {
     module.text(crate::python::ast::Span { start: class.span.start, end }).trim()
 }
 
-/// Every statement of a block and of the blocks in it, functions that are defined in it too, with the conditions
-/// (`if`, `for`, `while`, `match`, handlers of a `try`) around each.
-pub(super) fn for_each_nested<'m>(body: &'m [Stmt], depth: u32, visit: &mut dyn FnMut(&'m Stmt, u32)) {
+/// Every statement of a block and of the blocks in it, functions that are defined in it too.
+pub(super) fn for_each_nested<'m>(body: &'m [Stmt], visit: &mut dyn FnMut(&'m Stmt)) {
     for stmt in body {
-        visit(stmt, depth);
-        match &stmt.kind {
-            StmtKind::Function(inner) => for_each_nested(&inner.body, depth, visit),
-            StmtKind::Class(inner) => for_each_nested(&inner.body, depth, visit),
-            StmtKind::With { body, .. } => for_each_nested(body, depth, visit),
-            StmtKind::Try { body, handlers, or_else, finally } => {
-                let swallows = u32::from(!handlers.is_empty());
-                for_each_nested(body, depth + swallows, visit);
-                handlers.iter().for_each(|handler| for_each_nested(&handler.body, depth + 1, visit));
-                for_each_nested(or_else, depth + swallows, visit);
-                for_each_nested(finally, depth, visit);
-            }
-            _ => blocks(stmt).into_iter().for_each(|block| for_each_nested(block, depth + 1, visit)),
+        visit(stmt);
+        inner(stmt, 0).into_iter().for_each(|(block, _)| for_each_nested(block, visit));
+    }
+}
+
+/// The blocks in a statement, each with the conditions around it: those before, and one more where it runs only
+/// sometimes, what fails in it is caught, or it waits in a function for its call.
+pub(super) fn inner(stmt: &Stmt, depth: u32) -> Vec<(&[Stmt], u32)> {
+    match &stmt.kind {
+        StmtKind::Function(inner) => vec![(&inner.body, depth + 1)],
+        StmtKind::Class(inner) => vec![(&inner.body, depth + 1)],
+        StmtKind::With { body, .. } => vec![(body, depth)],
+        StmtKind::Try { body, handlers, or_else, finally } => {
+            let caught = depth + u32::from(!handlers.is_empty());
+            let mut out: Vec<(&[Stmt], u32)> = vec![(body, caught)];
+            out.extend(handlers.iter().map(|handler| (&*handler.body, depth + 1)));
+            out.extend([(&**or_else, caught), (&**finally, depth)]);
+            out
         }
+        _ => blocks(stmt).into_iter().map(|block| (block, depth + 1)).collect(),
     }
 }

@@ -5,9 +5,14 @@ mod assertions;
 mod by_rule;
 mod edits;
 mod functions;
+#[cfg(test)]
+mod hostile;
 mod names;
+mod splice;
 mod verify;
 
 pub use by_rule::{Mended, MendedFile, Refused, mend};
-pub use edits::diff;
-pub use verify::{Patch, Verdict, libraries, verify};
+pub use edits::{diff, patched};
+pub use functions::functions;
+pub use splice::{SpliceError, splice};
+pub use verify::{Patch, Verdict, libraries, verify, verify_text};

@@ -112,7 +112,7 @@ impl Scope {
     fn of(function: &Function) -> Scope {
         let mut scope = Scope::default();
         scope.head(function);
-        for_each_nested(&function.body, 0, &mut |stmt, _| scope.statement(stmt));
+        for_each_nested(&function.body, &mut |stmt| scope.statement(stmt));
         scope
     }
 

@@ -15,7 +15,7 @@ use super::names::{imported, read, unbound, unused};
 use crate::python::Module;
 use crate::python::ast::{Function, Span};
 use crate::risk::{Assessment, RiskModel};
-use crate::scan::{Overlay, Scan, ScanError, ScanRequest, scan_over};
+use crate::scan::{Overlay, Scan, ScanError, ScanRequest, scan_over, scan_text};
 use crate::smells::{Cause, Finding};
 
 /// A changed file, and the test that it is to mend.
@@ -27,6 +27,8 @@ pub struct Patch {
     pub after: String,
     /// The test's id.
     pub test: String,
+    /// Written by a rule: what it adds needs no suspicion.
+    pub by_rule: bool,
 }
 
 /// What the check says of a patch.
@@ -61,8 +63,15 @@ pub fn verify(
     Ok(judge(patch, &before, &after, libraries))
 }
 
+/// As [`verify`], of the file alone, without anything around it.
+pub fn verify_text(patch: &Patch, model: Option<&RiskModel>) -> Verdict {
+    let request = ScanRequest::default();
+    let scan = |text: &String| scan_text(&patch.file, text.clone(), &request, model);
+    judge(patch, &scan(&patch.before), &scan(&patch.after), &[])
+}
+
 /// As [`verify`], of two scans that were made.
-pub(super) fn judge(patch: &Patch, before: &Scan, after: &Scan, libraries: &[PathBuf]) -> Verdict {
+fn judge(patch: &Patch, before: &Scan, after: &Scan, libraries: &[PathBuf]) -> Verdict {
     let find = |scan: &Scan| {
         let mut tests = scan.tests.iter().map(|test| &test.assessment);
         tests.find(|test| test.id == patch.test).cloned()
@@ -143,8 +152,11 @@ fn text_problems(
         out.extend(
             unused(was, function).into_iter().map(|name| format!("adds `{name}`, which nothing uses")),
         );
-        out.extend(harm(was.map(|was| (&before, was)), (&after, function)));
-        out.extend(missing(was.map(|was| (&before, was)), (&after, function), libraries));
+        let old = was.map(|was| (&before, was));
+        if !patch.by_rule {
+            out.extend(harm(old, (&after, function)));
+        }
+        out.extend(missing(old, (&after, function), libraries));
         let Some(was) = was else { continue };
         if !touches(test, &before, was, name) {
             out.push(format!("changes `{name}`, which the finding does not touch"));

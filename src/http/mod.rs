@@ -5,6 +5,7 @@ mod chat;
 mod error;
 mod events;
 mod explanation;
+mod fixes;
 mod guard;
 mod health;
 mod history;
@@ -99,6 +100,7 @@ pub fn router(service: Service) -> Router {
         .merge(tests::router())
         .merge(search::router())
         .merge(explanation::router())
+        .merge(fixes::router())
         .merge(chat::router())
         .merge(patterns::router())
         .merge(history::router())

@@ -2,6 +2,7 @@
 
 mod evaluation;
 mod explanation;
+mod fix;
 mod github;
 mod gitlab;
 mod hindsight;
@@ -19,6 +20,7 @@ mod text;
 
 pub use evaluation::evaluation;
 pub use explanation::{answer_end, explanation_head, prompt, sentence};
+pub use fix::fix;
 pub use github::github;
 pub use gitlab::gitlab;
 pub use hindsight::hindsight;

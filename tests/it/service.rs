@@ -218,6 +218,38 @@ fn outcomes_of_runs_reach_the_stored_tests() {
 }
 
 #[test]
+fn patches_are_checked() {
+    let server = Server::start();
+    let before = "import os\n\n\ndef test_names(out):\n    assert os.listdir(out) == [\"a\", \"b\"]\n";
+    let diff = "--- a/test_a.py\n+++ b/test_a.py\n@@ -4,2 +4,2 @@\n def test_names(out):\n-    assert os.listdir(out) == [\"a\", \"b\"]\n+    assert sorted(os.listdir(out)) == [\"a\", \"b\"]\n";
+    let test = "test_a.py::test_names";
+    let good = server
+        .post("/api/v1/fixes/verify", &serde_json::json!({"test": test, "before": before, "diff": diff}));
+    assert_eq!(good.status, 200, "{}", good.body);
+    let verdict = good.json();
+    assert_eq!(
+        (&verdict["verified"], &verdict["findings_after"]),
+        (&true.into(), &serde_json::json!([])),
+        "{verdict}"
+    );
+    let bad = before.replace("assert os.listdir(out) == [\"a\", \"b\"]", "assert True");
+    let bad = server
+        .post("/api/v1/fixes/verify", &serde_json::json!({"test": test, "before": before, "after": bad}));
+    assert_eq!(bad.json()["verified"], false);
+    assert!(bad.json()["reason"].as_str().unwrap().contains("is lost"), "{}", bad.body);
+    for body in [
+        serde_json::json!({"test": test, "before": before}),
+        serde_json::json!({"test": test, "after": before}),
+        serde_json::json!({"test": test, "before": before, "diff": "nonsense"}),
+        serde_json::json!({"test": test, "before": "x = 1\n", "diff": diff}),
+        serde_json::json!({"test": "nothing", "before": before, "after": before}),
+        serde_json::json!({"test": test, "path": "/nowhere", "after": before}),
+    ] {
+        assert_eq!(server.post("/api/v1/fixes/verify", &body).status, 400, "{body}");
+    }
+}
+
+#[test]
 fn mistakes_are_problems() {
     let server = Server::start();
     for (answer, status) in [

@@ -1,0 +1,85 @@
+//! `POST /fixes/verify`: the check that every patch has to pass, for a patch that somebody else wrote.
+
+use std::path::PathBuf;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Service;
+use super::error::{Body, Problem};
+use crate::fixes::{Patch, Verdict, libraries, patched, verify, verify_text};
+use crate::scan::ScanRequest;
+use crate::source;
+
+pub(super) fn router() -> OpenApiRouter<Service> {
+    OpenApiRouter::new().routes(routes!(post_verify))
+}
+
+/// A patch as `diff` or as the whole file `after`. With `path` the project there is scanned around it, and `before` may
+/// be left out.
+#[derive(Deserialize, ToSchema)]
+struct Wanted {
+    /// The test's id: `tests/test_lock.py::TestLock::test_expires`
+    test: String,
+    /// The file, relative to the project's root; the test's own where it is left out.
+    file: Option<String>,
+    before: Option<String>,
+    after: Option<String>,
+    /// A unified diff of the file.
+    diff: Option<String>,
+    /// The project's folder on the machine of the service.
+    #[schema(value_type = Option<String>)]
+    path: Option<PathBuf>,
+}
+
+/// Check a patch: applied in memory, parsed, scanned and scored; nothing is run or written
+#[utoipa::path(post, path = "/fixes/verify", request_body = Wanted, responses(
+    (status = 200, description = "whether it counts as verified, and why", body = Verdict),
+    (status = 400, description = "no patch, or one that does not fit", body = Problem, content_type = "application/problem+json")
+))]
+async fn post_verify(
+    State(service): State<Service>,
+    Body(wanted): Body<Wanted>,
+) -> Result<Json<Verdict>, Problem> {
+    let risk = service.risk.clone();
+    tokio::task::spawn_blocking(move || {
+        let file = wanted.file.or_else(|| Some(wanted.test.split_once("::")?.0.to_owned()));
+        let file =
+            file.ok_or_else(|| Problem::bad_request("'test' is no node id: tests/test_a.py::test_b"))?;
+        let root = wanted.path.as_ref().map(|path| source::project_root(path));
+        let before = match (wanted.before, &root) {
+            (Some(before), _) => before,
+            (None, Some(root)) => read(root.join(&file), &file)?,
+            (None, None) => {
+                return Err(Problem::bad_request("give 'before', the file's text, or 'path', its project"));
+            }
+        };
+        let after = match (wanted.after, wanted.diff) {
+            (Some(after), _) => after,
+            (None, Some(diff)) => patched(&before, &diff).map_err(Problem::bad_request)?,
+            (None, None) => return Err(Problem::bad_request("give 'after', the file's new text, or 'diff'")),
+        };
+        let patch = Patch { file, before, after, test: wanted.test, by_rule: false };
+        Ok(match root {
+            Some(root) => {
+                let libraries = libraries(&root);
+                let request = ScanRequest { paths: vec![root], ..ScanRequest::default() };
+                verify(&patch, &request, Some(&risk), &libraries)?
+            }
+            None => verify_text(&patch, Some(&risk)),
+        })
+    })
+    .await
+    .map_err(|_| Problem::bad_request("the patch could not be checked"))?
+    .map(Json)
+}
+
+fn read(path: PathBuf, file: &str) -> Result<String, Problem> {
+    let bytes = std::fs::read(path)
+        .map_err(|error| Problem::bad_request(format!("{file} cannot be read: {error}")))?;
+    source::decode(bytes).map_err(|reason| Problem::bad_request(format!("{file} {reason}")))
+}

@@ -1,0 +1,187 @@
+//! `scan --fix` and `--diff` as a user meets them: what is written, what is left alone, and what is said.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+
+use super::support::{Suite, text};
+
+const TEST: &str = "import os\n\n\ndef test_names(out):\n    # in the folder\n    assert os.listdir(out) == [\"a\", \"b\"]  # two\n";
+const MENDED: &str = "import os\n\n\ndef test_names(out):\n    # in the folder\n    assert sorted(os.listdir(out)) == [\"a\", \"b\"]  # two\n";
+
+fn read(suite: &Suite, file: &str) -> Vec<u8> {
+    std::fs::read(suite.path().join(file)).unwrap()
+}
+
+#[test]
+fn an_edit_changes_its_place_and_nothing_else_and_a_second_run_nothing() {
+    let suite = Suite::empty();
+    suite.file("test_a.py", TEST);
+    let output = suite.run(&["scan", ".", "--fix", "--fail-on", "low"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("mended 1 finding in 1 file"), "{}", text(&output.stderr));
+    assert_eq!(text(&read(&suite, "test_a.py")), MENDED);
+    let again = suite.run(&["scan", ".", "--fix"]);
+    assert!(text(&again.stderr).contains("mended 0 findings in 0 files"));
+    assert_eq!(text(&read(&suite, "test_a.py")), MENDED);
+}
+
+#[test]
+fn a_diff_writes_nothing_and_git_takes_it() {
+    let suite = Suite::empty();
+    suite.file("inner/test_a.py", TEST);
+    suite.file("inner/pytest.ini", "[pytest]\n");
+    Command::new("git").args(["init", "-q"]).current_dir(suite.path()).status().unwrap();
+    let output = suite.run(&["scan", "inner", "--diff"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&read(&suite, "inner/test_a.py")), TEST);
+    suite.file("x.diff", &output.stdout);
+    assert!(
+        Command::new("git").args(["apply", "x.diff"]).current_dir(suite.path()).status().unwrap().success()
+    );
+    assert_eq!(text(&read(&suite, "inner/test_a.py")), MENDED);
+    assert_eq!(suite.run(&["scan", "inner", "--diff"]).status.code(), Some(0));
+}
+
+#[test]
+fn what_may_change_a_test_waits_for_its_flag() {
+    let suite = Suite::empty();
+    let test =
+        "import os\n\n\ndef test_mode():\n    os.environ[\"MODE\"] = \"x\"\n    assert mode() == \"x\"\n";
+    suite.file("test_a.py", test);
+    let safe = suite.run(&["scan", ".", "--fix"]);
+    assert!(text(&safe.stderr).contains("1 more with --unsafe-fixes"), "{}", text(&safe.stderr));
+    assert!(
+        text(&safe.stdout).contains("--fix --unsafe-fixes: change it with monkeypatch"),
+        "{}",
+        text(&safe.stdout)
+    );
+    assert_eq!(text(&read(&suite, "test_a.py")), test);
+    suite.run(&["scan", ".", "--fix", "--unsafe-fixes"]);
+    let mended = text(&read(&suite, "test_a.py"));
+    assert!(
+        mended.contains("def test_mode(monkeypatch):\n    monkeypatch.setenv(\"MODE\", \"x\")\n"),
+        "{mended}"
+    );
+}
+
+#[test]
+fn line_ends_marks_and_encodings_stay() {
+    let suite = Suite::empty();
+    suite.file("test_crlf.py", TEST.replace('\n', "\r\n"));
+    suite.file("test_mark.py", [b"\xef\xbb\xbf", TEST.as_bytes()].concat());
+    let latin: Vec<u8> =
+        format!("# coding: latin-1\n{TEST}").replace("two", "zw\u{f6}lf").chars().map(|c| c as u8).collect();
+    suite.file("test_latin.py", &latin);
+    suite.file("test_tabs.py", TEST.replace("    ", "\t"));
+    suite.file(
+        "test_cookie.py",
+        "# coding: koi8-r\nx = '\u{f6}'\n".chars().map(|c| c as u8).collect::<Vec<_>>(),
+    );
+    let output = suite.run(&["scan", ".", "--fix"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(text(&read(&suite, "test_crlf.py")), MENDED.replace('\n', "\r\n"));
+    assert_eq!(read(&suite, "test_mark.py"), [b"\xef\xbb\xbf", MENDED.as_bytes()].concat());
+    let wanted: Vec<u8> = format!("# coding: latin-1\n{MENDED}")
+        .replace("two", "zw\u{f6}lf")
+        .chars()
+        .map(|c| c as u8)
+        .collect();
+    assert_eq!(read(&suite, "test_latin.py"), wanted);
+    assert_eq!(text(&read(&suite, "test_tabs.py")), MENDED.replace("    ", "\t"));
+    assert!(text(&output.stdout).contains("test_cookie.py"), "the file that cannot be read is named");
+}
+
+#[test]
+fn a_syntax_error_elsewhere_does_not_keep_a_test_from_being_mended() {
+    let suite = Suite::empty();
+    suite.file("test_a.py", format!("{TEST}\n\ndef broken(:\n    pass\n"));
+    let output = suite.run(&["scan", ".", "--fix"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&read(&suite, "test_a.py")).starts_with(MENDED));
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_named_and_the_others_are_written() {
+    let suite = Suite::empty();
+    let locked = suite.file("test_a.py", TEST);
+    suite.file("test_b.py", TEST);
+    std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0o444)).unwrap();
+    let output = suite.run(&["scan", ".", "--fix"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("test_a.py: cannot be written: it is read-only") && said.contains("1 file was left"),
+        "{said}"
+    );
+    assert_eq!(text(&read(&suite, "test_a.py")), TEST);
+    assert_eq!(text(&read(&suite, "test_b.py")), MENDED);
+    assert!(text(&output.stdout).contains("FD802"), "the report tells what is left");
+}
+
+#[test]
+fn edits_that_overlap_go_one_after_the_other() {
+    let suite = Suite::empty();
+    suite.file(
+        "test_a.py",
+        "import os\nimport random\n\n\ndef test_all(out):\n    os.environ[\"A\"] = str(random.random())\n    \
+         os.environ[\"B\"] = open(\"a.txt\").read()\n    assert os.listdir(out) == [\"b\", \"a\"]\n",
+    );
+    let output = suite.run(&["scan", ".", "--fix", "--unsafe-fixes"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let mended = text(&read(&suite, "test_a.py"));
+    for part in [
+        "def test_all(out, monkeypatch):",
+        "    monkeypatch.setenv(\"A\", str(random.random()))\n",
+        "    with open(\"a.txt\") as file:\n        monkeypatch.setenv(\"B\", file.read())\n",
+        "    assert sorted(os.listdir(out)) == sorted([\"b\", \"a\"])\n",
+    ] {
+        assert!(mended.contains(part), "{part:?} in {mended}");
+    }
+    assert_eq!(suite.run(&["scan", ".", "--diff", "--unsafe-fixes"]).status.code(), Some(0));
+}
+
+#[test]
+fn standard_input_has_no_file_to_mend() {
+    let suite = Suite::empty();
+    let mut command = suite.command(&["scan", "-", "--fix"]);
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("--fix needs files"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn explain_proposes_checks_and_writes() {
+    let suite = Suite::empty();
+    suite.file("pytest.ini", "[pytest]\n");
+    suite.file("test_a.py", TEST);
+    suite.file("test_b.py", "import time\nimport requests\n\n\ndef test_live():\n    assert requests.get(\"http://example.com\").ok\n");
+    assert!(suite.run(&["index", "."]).status.success());
+    let answer =
+        suite.json(&["explain", "test_a.py::test_names", "--fix", "--model", "none", "--format", "json"]);
+    let fix = &answer["fix"];
+    assert_eq!((&fix["origin"], &fix["verified"]), (&"rule".into(), &true.into()), "{fix}");
+    assert_eq!(fix["findings_before"], serde_json::json!(["FD802"]));
+    assert_eq!(fix["findings_after"], serde_json::json!([]));
+    assert!(fix["diff"].as_str().unwrap().contains("+    assert sorted(os.listdir(out))"), "{fix}");
+    assert!(fix["wider"][0].as_str().unwrap().contains("order no longer counts"), "{fix}");
+    assert!(fix["risk_after"].as_f64().unwrap() <= fix["risk_before"].as_f64().unwrap());
+    assert_eq!(text(&read(&suite, "test_a.py")), TEST, "nothing is written unasked");
+
+    // what no rule mends is said, with the rest of the answer
+    let none =
+        suite.json(&["explain", "test_b.py::test_live", "--fix", "--model", "none", "--format", "json"]);
+    assert_eq!(none["fix"], serde_json::Value::Null);
+    assert!(none["fix_note"].as_str().unwrap().contains("no model takes part"), "{none}");
+    assert!(!none["sentences"].as_array().unwrap().is_empty());
+    let unwritten = suite.run(&["explain", "test_b.py::test_live", "--fix", "--write", "--model", "none"]);
+    assert_eq!(unwritten.status.code(), Some(2));
+
+    let written = suite.run(&["explain", "test_a.py::test_names", "--fix", "--write", "--model", "none"]);
+    assert!(written.status.success(), "{}", text(&written.stderr));
+    assert!(
+        text(&written.stdout).contains("Fix by the rule's own edit: verified"),
+        "{}",
+        text(&written.stdout)
+    );
+    assert_eq!(text(&read(&suite, "test_a.py")), MENDED);
+}

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::explain::evidence::{Evidence, Material, Outcome as SeenOutcome, RuleText};
-use crate::index::store::{Filter, Scored};
+use crate::explain::evidence::{Evidence, Material, Outcome as SeenOutcome, PastFix, RuleText};
+use crate::fixes::diff;
+use crate::index::store::{Filter, HybridQuery, Scored};
 use crate::index::{Embedder, IndexedTest, VectorStore, point_id};
 use crate::risk::Verdict;
 use crate::search::{Hit, SearchError, Target, search, similar};
@@ -14,6 +15,8 @@ use crate::smells;
 const SIMILAR: usize = 4;
 /// Tests retrieved for a question.
 const RETRIEVED: usize = 5;
+/// Mended tests that stand beside the one in question.
+const MENDED: usize = 2;
 
 /// Everything known about a stored test, and the milliseconds that it took to find.
 ///
@@ -22,6 +25,7 @@ const RETRIEVED: usize = 5;
 pub async fn evidence(
     store: &Arc<dyn VectorStore>,
     embedder: &Arc<dyn Embedder>,
+    fixes: Option<&Arc<dyn VectorStore>>,
     test: IndexedTest,
 ) -> Result<(Evidence, u64), SearchError> {
     let started = Instant::now();
@@ -30,7 +34,8 @@ pub async fn evidence(
     let similar = stored(store, like.hits).await?;
     let rules = rules(std::iter::once(&test));
     let outcomes = outcomes(std::iter::once(&test).chain(similar.iter().map(|scored| &scored.test)));
-    let evidence = Evidence { target: test, similar, rules, outcomes, fixes: vec![] };
+    let fixes = mended(fixes, embedder, &test).await.iter().filter_map(past_fix).collect();
+    let evidence = Evidence { target: test, similar, rules, outcomes, fixes };
     Ok((evidence, milliseconds(started)))
 }
 
@@ -50,6 +55,48 @@ pub async fn material(
     let rules = rules(tests.iter());
     let outcomes = outcomes(tests.iter());
     Ok((Material { tests, rules, outcomes, fixes: vec![] }, milliseconds(started)))
+}
+
+/// Tests that were mended of what this one has, the nearest in meaning first. A collection that fails is passed over:
+/// an answer without earlier fixes is better than none.
+pub async fn mended(
+    fixes: Option<&Arc<dyn VectorStore>>,
+    embedder: &Arc<dyn Embedder>,
+    test: &IndexedTest,
+) -> Vec<IndexedTest> {
+    let Some(fixes) = fixes.filter(|_| !test.assessment.findings.is_empty()) else { return vec![] };
+    let mut codes: Vec<String> =
+        test.assessment.findings.iter().map(|finding| finding.code.clone()).collect();
+    codes.sort();
+    codes.dedup();
+    let (model, document) = (embedder.clone(), test.document.clone());
+    let text = tokio::task::spawn_blocking(move || model.embed(&[document])).await;
+    let text = text.ok().and_then(Result::ok).and_then(|mut vectors| vectors.pop());
+    let query = HybridQuery {
+        text,
+        terms: Some(test.terms()),
+        weights: [1.0, 1.0, 0.0],
+        filter: Filter { codes, ..Filter::default() },
+        limit: MENDED,
+        ..HybridQuery::default()
+    };
+    match fixes.query(query).await {
+        Ok(found) => found.into_iter().map(|scored| scored.test).collect(),
+        Err(error) => {
+            tracing::warn!("the collection of mended tests does not answer: {error}");
+            vec![]
+        }
+    }
+}
+
+fn past_fix(test: &IndexedTest) -> Option<PastFix> {
+    let mended = test.mended.as_ref()?;
+    Some(PastFix {
+        id: mended.test.clone(),
+        repo: test.assessment.repo.clone(),
+        commit: mended.commit.clone(),
+        text: diff(&test.assessment.file, &test.source, &mended.after),
+    })
 }
 
 async fn stored(store: &Arc<dyn VectorStore>, hits: Vec<Hit>) -> Result<Vec<Scored>, SearchError> {

@@ -13,8 +13,10 @@ use super::{DataFormat, Outcome, mend, note, print, risk_model};
 use crate::ask;
 use crate::config::ProjectFile;
 use crate::explain::connect::connect;
+use crate::explain::fix::Example;
 use crate::explain::model::ChatModel;
 use crate::explain::{Event, Finished, Options, explain, shown_prompt};
+use crate::index::IndexedTest;
 use crate::index::edge::Access;
 use crate::propose::{Proposal, ProposeError, propose};
 use crate::report;
@@ -68,7 +70,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
                 DataFormat::Json => serde_json::to_string_pretty(&reasons)?,
             });
         }
-        let (evidence, retrieval_ms) = ask::evidence(&opened.store, &opened.embedder, test).await?;
+        let fixes = open::known_fixes(&args.store, &project, near, &opened.embedder).await;
+        let examples =
+            if args.fix { ask::mended(fixes.as_ref(), &opened.embedder, &test).await } else { vec![] };
+        let (evidence, retrieval_ms) =
+            ask::evidence(&opened.store, &opened.embedder, fixes.as_ref(), test).await?;
         if args.show_prompt {
             let prompt = shown_prompt(&evidence, SHOWN_BUDGET)?;
             return print(&report::prompt(&prompt));
@@ -86,7 +92,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         if !args.fix {
             return show(answer, args.format).await;
         }
-        let wanted = || proposed(&project, &assessment, model);
+        let wanted = || proposed(&project, &assessment, &examples, model);
         with_fix(args, answer, wanted).await
     })?;
     Ok(Outcome::Clean)
@@ -96,6 +102,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
 async fn proposed(
     project: &ProjectFile,
     test: &Assessment,
+    examples: &[IndexedTest],
     model: Option<Arc<dyn ChatModel>>,
 ) -> Result<Proposal, ProposeError> {
     let root = source::project_root(Path::new("."));
@@ -106,7 +113,10 @@ async fn proposed(
         ..ScanRequest::default()
     };
     let risk = Arc::new(risk_model(None).map_err(|error| ProposeError::Model(error.to_string()))?);
-    propose(request, risk, &test.id, vec![], model).await
+    let example = |known: &IndexedTest| {
+        Some(Example { before: known.source.clone(), after: known.mended.as_ref()?.after.clone() })
+    };
+    propose(request, risk, &test.id, examples.iter().filter_map(example).collect(), model).await
 }
 
 /// Prints an answer with the patch after it, and writes the patch where that is wanted.

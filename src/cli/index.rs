@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::history;
 use super::open::{self, StoreArgs};
-use super::{Outcome, note, risk_model, scan::scan_paths};
+use super::{Outcome, mine, note, risk_model, scan::scan_paths};
 use crate::config::ProjectFile;
 use crate::index::IndexedTest;
 use crate::index::edge::Access;
@@ -33,6 +33,12 @@ pub(super) struct Args {
     /// Forget everything in the store first
     #[arg(long)]
     rebuild: bool,
+    /// Look through the git history too for tests that were mended; explanations and fixes go by them
+    #[arg(long)]
+    mine_fixes: bool,
+    /// With --mine-fixes: look at so many commits in this run
+    #[arg(long, value_name = "N", default_value_t = 10_000, requires = "mine_fixes")]
+    mine_commits: usize,
     /// A risk model other than the built-in one
     #[arg(long, value_name = "FILE")]
     risk_model: Option<PathBuf>,
@@ -74,6 +80,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         };
         let report = sync(&opened.store, &opened.embedder, &repo, tests, &show).await?;
         bar.finish_and_clear();
+        if args.mine_fixes {
+            let (folder, _) = open::place(&args.store, &project, near);
+            let fixes = open::fixes(&args.store, &project, near, &opened.embedder, Access::Create).await?;
+            mine::mine(near, &repo, &folder, args.mine_commits, &fixes, &opened.embedder).await?;
+        }
         anyhow::Ok((report, opened.place))
     })?;
     note(&format!(

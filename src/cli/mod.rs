@@ -12,6 +12,7 @@ mod history;
 mod hunt;
 mod index;
 mod mend;
+mod mine;
 mod model;
 mod open;
 mod patterns;

@@ -15,6 +15,8 @@ use crate::source;
 
 /// The collection on a Qdrant server.
 const COLLECTION: &str = "tests";
+/// That of mended tests; in an embedded store a folder of its own.
+const FIXES: &str = "fixes";
 
 /// Which store
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -98,11 +100,48 @@ pub(super) async fn open(
     })
 }
 
+/// The collection of mended tests beside the store.
+pub(super) async fn fixes(
+    args: &StoreArgs,
+    project: &ProjectFile,
+    near: &Path,
+    embedder: &Arc<dyn Embedder>,
+    access: Access,
+) -> anyhow::Result<Arc<dyn VectorStore>> {
+    Ok(match place(args, project, near) {
+        (_, Some(url)) => Arc::new(QdrantStore::open(&url, FIXES, embedder.id(), access).await?),
+        (folder, None) => Arc::new(EdgeStore::open(&folder.join(FIXES), embedder.id(), access).await?),
+    })
+}
+
+/// The collection of mended tests, where there is one that can be read.
+pub(super) async fn known_fixes(
+    args: &StoreArgs,
+    project: &ProjectFile,
+    near: &Path,
+    embedder: &Arc<dyn Embedder>,
+) -> Option<Arc<dyn VectorStore>> {
+    match fixes(args, project, near, embedder, Access::Existing).await {
+        Ok(store) => Some(store),
+        Err(error) => {
+            tracing::debug!("no mended tests: {error}");
+            None
+        }
+    }
+}
+
 /// Removes what the arguments name.
 pub(super) async fn erase(args: &StoreArgs, project: &ProjectFile, near: &Path) -> anyhow::Result<()> {
     match place(args, project, near) {
-        (_, Some(url)) => QdrantStore::erase(&url, COLLECTION).await?,
-        (folder, None) => EdgeStore::erase(&folder)?,
+        (_, Some(url)) => {
+            QdrantStore::erase(&url, COLLECTION).await?;
+            QdrantStore::erase(&url, FIXES).await?;
+        }
+        (folder, None) => {
+            EdgeStore::erase(&folder.join(FIXES))?;
+            let _ = std::fs::remove_dir_all(folder.join("mined"));
+            EdgeStore::erase(&folder)?;
+        }
     }
     Ok(())
 }

@@ -47,7 +47,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         note(&format!("serving {} at {address} (Ctrl-C ends it)", opened.place));
         let settings = args.model.settings(&project);
         let history = open::place(&args.store, &project, near).0;
-        let service = Service::new(opened.store, opened.embedder, risk, settings, history);
+        let fixes = open::known_fixes(&args.store, &project, near, &opened.embedder).await;
+        let service = Service::new(opened.store, fixes, opened.embedder, risk, settings, history);
         http::serve(listener, service).await?;
         Ok(())
     })?;

@@ -61,6 +61,7 @@ pub(crate) fn test(id: &str, source: &str, findings: Vec<Finding>) -> IndexedTes
         },
         source: source.to_string(),
         document: String::new(),
+        mended: None,
         content_hash: String::new(),
     }
 }

@@ -7,6 +7,7 @@ mod edits;
 mod functions;
 #[cfg(test)]
 mod hostile;
+mod mined;
 mod names;
 mod splice;
 mod verify;
@@ -14,5 +15,6 @@ mod verify;
 pub use by_rule::{Mended, MendedFile, Refused, mend};
 pub use edits::{diff, patched};
 pub use functions::functions;
+pub use mined::{Pair, Walk, walk};
 pub use splice::{SpliceError, splice};
 pub use verify::{Patch, Verdict, libraries, verify, verify_text};

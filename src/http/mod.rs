@@ -43,6 +43,8 @@ pub struct Service(Arc<Shared>);
 /// Behind [`Service`].
 pub struct Shared {
     store: Arc<dyn VectorStore>,
+    /// Tests that were mended, where the history was mined.
+    fixes: Option<Arc<dyn VectorStore>>,
     embedder: Arc<dyn Embedder>,
     risk: Arc<RiskModel>,
     model: Settings,
@@ -66,6 +68,7 @@ impl std::ops::Deref for Service {
 impl Service {
     pub fn new(
         store: Arc<dyn VectorStore>,
+        fixes: Option<Arc<dyn VectorStore>>,
         embedder: Arc<dyn Embedder>,
         risk: Arc<RiskModel>,
         model: Settings,
@@ -73,6 +76,7 @@ impl Service {
     ) -> Service {
         Service(Arc::new(Shared {
             store,
+            fixes,
             embedder,
             risk,
             model,

@@ -28,16 +28,41 @@ pub struct IndexedTest {
     pub source: String,
     /// The sentences and the code that were embedded.
     pub document: String,
+    /// How it was mended, in the collection of fixes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mended: Option<Mended>,
     /// BLAKE3 of everything above that can change; equal hashes need no new embedding.
     pub content_hash: String,
 }
 
+/// What became of a test in the commit that mended it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Mended {
+    pub commit: String,
+    /// Seconds since 1970.
+    pub date: i64,
+    pub author: String,
+    /// The test's id; that of its point has the commit in it.
+    pub test: String,
+    /// Codes of the findings that are gone since.
+    pub codes: Vec<String>,
+    /// The code after.
+    pub after: String,
+}
+
 impl IndexedTest {
+    /// A mended test as a point of the collection of fixes: found by what it was before.
+    pub fn of_fix(mut assessment: Assessment, source: String, mended: Mended) -> Self {
+        let short: String = mended.commit.chars().take(12).collect();
+        assessment.id = format!("{}@{short}", assessment.id);
+        IndexedTest { mended: Some(mended), ..IndexedTest::new(assessment, source) }
+    }
+
     /// Adds the document and the hash to an assessment and its source.
     pub fn new(assessment: Assessment, source: String) -> Self {
         let document = build(&assessment, &source);
         let content_hash = content_hash(&assessment, &source, &document);
-        IndexedTest { assessment, source, document, content_hash }
+        IndexedTest { assessment, source, document, mended: None, content_hash }
     }
 
     /// The id of its point.

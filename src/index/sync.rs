@@ -95,6 +95,23 @@ pub async fn sync(
     Ok(report)
 }
 
+/// Stores tests beside what is there; those of the same ids are replaced.
+///
+/// # Errors
+/// The store or the embedding model fail; whole batches before that are kept.
+pub async fn add(
+    store: &Arc<dyn VectorStore>,
+    embedder: &Arc<dyn Embedder>,
+    tests: Vec<IndexedTest>,
+) -> Result<(), SyncError> {
+    let mut left: Vec<_> = tests.into_iter().map(|test| (test.point_id(), true, test)).collect();
+    while !left.is_empty() {
+        let batch: Vec<_> = left.drain(..left.len().min(BATCH)).collect();
+        store.upsert(points(store, embedder, batch).await?).await?;
+    }
+    Ok(())
+}
+
 /// The points of a batch. A test whose document is still the same keeps its vector: a new risk or a moved line
 /// is not worth an embedding.
 async fn points(

@@ -2,6 +2,7 @@
 
 mod files;
 pub mod git;
+pub mod history;
 mod owners;
 mod repository;
 mod write;

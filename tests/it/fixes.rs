@@ -185,3 +185,91 @@ fn explain_proposes_checks_and_writes() {
     );
     assert_eq!(text(&read(&suite, "test_a.py")), MENDED);
 }
+
+fn commit(suite: &Suite, message: &str) -> String {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").args(arguments).current_dir(suite.path()).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout).trim().to_owned()
+    };
+    if !suite.path().join(".git").exists() {
+        git(&["init", "-q"]);
+    }
+    git(&["add", "tests", "pytest.ini"]);
+    git(&["-c", "user.name=Ada", "-c", "user.email=a@b.c", "commit", "-qm", message]);
+    git(&["rev-parse", "HEAD"])
+}
+
+#[test]
+fn how_it_was_mended_here_is_mined_and_cited() {
+    let suite = Suite::empty();
+    suite.file("pytest.ini", "[pytest]\n");
+    let other = TEST.replace("test_names", "test_other");
+    let lost = "\n\ndef test_lost(out):\n    prepare(out)\n    assert os.listdir(out) == [\"c\", \"d\"]\n";
+    suite.file("tests/test_old.py", format!("{TEST}{lost}"));
+    suite.file("tests/test_b.py", &other);
+    commit(&suite, "first");
+    // the assertion goes with the finding: no mending
+    suite.file(
+        "tests/test_old.py",
+        format!("{TEST}{}", lost.replace("    assert os.listdir(out) == [\"c\", \"d\"]\n", "")),
+    );
+    commit(&suite, "drop what fails");
+    std::fs::rename(suite.path().join("tests/test_old.py"), suite.path().join("tests/test_a.py")).unwrap();
+    commit(&suite, "rename");
+    suite.file(
+        "tests/test_a.py",
+        format!("{MENDED}{}", lost.replace("    assert os.listdir(out) == [\"c\", \"d\"]\n", "")),
+    );
+    let mend = commit(&suite, "sort");
+    let first = suite.run(&["index", ".", "--mine-fixes"]);
+    assert!(first.status.success(), "{}", text(&first.stderr));
+    assert!(text(&first.stderr).contains("mined 4 commits: 1 mended test ("), "{}", text(&first.stderr));
+    let answer = suite.json(&["explain", "test_b.py::test_other", "--model", "none", "--format", "json"]);
+    let source =
+        answer["sources"].as_array().unwrap().iter().find(|source| source["ref"] == "X1").unwrap().clone();
+    assert_eq!((&source["kind"], &source["commit"]), (&"fix".into(), &mend.clone().into()));
+    assert!(source["text"].as_str().unwrap().contains("+    assert sorted(os.listdir(out))"), "{source}");
+    let cites =
+        |sentence: &&serde_json::Value| sentence["citations"].as_array().unwrap().contains(&"X1".into());
+    let said = answer["sentences"].as_array().unwrap().iter().find(cites).unwrap()["text"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(said.contains(&mend[..12]), "{said}");
+
+    // what was looked at is not looked at again
+    let again = suite.run(&["index", ".", "--mine-fixes"]);
+    assert!(text(&again.stderr).contains("mined 0 commits: 0 mended tests"), "{}", text(&again.stderr));
+    // a few commits at a time come to the same
+    let store = suite.path().join("few");
+    let few = |expected: &str| {
+        let out = suite.run(&[
+            "index",
+            ".",
+            "--mine-fixes",
+            "--mine-commits",
+            "2",
+            "--store",
+            store.to_str().unwrap(),
+        ]);
+        assert!(text(&out.stderr).contains(expected), "{}", text(&out.stderr));
+    };
+    few("mined 2 commits: 1 mended test (");
+    few("mined 2 commits: 0 mended tests");
+    few("mined 0 commits: 0 mended tests");
+}
+
+#[test]
+fn without_a_repository_there_is_no_history_to_mine() {
+    let suite = Suite::empty();
+    suite.file("pytest.ini", "[pytest]\n");
+    suite.file("test_a.py", TEST);
+    let output = suite
+        .command(&["index", ".", "--mine-fixes"])
+        .env("GIT_CEILING_DIRECTORIES", suite.path().parent().unwrap())
+        .output();
+    let output = output.unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("no git repository"), "{}", text(&output.stderr));
+}

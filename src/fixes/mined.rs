@@ -1,0 +1,279 @@
+//! How tests were mended here before: commits after which a finding of a test is gone while its assertions stand, out of
+//! a repository's history. Reads git and nothing else; what a clone lacks is passed over.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::assertions;
+use super::functions::functions;
+use crate::python::{Analysis, Module, Project, PytestConfig};
+use crate::risk::ScannedTest;
+use crate::scan::{ScanRequest, scan_text};
+use crate::smells::{self, Context, Finding, Selection};
+use crate::source::git::GitError;
+use crate::source::history::{Blobs, FileChange, Head, file_changes};
+
+/// A commit that changes more files than this is no mending of one test.
+const MOST_FILES: usize = 12;
+/// So many lines of the test may differ, added and removed together.
+const MOST_LINES: usize = 40;
+/// File changes looked at between two looks at the clock.
+const CHUNK: usize = 64;
+
+/// A test before and after the commit that mended it.
+#[derive(Clone, Debug)]
+pub struct Pair {
+    pub commit: String,
+    /// Seconds since 1970.
+    pub date: i64,
+    pub author: String,
+    /// The test before, with its findings; [`ScannedTest::source`] is its code.
+    pub before: ScannedTest,
+    pub after: String,
+    /// Codes of the findings that are gone.
+    pub codes: Vec<String>,
+}
+
+/// What a walk through the history brought.
+#[derive(Debug, Default)]
+pub struct Walk {
+    pub pairs: Vec<Pair>,
+    /// Commits looked at.
+    pub commits: usize,
+    /// The last commit that was looked at, where there are more.
+    pub rest: Option<String>,
+}
+
+/// Walks back from `from` (`HEAD` at first), over at most `most` commits and as long as `goes_on` says so; `until` is where an
+/// earlier walk began.
+///
+/// # Errors
+/// Git cannot be run, or there is no such commit.
+pub fn walk(
+    git_dir: &Path,
+    repo: &str,
+    (from, until): (&str, Option<&str>),
+    most: usize,
+    goes_on: &(dyn Fn(usize) -> bool + Sync),
+) -> Result<Walk, GitError> {
+    let commits = file_changes(git_dir, repo, from, until, most, &is_test_file)?;
+    let mut out = Walk::default();
+    let total = commits.len();
+    let mut left = commits.into_iter();
+    let mut blobs = Blobs::open(git_dir)?;
+    loop {
+        let chunk: Vec<(Head, Vec<FileChange>)> = left.by_ref().take(CHUNK).collect();
+        let Some((last, _)) = chunk.last() else { break };
+        let last = last.commit.clone();
+        out.commits += chunk.len();
+        let mut texts = vec![];
+        for (head, changes) in chunk.iter().filter(|(_, changes)| (1..=MOST_FILES).contains(&changes.len())) {
+            for change in changes {
+                if let (Some(before), Some(after)) = (blobs.text(&change.before), blobs.text(&change.after)) {
+                    texts.push((head, change, before, after));
+                }
+            }
+        }
+        let found: Vec<Vec<Pair>> = texts
+            .into_par_iter()
+            .map(|(head, change, before, after)| pairs(repo, head, &change.path, before, after))
+            .collect();
+        out.pairs.extend(found.into_iter().flatten());
+        if !goes_on(out.commits) && out.commits < total {
+            out.rest = Some(last);
+            return Ok(out);
+        }
+        if out.commits == total && total == most {
+            out.rest = Some(last);
+        }
+    }
+    Ok(out)
+}
+
+fn is_test_file(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    path.ends_with(".py")
+        && (name.starts_with("test") || name.ends_with("_test.py") || name.ends_with("_tests.py"))
+}
+
+/// The tests of one file that a commit mended.
+fn pairs(repo: &str, head: &Head, file: &str, before: String, after: String) -> Vec<Pair> {
+    // most changes add tests or touch none, which is seen without parsing; of the others only what changed is parsed
+    let changed_lines = changed_tests(&before, &after);
+    if changed_lines.is_empty() {
+        return vec![];
+    }
+    let old = Module::parse(file.to_owned(), with_tests(&before, &changed_lines));
+    let new = Module::parse(file.to_owned(), with_tests(&after, &changed_lines));
+    let changed: BTreeSet<String> = {
+        let (was, is) = (functions(&old), functions(&new));
+        was.into_iter()
+            .filter(|(name, function)| {
+                is.get(name).is_some_and(|now| {
+                    let (one, two) = (old.text(function.span), new.text(now.span));
+                    one != two
+                        && (1..=MOST_LINES).contains(&different_lines(one, two))
+                        && assertions::compare((&old, function), (&new, now)).weaker.is_empty()
+                })
+            })
+            .map(|(name, _)| name)
+            .collect()
+    };
+    if changed.is_empty() {
+        return vec![];
+    }
+    let (was, is) = (findings(old, &changed), findings(new, &changed));
+    let mut out = vec![];
+    for (id, (found, text)) in &was {
+        let Some((left, now)) = is.get(id) else { continue };
+        let count = |all: &[Finding], code: &str| all.iter().filter(|finding| finding.code == code).count();
+        let fresh = left.iter().any(|finding| count(left, &finding.code) > count(found, &finding.code));
+        let mut codes: Vec<String> = found
+            .iter()
+            .filter(|finding| count(left, &finding.code) == 0 && is_about(finding))
+            .filter(|finding| touches(finding, text, now))
+            .map(|finding| finding.code.clone())
+            .collect();
+        codes.sort();
+        codes.dedup();
+        if codes.is_empty() || fresh {
+            continue;
+        }
+        let scan = scan_text(
+            file,
+            before.clone(),
+            &ScanRequest { repo: Some(repo.to_owned()), ..ScanRequest::default() },
+            None,
+        );
+        let Some(before) = scan.tests.into_iter().find(|test| test.assessment.id == *id) else { continue };
+        tracing::debug!("{} {id} mended of {}", head.commit, codes.join(", "));
+        out.push(Pair {
+            commit: head.commit.clone(),
+            date: head.date,
+            author: head.author.clone(),
+            before,
+            after: now.text.clone(),
+            codes,
+        });
+    }
+    out
+}
+
+/// The first lines of the tests of one text that stand changed, by not too much, in the other. Reads lines only.
+fn changed_tests(before: &str, after: &str) -> BTreeSet<String> {
+    let (was, is) = (tests(before), tests(after));
+    let mut out = BTreeSet::new();
+    for (name, start, end) in was {
+        let now = is.iter().find(|(other, ..)| *other == name).map(|(_, start, end)| &after[*start..*end]);
+        let text = &before[start..end];
+        if now.is_some_and(|now| text != now && (1..=MOST_LINES).contains(&different_lines(text, now))) {
+            out.insert(name.to_owned());
+        }
+    }
+    out
+}
+
+/// Each test function by its first line up to the parameters, and where it lies: from there to the next line that
+/// stands as far out.
+fn tests(text: &str) -> Vec<(&str, usize, usize)> {
+    let mut out = vec![];
+    let mut open: Option<(&str, usize, usize)> = None;
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let inner = line.trim_start();
+        let indent = line.len() - inner.len();
+        if let Some((name, depth, start)) = open
+            && indent <= depth
+            && !inner.is_empty()
+            && !inner.starts_with([')', '#'])
+        {
+            out.push((name, start, at));
+            open = None;
+        }
+        if open.is_none() && (inner.starts_with("def test") || inner.starts_with("async def test")) {
+            open = Some((line.split('(').next().unwrap_or(line), indent, at));
+        }
+        at += line.len();
+    }
+    out.extend(open.map(|(name, _, start)| (name, start, text.len())));
+    out
+}
+
+/// The text with only these tests whole; of the others the name and the number of lines stay.
+fn with_tests(text: &str, wanted: &BTreeSet<String>) -> String {
+    let mut out = String::with_capacity(text.len() / 4);
+    let mut at = 0;
+    for (name, start, end) in tests(text).into_iter().filter(|(name, ..)| !wanted.contains(*name)) {
+        out.push_str(&text[at..start]);
+        out.push_str(name);
+        out.push_str("(): pass");
+        out.extend(text[start..end].matches('\n'));
+        at = end;
+    }
+    out.push_str(&text[at..]);
+    out
+}
+
+/// What a mending of a test is about: not its shape.
+fn is_about(finding: &Finding) -> bool {
+    finding.via.is_none() && !matches!(finding.code.as_str(), "FD902" | "FD903" | "FD904")
+}
+
+/// A test's code and the line where it begins.
+struct Text {
+    text: String,
+    line: u32,
+}
+
+/// The findings of the tests among the functions named, with their code.
+fn findings(module: Module, wanted: &BTreeSet<String>) -> BTreeMap<String, (Vec<Finding>, Text)> {
+    let project = Project::new(vec![module], PytestConfig::load(Path::new("/nonexistent")));
+    let analysis = Analysis::new(&project);
+    let file = project.modules[0].file.clone();
+    let mut out = BTreeMap::new();
+    for case in analysis.tests(0) {
+        let path = case.id.strip_prefix(&format!("{file}::")).unwrap_or(&case.id);
+        if !wanted.contains(path) {
+            continue;
+        }
+        let module = analysis.view(case.function.module).module;
+        let span = case.function.function.span;
+        let text = Text { text: module.whole_lines(span).to_owned(), line: module.line(span.start) };
+        out.insert(
+            case.id.clone(),
+            (smells::check(&Context::new(&analysis, &case), &Selection::default()), text),
+        );
+    }
+    out
+}
+
+/// Whether the line of a finding is gone, or something new stands right beside it.
+fn touches(finding: &Finding, before: &Text, after: &Text) -> bool {
+    let lines: Vec<&str> = before.text.lines().collect();
+    let inside = |line: u32| {
+        (line.checked_sub(before.line)).and_then(|at| lines.get(at as usize)).map(|text| text.trim())
+    };
+    let kept: BTreeSet<&str> = after.text.lines().map(str::trim).collect();
+    let gone = (finding.line..=finding.end_line.max(finding.line))
+        .filter_map(inside)
+        .any(|line| !kept.contains(line));
+    gone || different_lines(&before.text, &after.text) <= 6
+}
+
+/// Lines of either text that the other does not have.
+fn different_lines(one: &str, two: &str) -> usize {
+    fn count(text: &str) -> BTreeMap<&str, i64> {
+        let mut out: BTreeMap<&str, i64> = BTreeMap::new();
+        for line in text.lines() {
+            *out.entry(line.trim()).or_default() += 1;
+        }
+        out
+    }
+    let (a, b) = (count(one), count(two));
+    let only = |x: &BTreeMap<&str, i64>, y: &BTreeMap<&str, i64>| -> i64 {
+        x.iter().map(|(line, n)| (n - y.get(line).copied().unwrap_or(0)).max(0)).sum()
+    };
+    usize::try_from(only(&a, &b) + only(&b, &a)).unwrap_or(usize::MAX)
+}

@@ -29,4 +29,5 @@ pub mod scan;
 pub mod search;
 pub mod smells;
 pub mod source;
+pub mod trial;
 pub mod words;

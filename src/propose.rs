@@ -67,12 +67,13 @@ pub async fn propose(
     let (by_rule, work) =
         tokio::task::spawn_blocking(by_rule).await.map_err(|_| ProposeError::Interrupted)??;
     match (by_rule, model) {
-        (Some(proposal), _) if proposal.fix.verified => Ok(proposal),
+        (Some(proposal), _) if proposal.fix.verified && work.mends_the_worst(&proposal.fix) => Ok(proposal),
         (Some(proposal), None) => Ok(proposal),
         (None, None) => Err(ProposeError::NoModel { codes: work.codes() }),
-        (rejected, Some(model)) => match work.by_model(model, &examples).await {
-            Ok(proposal) => Ok(proposal),
-            Err(error) => rejected.ok_or(error),
+        (by_rule, Some(model)) => match work.by_model(model, &examples).await {
+            Ok(proposal) if proposal.fix.verified => Ok(proposal),
+            // what a rule mends is worth more than what a model failed to
+            other => by_rule.map_or(other, Ok),
         },
     }
 }
@@ -190,6 +191,13 @@ impl Work {
             mender.reject(answer, &problems, name).map_err(said)?;
         }
         last.ok_or(ProposeError::Interrupted)
+    }
+
+    /// Whether the finding that matters most is among those that are gone.
+    fn mends_the_worst(&self, fix: &ProposedFix) -> bool {
+        let code = &self.worst().code;
+        let count = |all: &[String]| all.iter().filter(|other| *other == code).count();
+        count(&fix.findings_after) < count(&fix.findings_before)
     }
 
     /// The finding that matters most.

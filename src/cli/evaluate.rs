@@ -4,16 +4,19 @@
 use std::path::PathBuf;
 
 use super::dataset::{check_clones, scan_repository};
-use super::open::StoreArgs;
+use super::model::ModelArgs;
+use super::open::{self, StoreArgs};
 use super::scan::scan_paths;
 use super::{DataFormat, Outcome, history, note, print, risk_model};
 use crate::config::ProjectFile;
+use crate::explain::connect::connect;
 use crate::report;
 use crate::risk::evaluate::{Report, best, evaluate, ranked};
 use crate::risk::hindsight::hindsight;
 use crate::risk::rehearse::rehearse;
 use crate::risk::{Model, dataset, mended};
 use crate::scan::ScanRequest;
+use crate::trial::trial;
 
 /// Evaluate the risk model on repositories that it has not seen
 #[derive(clap::Args)]
@@ -42,6 +45,7 @@ pub(super) struct Args {
 #[derive(clap::Subcommand)]
 enum Command {
     Findings(FindingsArgs),
+    Fixes(FixesArgs),
 }
 
 /// Measure what the rules see of tests that people mended, before and after the commit
@@ -57,9 +61,29 @@ struct FindingsArgs {
     format: DataFormat,
 }
 
+/// Measure what fixes are proposed for tests that people mended, as they were before, and whether they are verified
+#[derive(clap::Args)]
+struct FixesArgs {
+    /// CSV with the columns repo, commit, test_id, cause, what
+    #[arg(long, value_name = "FILE", default_value = "tests/mended/tests.csv")]
+    table: PathBuf,
+    /// Folder of git clones with full history: `owner/name`, `owner+name` or `name`
+    #[arg(long, value_name = "DIR")]
+    clones: PathBuf,
+    /// So many tests that are found with a finding
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    limit: usize,
+    #[command(flatten)]
+    model: ModelArgs,
+    #[arg(long, value_enum, default_value = "text")]
+    format: DataFormat,
+}
+
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
-    if let Some(Command::Findings(args)) = &args.command {
-        return findings(args);
+    match &args.command {
+        Some(Command::Findings(args)) => return findings(args),
+        Some(Command::Fixes(args)) => return fixes(args),
+        None => {}
     }
     if args.history {
         return in_hindsight(args);
@@ -121,4 +145,20 @@ pub(super) fn evaluate_table(path: &PathBuf) -> anyhow::Result<(Vec<dataset::Row
     let (stack, figures) = rehearse(&ranked(&rows), &best(&report).1)?;
     report.adaptation = figures;
     Ok((rows, report, stack))
+}
+
+fn fixes(args: &FixesArgs) -> anyhow::Result<Outcome> {
+    let mends = mended::read(&args.table)?;
+    check_clones(&args.clones)?;
+    let risk = std::sync::Arc::new(risk_model(None)?);
+    let settings = args.model.settings(&ProjectFile::default());
+    let report = open::block_on(async {
+        let model = connect(&settings).await?;
+        Ok(trial(&mends, &args.clones, args.limit, risk, model, &note).await)
+    })?;
+    print(&match args.format {
+        DataFormat::Text => report::trial(&report),
+        DataFormat::Json => serde_json::to_string_pretty(&report)?,
+    })?;
+    Ok(Outcome::Clean)
 }

@@ -97,8 +97,12 @@ pub(super) fn read(function: &Function) -> BTreeSet<String> {
 
 /// Imports of the second file that the first does not have: local name ─▶ path.
 pub(super) fn imported(before: &Module, after: &Module) -> BTreeMap<String, String> {
-    let is_new = |(local, path): &(&Box<str>, &Box<str>)| before.imports.get(*local) != Some(path);
-    after.imports.iter().filter(is_new).map(|(local, path)| (local.to_string(), path.to_string())).collect()
+    after
+        .imports
+        .iter()
+        .filter(|(local, path)| before.imports.get(*local) != Some(path))
+        .map(|(local, path)| (local.to_string(), path.to_string()))
+        .collect()
 }
 
 #[derive(Default)]

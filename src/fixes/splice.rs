@@ -210,7 +210,7 @@ fn import(text: String, before: &Module, given: &Module, others: &[Module]) -> S
     }
     let is_import = |stmt: &&Stmt| matches!(stmt.kind, StmtKind::Import(_));
     let mut out = after.source.clone();
-    let place = after.body.iter().filter(is_import).last().map(|stmt| after.line(stmt.span.end) + 1);
+    let place = after.body.iter().rfind(is_import).map(|stmt| after.line(stmt.span.end) + 1);
     let place = place.unwrap_or_else(|| after.body.first().map_or(1, |first| after.line(first.span.start)));
     out.insert_str(after.line_start(place) as usize, &lines);
     out

@@ -1,7 +1,7 @@
 //! The one check for every patch: applied in memory, parsed, scanned and scored with the repository around it. Nothing
 //! of it is run, nothing is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -97,11 +97,10 @@ fn judge(patch: &Patch, before: &Scan, after: &Scan, libraries: &[PathBuf]) -> V
     let codes = |test: &Option<Assessment>| -> Vec<String> {
         test.iter().flat_map(|test| &test.findings).map(|finding| finding.code.clone()).collect()
     };
+    let gone = gone(&codes(&old), &codes(&new));
     let reason = match (problems.as_slice(), wider.as_slice()) {
-        ([], []) => {
-            "parsed, scanned and scored again: the finding is gone and every assertion stands".to_owned()
-        }
-        ([], wider) => format!("the finding is gone; wider now: {}", wider.join("; ")),
+        ([], []) => format!("parsed, scanned and scored again: {gone}, every assertion stands"),
+        ([], wider) => format!("parsed, scanned and scored again: {gone}; wider now: {}", wider.join("; ")),
         (problems, _) => problems.join("; "),
     };
     Verdict {
@@ -115,6 +114,18 @@ fn judge(patch: &Patch, before: &Scan, after: &Scan, libraries: &[PathBuf]) -> V
         risk_after: new.as_ref().map_or(0.0, |test| test.risk),
         problems,
     }
+}
+
+/// `FD101 gone (FD904 left)`
+fn gone(before: &[String], after: &[String]) -> String {
+    let list = |codes: BTreeSet<&String>| codes.into_iter().cloned().collect::<Vec<_>>().join(", ");
+    let gone = before.iter().filter(|code| {
+        let count = |all: &[String]| all.iter().filter(|other| other == code).count();
+        count(after) < count(before)
+    });
+    let left =
+        if after.is_empty() { String::new() } else { format!(" ({} left)", list(after.iter().collect())) };
+    format!("{} gone{left}", list(gone.collect()))
 }
 
 /// What the two texts show.
@@ -133,7 +144,7 @@ fn text_problems(
     let (old, new) = (functions(&before), functions(&after));
     let mut out = vec![];
     let text = |module: &Module, function: &Function| module.text(function.span).trim_end().to_owned();
-    let mut used = std::collections::BTreeSet::new();
+    let mut used = BTreeSet::new();
     for (name, function) in &new {
         let was = old.get(name).copied();
         if was.is_some_and(|was| text(&before, was) == text(&after, function)) {

@@ -57,7 +57,7 @@ pub fn markdown(scan: &Scan) -> String {
 /// Text that cannot leave its cell, nor become markup but for the code in it.
 fn cell(text: &str) -> String {
     let parts: Vec<&str> = text.split('`').collect();
-    if parts.len() % 2 == 0 {
+    if parts.len().is_multiple_of(2) {
         return escaped(&text.replace('`', "'"));
     }
     let part = |(at, part): (usize, &&str)| match at % 2 {

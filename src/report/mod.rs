@@ -17,6 +17,7 @@ mod recall;
 mod sarif;
 mod search;
 mod text;
+mod trial;
 
 pub use evaluation::evaluation;
 pub use explanation::{answer_end, explanation_head, prompt, sentence};
@@ -34,6 +35,7 @@ pub use recall::recall;
 pub use sarif::sarif;
 pub use search::{hits, patterns};
 pub use text::text;
+pub use trial::trial;
 
 /// A number with its noun.
 pub(crate) fn count(number: usize, one: &str, many: &str) -> String {

@@ -11,14 +11,14 @@ use crate::source::git;
 pub type Scanner = dyn Fn(&str, Vec<PathBuf>) -> Result<Vec<ScannedTest>, String> + Sync;
 
 /// A folder with the files of one commit; it goes when it is dropped.
-pub(super) struct Checkout(PathBuf);
+pub struct Checkout(PathBuf);
 
 impl Checkout {
     /// Takes the files that `keep` wants out of git.
     ///
     /// # Errors
     /// In words: git fails, the commit is not there, or the folder cannot be written.
-    pub(super) fn new(
+    pub fn new(
         git_dir: &Path,
         repo: &str,
         sha: &str,
@@ -34,7 +34,7 @@ impl Checkout {
         Ok(folder)
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.0
     }
 }
@@ -47,7 +47,7 @@ impl Drop for Checkout {
 
 /// The scanned test that a label names: the same id without parameters, else the same class and function in the
 /// same file, else the only one of that class and function.
-pub(super) fn matching<'s>(tests: &'s [ScannedTest], label: &str) -> Option<&'s ScannedTest> {
+pub fn matching<'s>(tests: &'s [ScannedTest], label: &str) -> Option<&'s ScannedTest> {
     let wanted = label.split('[').next().unwrap_or(label).trim_end_matches('?');
     let find = |fits: &dyn Fn(&str) -> bool| tests.iter().find(|test| fits(&test.assessment.id));
     if let Some(exact) = find(&|id| id == wanted) {

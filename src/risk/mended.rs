@@ -27,6 +27,13 @@ pub struct Mend {
     pub what: String,
 }
 
+impl Mend {
+    /// The file of the test, before.
+    pub fn file(&self) -> &str {
+        self.test_id.split("::").next().unwrap_or(&self.test_id)
+    }
+}
+
 /// Why there is no table.
 #[derive(Debug, Error)]
 pub enum MendedError {
@@ -171,7 +178,7 @@ fn look_at(mend: &Mend, clones: &Path, scan: &Scanner) -> Looked {
         (before, Some(after)) if after < before => State::Gone,
         _ => State::Stays,
     };
-    let changed = git::changed_lines(&git_dir, &parent, commit, file(mend)).unwrap_or_default();
+    let changed = git::changed_lines(&git_dir, &parent, commit, mend.file()).unwrap_or_default();
     let is_near = |finding: &Finding| {
         changed.iter().any(|(first, last)| {
             (first.saturating_sub(NEAR)..=last.saturating_add(NEAR)).contains(&finding.line)
@@ -188,7 +195,7 @@ fn findings(
     sha: &str,
     scan: &Scanner,
 ) -> Result<Result<Vec<Finding>, String>, String> {
-    let file = file(mend);
+    let file = mend.file();
     let checkout = Checkout::new(git_dir, &mend.repo, sha, &|path| stands_around(path, file))?;
     let path = checkout.path().join(file);
     if !path.is_file() {
@@ -201,12 +208,8 @@ fn findings(
     }))
 }
 
-fn file(mend: &Mend) -> &str {
-    mend.test_id.split("::").next().unwrap_or(&mend.test_id)
-}
-
 /// Whether a scan of `file` can use `path`: helpers stand beside it or in folders named for tests.
-fn stands_around(path: &str, file: &str) -> bool {
+pub fn stands_around(path: &str, file: &str) -> bool {
     let folder = |path: &str| path.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned());
     !path.ends_with(".py")
         || folder(path) == folder(file)

@@ -22,7 +22,7 @@ pub mod train;
 pub mod why;
 
 pub use adapt::{Adapter, Basis, Neighbour, StackFile};
-pub use checkout::Scanner;
+pub use checkout::{Checkout, Scanner, matching};
 pub use evidence::Known;
 pub use history::{History, Observed, Verdict};
 pub use junit::SCANNER_SUITE;

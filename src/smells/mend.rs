@@ -248,7 +248,7 @@ impl<'r> Mend<'r> {
         };
         let newline = self.newline();
         let is_future = |stmt: &&Stmt| self.module.text(stmt.span).starts_with("from __future__");
-        let imports = self.module.body.iter().filter(|stmt| matches!(stmt.kind, StmtKind::Import(_)));
+        let mut imports = self.module.body.iter().filter(|stmt| matches!(stmt.kind, StmtKind::Import(_)));
         let plain = imports.clone().filter(|stmt| !is_future(stmt));
         // among its like in their order, else before the first
         let follows = |stmt: &&Stmt| {
@@ -259,7 +259,7 @@ impl<'r> Mend<'r> {
             self.insert(before.span.end, format!("{newline}{line}"));
         } else if let Some(next) = plain.clone().next() {
             self.insert(next.span.start, format!("{line}{newline}"));
-        } else if let Some(after) = imports.last().or_else(|| self.docstring()) {
+        } else if let Some(after) = imports.next_back().or_else(|| self.docstring()) {
             self.insert(after.span.end, format!("{newline}{newline}{line}"));
         } else {
             let first = self.module.body.first()?;

@@ -11,6 +11,7 @@ use crate::explain::fix::{Example, MendError, Mender, Mending, own_example};
 use crate::explain::model::ChatModel;
 use crate::explain::{Origin, ProposedFix};
 use crate::fixes::{self, Patch, Verdict, libraries};
+use crate::index::IndexedTest;
 use crate::python::Module;
 use crate::risk::{Assessment, RiskModel};
 use crate::scan::{ScanError, ScanRequest, scan};
@@ -76,6 +77,11 @@ pub async fn propose(
             other => by_rule.map_or(other, Ok),
         },
     }
+}
+
+/// A mended test of the collection of fixes as an example.
+pub fn example(mended: &IndexedTest) -> Option<Example> {
+    Some(Example { before: mended.source.clone(), after: mended.mended.as_ref()?.after.clone() })
 }
 
 /// A test with its file, and what checks a patch of it.

@@ -13,12 +13,11 @@ use super::{DataFormat, Outcome, mend, note, print, risk_model};
 use crate::ask;
 use crate::config::ProjectFile;
 use crate::explain::connect::connect;
-use crate::explain::fix::Example;
 use crate::explain::model::ChatModel;
 use crate::explain::{Event, Finished, Options, explain, shown_prompt};
 use crate::index::IndexedTest;
 use crate::index::edge::Access;
-use crate::propose::{Proposal, ProposeError, propose};
+use crate::propose::{Proposal, ProposeError, example, propose};
 use crate::report;
 use crate::risk::Assessment;
 use crate::risk::why::Reasons;
@@ -113,9 +112,6 @@ async fn proposed(
         ..ScanRequest::default()
     };
     let risk = Arc::new(risk_model(None).map_err(|error| ProposeError::Model(error.to_string()))?);
-    let example = |known: &IndexedTest| {
-        Some(Example { before: known.source.clone(), after: known.mended.as_ref()?.after.clone() })
-    };
     propose(request, risk, &test.id, examples.iter().filter_map(example).collect(), model).await
 }
 

@@ -12,6 +12,7 @@ use super::{Outcome, note, risk_model};
 use crate::config::ProjectFile;
 use crate::http::{self, Service};
 use crate::index::edge::Access;
+use crate::source;
 
 /// Serve the HTTP API and the web page
 #[derive(clap::Args)]
@@ -48,7 +49,15 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         let settings = args.model.settings(&project);
         let history = open::place(&args.store, &project, near).0;
         let fixes = open::known_fixes(&args.store, &project, near, &opened.embedder).await;
-        let service = Service::new(opened.store, fixes, opened.embedder, risk, settings, history);
+        let service = Service::new(
+            opened.store,
+            fixes,
+            opened.embedder,
+            risk,
+            settings,
+            history,
+            source::project_root(near),
+        );
         http::serve(listener, service).await?;
         Ok(())
     })?;

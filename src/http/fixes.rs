@@ -1,22 +1,28 @@
-//! `POST /fixes/verify`: the check that every patch has to pass, for a patch that somebody else wrote.
+//! `POST /tests/{id}/fix` proposes a patch; `POST /fixes/verify` is the check that every patch has to pass, for one that
+//! somebody else wrote.
 
 use std::path::PathBuf;
 
 use axum::Json;
-use axum::extract::State;
-use serde::Deserialize;
+use axum::extract::{Path, State};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Service;
-use super::error::{Body, Problem};
+use super::error::{Body, Problem, Query};
+use super::events;
+use super::tests::{Of, find};
+use crate::ask;
+use crate::explain::ProposedFix;
 use crate::fixes::{Patch, Verdict, libraries, patched, verify, verify_text};
+use crate::propose::{example, propose};
 use crate::scan::ScanRequest;
 use crate::source;
 
 pub(super) fn router() -> OpenApiRouter<Service> {
-    OpenApiRouter::new().routes(routes!(post_verify))
+    OpenApiRouter::new().routes(routes!(post_verify)).routes(routes!(post_fix))
 }
 
 /// A patch as `diff` or as the whole file `after`. With `path` the project there is scanned around it, and `before` may
@@ -76,6 +82,41 @@ async fn post_verify(
     .await
     .map_err(|_| Problem::bad_request("the patch could not be checked"))?
     .map(Json)
+}
+
+/// A patch that was checked, or why there is none.
+#[derive(Serialize, ToSchema)]
+struct Proposed {
+    fix: Option<ProposedFix>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix_note: Option<String>,
+}
+
+/// Propose a patch for a test of the project that the service was started in: by its rules, else by the model; checked, not written
+#[utoipa::path(post, path = "/tests/{id}/fix", params(("id" = String, Path, description = "node id, percent-encoded"), Of), responses(
+    (status = 200, body = Proposed),
+    (status = 404, description = "no such test", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "the model that was configured does not answer", body = Problem, content_type = "application/problem+json")
+))]
+async fn post_fix(
+    State(service): State<Service>,
+    Path(id): Path<String>,
+    Query(of): Query<Of>,
+) -> Result<Json<Proposed>, Problem> {
+    let test = find(&service, &id, &of).await?;
+    let examples = ask::mended(service.fixes.as_ref(), &service.embedder, &test).await;
+    let request = ScanRequest {
+        paths: vec![service.project.clone()],
+        repo: Some(test.assessment.repo.clone()),
+        ..ScanRequest::default()
+    };
+    let model = events::model(&service).await?;
+    let examples = examples.iter().filter_map(example).collect();
+    let proposed = propose(request, service.risk.clone(), &test.assessment.id, examples, model).await;
+    Ok(Json(match proposed {
+        Ok(proposal) => Proposed { fix: Some(proposal.fix), fix_note: None },
+        Err(error) => Proposed { fix: None, fix_note: Some(error.to_string()) },
+    }))
 }
 
 fn read(path: PathBuf, file: &str) -> Result<String, Problem> {

@@ -48,6 +48,8 @@ pub struct Shared {
     embedder: Arc<dyn Embedder>,
     risk: Arc<RiskModel>,
     model: Settings,
+    /// The project whose files a fix is made for.
+    project: PathBuf,
     /// Folder of what is remembered of runs.
     history: PathBuf,
     history_turn: tokio::sync::Mutex<()>,
@@ -73,6 +75,7 @@ impl Service {
         risk: Arc<RiskModel>,
         model: Settings,
         history: PathBuf,
+        project: PathBuf,
     ) -> Service {
         Service(Arc::new(Shared {
             store,
@@ -81,6 +84,7 @@ impl Service {
             risk,
             model,
             history,
+            project,
             history_turn: tokio::sync::Mutex::default(),
             jobs: Mutex::default(),
             next_job: AtomicU64::new(1),

@@ -250,6 +250,30 @@ fn patches_are_checked() {
 }
 
 #[test]
+fn a_fix_is_proposed_for_a_stored_test() {
+    let server = Server::start();
+    let id = "tests%2Funit%2Ftest_settings.py%3A%3ASettingsTest%3A%3Atest_registers";
+    let answer = server.post(&format!("/api/v1/tests/{id}/fix?repo=acme/shop"), &json!({}));
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let known = server.get("/api/v1/tests?limit=50").json();
+    let mut proposed = 0;
+    for test in known["tests"].as_array().unwrap() {
+        let id = test["id"].as_str().unwrap().replace('/', "%2F").replace(':', "%3A");
+        let answer = server.post(&format!("/api/v1/tests/{id}/fix"), &json!({})).json();
+        match answer["fix"].as_object() {
+            Some(fix) => {
+                assert_eq!(fix["origin"], "rule", "{answer}");
+                assert!(fix["diff"].as_str().unwrap().starts_with("--- a/tests/"), "{answer}");
+                proposed += 1;
+            }
+            None => assert!(!answer["fix_note"].as_str().unwrap().is_empty(), "{answer}"),
+        }
+    }
+    assert!(proposed > 0, "{known}");
+    assert_eq!(server.post("/api/v1/tests/none.py%3A%3Atest_x/fix", &json!({})).status, 404);
+}
+
+#[test]
 fn mistakes_are_problems() {
     let server = Server::start();
     for (answer, status) in [

@@ -1,8 +1,9 @@
 // Every call to the service. Failures come as ProblemError, with words that can be shown.
 import { readAssessment, readHits, readPatterns, readProblem, readRule, readSearch, readTests } from './read.ts'
-import { object } from './json.ts'
+import { object, text } from './json.ts'
+import { readFix } from './readExplanation.ts'
 import { readEvents, type ServerEvent } from './sse.ts'
-import type { Assessment, Filters, Hit, Patterns, Problem, Rule, SearchAnswer, TestPage } from './types.ts'
+import type { Assessment, Filters, Hit, Patterns, Problem, ProposedFix, Rule, SearchAnswer, TestPage } from './types.ts'
 
 const API = 'api/v1'
 
@@ -81,6 +82,16 @@ export async function getPatterns(signal: AbortSignal): Promise<Patterns> {
 
 export async function getRule(code: string, signal: AbortSignal): Promise<Rule> {
   return readRule(await getJson(`rules/${encodeURIComponent(code)}`, signal))
+}
+
+/** A patch that was checked, or the words that say why there is none. */
+export async function proposeFix(
+  repo: string,
+  id: string,
+  signal: AbortSignal,
+): Promise<{ fix: ProposedFix | null; note: string }> {
+  const json = object(await (await post(testPath(repo, id, '/fix'), {}, 'application/json', signal)).json())
+  return { fix: readFix(json['fix']), note: text(json['fix_note']) }
 }
 
 /** The events of an explanation; aborting the signal ends the request, and with it the model's work. */

@@ -27,7 +27,7 @@ export function readDropped(value: unknown): Dropped {
   return { text: text(json['text']), reason: text(json['reason']) }
 }
 
-function readFix(value: unknown): ProposedFix | null {
+export function readFix(value: unknown): ProposedFix | null {
   if (!value) return null
   const json = object(value)
   return {

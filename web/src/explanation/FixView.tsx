@@ -1,4 +1,5 @@
 import type { ProposedFix } from '../api/types.ts'
+import { CopyButton } from '../ui/CopyButton.tsx'
 import { riskFigure } from '../words/risk.ts'
 
 const ORIGINS: Record<string, string> = {
@@ -26,6 +27,7 @@ export function FixView({ fix }: { fix: ProposedFix }) {
         {ORIGINS[fix.origin] ?? fix.origin}
         {fix.reason && `: ${fix.reason}`}
       </p>
+      {fix.diff && <CopyButton text={fix.diff} label="Copy the patch" />}
       {fix.diff && (
         <pre className="diff" tabIndex={0} aria-label="Patch">
           {fix.diff.split('\n').map((line, index) => (

@@ -1,6 +1,7 @@
 import { getTest } from '../api/client.ts'
 import { useLoad } from '../api/useLoad.ts'
 import { Explanation } from '../explanation/Explanation.tsx'
+import { FixPanel } from '../explanation/FixPanel.tsx'
 import { Loading } from '../ui/Loading.tsx'
 import { ProblemNote } from '../ui/ProblemNote.tsx'
 import { useTitle } from '../ui/useTitle.ts'
@@ -26,6 +27,7 @@ export function TestPage({ repo, id }: { repo: string; id: string }) {
         <SourceView test={assessment} />
         <Explanation test={assessment} />
         <div className="test-below">
+          {assessment.details.length > 0 && <FixPanel test={assessment} />}
           <div className="beside">
             <div className="stack">
               <Outcomes test={assessment} />

@@ -7,7 +7,7 @@
 //!
 //! Data flows one way, one folder a step. [`scan`] is the first half of the river in one call, [`ask`] the second,
 //! [`propose`] mends a test with both;
-//! [`observe`] brings in what runs showed; [`baseline`] takes out what a team accepted; [`cli`] and [`http`] only call, [`report`] writes what people and programs read, [`patterns`] counts what repeats.
+//! [`observe`] brings in what runs showed; [`baseline`] takes out what a team accepted; [`cli`], [`http`] and [`mcp`] only call, [`report`] writes what people and programs read, [`patterns`] counts what repeats.
 //! Which libraries are named where, and who may know whom, is checked by `tests/it/invariants.rs`.
 
 pub mod ask;
@@ -19,6 +19,7 @@ pub mod fixes;
 pub mod http;
 pub mod hunt;
 pub mod index;
+pub mod mcp;
 pub mod observe;
 pub mod patterns;
 pub mod propose;

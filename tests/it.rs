@@ -11,6 +11,8 @@ mod history;
 mod hunt;
 #[path = "it/invariants.rs"]
 mod invariants;
+#[path = "it/mcp.rs"]
+mod mcp;
 #[path = "it/mended.rs"]
 mod mended;
 #[path = "it/pipeline.rs"]

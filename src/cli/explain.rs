@@ -22,6 +22,7 @@ use crate::report;
 use crate::risk::Assessment;
 use crate::risk::why::Reasons;
 use crate::scan::ScanRequest;
+use crate::search::by_name;
 use crate::smells::Selection;
 use crate::source;
 
@@ -61,7 +62,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let project = ProjectFile::nearest(near)?;
     open::block_on(async {
         let opened = open::open(&args.store, &project, near, Access::Existing).await?;
-        let test = super::find::test(&opened.store, &args.test, &args.repo).await?;
+        let test = by_name(&opened.store, &args.test, &args.repo).await?;
         if args.risk {
             let reasons = Reasons::of(&test.assessment);
             return print(&match args.format {

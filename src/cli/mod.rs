@@ -7,10 +7,10 @@ mod dataset;
 mod doctor;
 mod evaluate;
 mod explain;
-mod find;
 mod history;
 mod hunt;
 mod index;
+mod mcp;
 mod mend;
 mod mine;
 mod model;
@@ -50,6 +50,7 @@ enum Command {
     Patterns(patterns::Args),
     Serve(serve::Args),
     Doctor(doctor::Args),
+    Mcp(mcp::Args),
     Rule(rule::Args),
     History(history::Args),
     Hunt(hunt::Args),
@@ -87,6 +88,7 @@ pub fn main() -> ExitCode {
         Command::Chat(args) => chat::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Mcp(args) => mcp::run(&args),
         Command::Patterns(args) => patterns::run(&args),
         Command::Rule(args) => rule::run(&args),
         Command::History(args) => history::run(&args),

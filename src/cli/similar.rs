@@ -7,7 +7,7 @@ use super::{DataFormat, Outcome, print};
 use crate::config::ProjectFile;
 use crate::index::edge::Access;
 use crate::report;
-use crate::search::{Target, similar};
+use crate::search::{Target, by_name, similar};
 
 /// Find tests like one test, by meaning and by structure
 #[derive(clap::Args)]
@@ -32,7 +32,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let project = ProjectFile::nearest(near)?;
     let answer = open::block_on(async {
         let opened = open::open(&args.store, &project, near, Access::Existing).await?;
-        let test = super::find::test(&opened.store, &args.test, &args.filter.repo).await?;
+        let test = by_name(&opened.store, &args.test, &args.filter.repo).await?;
         let target = Target::Stored(test.point_id());
         // the repository named is the test's own, not a condition on what is like it
         let mut filter = args.filter.filter();

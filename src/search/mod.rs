@@ -7,6 +7,7 @@ mod candidates;
 mod end_to_end;
 mod hit;
 mod hybrid;
+mod name;
 mod period;
 mod query;
 mod similar;
@@ -17,6 +18,7 @@ use thiserror::Error;
 
 pub use hit::{Hit, SearchAnswer};
 pub use hybrid::search;
+pub use name::by_name;
 pub use query::{Facets, read};
 pub use similar::{Target, similar};
 

@@ -42,6 +42,7 @@ fn each_library_is_named_in_its_adapter_only() {
         ("xgboost_rs", "src/risk/model"),
         ("ollama_rs", "src/explain/ollama"),
         ("axum", "src/http/"),
+        ("rmcp", "src/mcp/"),
         ("tree_sitter", "src/python/"),
         ("clap", "src/cli/"),
     ];

@@ -6,7 +6,10 @@ use crate::index::store::Filter;
 use crate::index::{IndexedTest, VectorStore};
 
 /// Finds the stored test called `name`; `repos` narrows it where several repositories have one.
-pub(super) async fn test(
+///
+/// # Errors
+/// None is called so, or several are; the store fails.
+pub async fn by_name(
     store: &Arc<dyn VectorStore>,
     name: &str,
     repos: &[String],

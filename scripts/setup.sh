@@ -3,7 +3,7 @@
 # when all is there.
 #
 #   scripts/setup.sh          compilers checked; tools, node and models brought
-#   scripts/setup.sh PART…    only these: tools | node | models | llm | pytest | bench
+#   scripts/setup.sh PART…    only these: tools | node | models | llm | pytest | mcp | bench
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
@@ -127,6 +127,12 @@ bring_llm() { packages -llm; }
 # The pytest of the tests of `hunt`.
 bring_pytest() { packages -pytest; }
 
+# A client of the Model Context Protocol, which needs Python 3.10.
+bring_mcp() {
+    "$tools/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || die "a client of MCP needs Python 3.10 or newer"
+    packages -mcp
+}
+
 # The peers of the benches.
 bring_bench() { packages -bench; }
 
@@ -137,7 +143,7 @@ flock 9
 [ $# -gt 0 ] || set -- tools node models
 for part in "$@"; do
     case $part in
-    tools | node | models | llm | pytest | bench) "bring_$part" ;;
-    *) die "there is no part '$part'; there are tools, node, models, llm, pytest and bench" ;;
+    tools | node | models | llm | pytest | mcp | bench) "bring_$part" ;;
+    *) die "there is no part '$part'; there are tools, node, models, llm, pytest, mcp and bench" ;;
     esac
 done

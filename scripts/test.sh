@@ -99,6 +99,11 @@ tests rust cargo test --release --no-fail-fast
 tests set-up "$FLAKYDETECTOR_TOOLS/bin/python" scripts/test_models.py
 tests page npm --prefix web test
 check binary cargo build --release
+if scripts/setup.sh mcp; then
+    tests mcp "$FLAKYDETECTOR_TOOLS/bin/python" scripts/test_mcp.py "$flakydetector"
+else
+    say "skipped: mcp beside another's client, since that could not be brought"
+fi
 if CHROMIUM=$(find_chromium); then
     export CHROMIUM
     start_service || { say "the service does not start"; broken=$((broken + 1)); }

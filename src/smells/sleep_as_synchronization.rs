@@ -235,6 +235,36 @@ fn poll(mut mend: Mend<'_>, site: &CallSite<'_>, path: &str) -> Option<Fix> {
     mend.risky("wait until what is asserted holds, for ten seconds at most")
 }
 
+/// Whether a condition may hold before anything happened: nothing there, nothing called. A poll would not wait for it.
+fn holds_at_once(test: &Expr) -> bool {
+    match &test.kind {
+        ExprKind::Unary { op, .. } => &**op == "not",
+        ExprKind::Compare { rest, .. } => rest.iter().any(|(op, right)| {
+            matches!(&**op, "!=" | "not in" | "is not" | "<" | "<=") || is_nothing(right)
+        }),
+        ExprKind::Bools(parts) => parts.iter().any(holds_at_once),
+        ExprKind::Call(call) => match &call.func.kind {
+            ExprKind::Attribute { attr, .. } if attr.starts_with("assert") => {
+                ["False", "None", "Not", "Less"].iter().any(|word| attr.contains(word))
+                    || call.args.iter().any(is_nothing)
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn is_nothing(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::None | ExprKind::Bool(false) => true,
+        ExprKind::Number { value, .. } => *value == 0.0,
+        ExprKind::List(parts) | ExprKind::Tuple(parts) => parts.is_empty(),
+        ExprKind::Dict(parts) => parts.is_empty(),
+        ExprKind::Str { text, .. } => text.is_empty(),
+        _ => false,
+    }
+}
+
 /// What an assertion asks, as an expression that can be asked again and again before it holds.
 fn condition(mend: &Mend<'_>, stmt: &Stmt) -> Option<String> {
     let test = match &stmt.kind {
@@ -255,7 +285,7 @@ fn condition(mend: &Mend<'_>, stmt: &Stmt) -> Option<String> {
         },
         _ => false,
     };
-    if test.any(&mut once) || mend.text(test).contains('\n') {
+    if test.any(&mut once) || holds_at_once(test) || mend.text(test).contains('\n') {
         return None;
     }
     if matches!(stmt.kind, StmtKind::Assert { .. }) {

@@ -273,3 +273,18 @@ fn without_a_repository_there_is_no_history_to_mine() {
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("no git repository"), "{}", text(&output.stderr));
 }
+
+#[test]
+fn a_sleep_before_nothing_is_no_poll() {
+    let suite = Suite::empty();
+    let test = "import time\n\n\ndef test_a(worker):\n    calls = []\n    worker.start(calls.append)\n    time.sleep(1)\n    assert calls == []\n";
+    suite.file("test_a.py", test);
+    suite.run(&["scan", ".", "--fix", "--unsafe-fixes"]);
+    assert_eq!(text(&read(&suite, "test_a.py")), test);
+    suite.file("test_a.py", test.replace("calls == []", "calls == [1]"));
+    suite.run(&["scan", ".", "--fix", "--unsafe-fixes"]);
+    assert!(
+        text(&read(&suite, "test_a.py"))
+            .contains("    while not (calls == [1]) and time.monotonic() < deadline:\n")
+    );
+}

@@ -38,7 +38,7 @@ export function FindingNote({ finding, showLine = false }: { finding: Finding; s
         <p className="finding-fix">
           <b>Fix</b> <InlineCode text={finding.fix.message || 'the rule can mend this itself'} />{' '}
           <span className="finding-sure">
-            {finding.fix.safe ? 'safe' : 'may change what the test does'}: <code>scan {finding.fix.safe ? '--fix' : '--unsafe-fixes'}</code>
+            {finding.fix.safe ? 'safe' : 'may change what the test does'}: <code>scan --fix{finding.fix.safe ? '' : ' --unsafe-fixes'}</code>
           </span>
         </p>
       )}

@@ -102,7 +102,7 @@ pub async fn refresh(
     }
     adapt(&mut tests, history);
     let tests = tests.into_iter().map(|test| IndexedTest::new(test.assessment, test.source)).collect();
-    sync(store, embedder, repo, tests, &|_| {}).await
+    sync(store, embedder, repo, tests, &[], &|_| {}).await
 }
 
 /// Every stored test of a repository.

@@ -42,6 +42,8 @@ pub struct Scan {
     pub root: PathBuf,
     /// The way from the top of the repository to `root`; empty at the top.
     pub within: String,
+    /// The files and folders that were scanned, relative to `root`; empty where all of it was.
+    pub scope: Vec<String>,
     pub repo: String,
     pub files: usize,
     pub tests: Vec<ScannedTest>,
@@ -116,8 +118,15 @@ pub fn scan_over(
         let errors = scan.errors;
         return Err(ScanError::NoTests { paths, looked_for: "test_*.py and *_test.py", errors });
     }
+    scan.scope = scope(&request.paths, &root);
     scan.seconds = started.elapsed().as_secs_f64();
     Ok(scan)
+}
+
+/// The paths relative to the root; nothing where one of them is the root itself.
+fn scope(paths: &[PathBuf], root: &Path) -> Vec<String> {
+    let all: Vec<String> = paths.iter().map(|path| source::relative(path, root)).collect();
+    if all.iter().any(|path| path.is_empty() || path == ".") { vec![] } else { all }
 }
 
 /// Scans one text as if it were a file, without anything around it (`-` on the command line, `POST /scan`).
@@ -172,6 +181,7 @@ fn scan_files(
     Scan {
         root: root.to_owned(),
         within,
+        scope: vec![],
         repo,
         files: wanted.len(),
         tests,

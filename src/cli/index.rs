@@ -64,7 +64,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     }
     note(&format!("scanned {} tests in {} files ({:.2} s)", scan.tests.len(), scan.files, scan.seconds));
     let started = Instant::now();
-    let repo = scan.repo.clone();
+    let (repo, within) = (scan.repo.clone(), scan.scope.clone());
     let tests: Vec<IndexedTest> =
         scan.tests.into_iter().map(|test| IndexedTest::new(test.assessment, test.source)).collect();
     let (report, place) = open::block_on(async {
@@ -78,7 +78,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
             shown.set_length(progress.total as u64);
             shown.set_position(progress.done as u64);
         };
-        let report = sync(&opened.store, &opened.embedder, &repo, tests, &show).await?;
+        let report = sync(&opened.store, &opened.embedder, &repo, tests, &within, &show).await?;
         bar.finish_and_clear();
         if args.mine_fixes {
             let (folder, _) = open::place(&args.store, &project, near);

@@ -75,14 +75,14 @@ async fn post_index(
     let job = Job { id, state: "running", done: 0, total: scan.tests.len(), report: None, error: None };
     change(&service, id, |slot| *slot = Some(job.clone()));
     tokio::spawn(async move {
-        let repo = scan.repo.clone();
+        let (repo, within) = (scan.repo.clone(), scan.scope.clone());
         let tests =
             scan.tests.into_iter().map(|test| IndexedTest::new(test.assessment, test.source)).collect();
         let shown = service.clone();
         let show = move |progress: Progress| {
             update(&shown, id, |job| (job.done, job.total) = (progress.done, progress.total));
         };
-        let outcome = sync(&service.store, &service.embedder, &repo, tests, &show).await;
+        let outcome = sync(&service.store, &service.embedder, &repo, tests, &within, &show).await;
         update(&service, id, |job| match outcome {
             Ok(report) => (job.state, job.report) = ("done", Some(report)),
             Err(error) => (job.state, job.error) = ("failed", Some(error.to_string())),

@@ -1,7 +1,7 @@
 //! Brings the store in line with a repository: what changed is embedded and stored, what is gone is removed.
 //! A kill at any moment loses at most one batch, and the next run completes it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -11,11 +11,13 @@ use uuid::Uuid;
 
 use super::document::IndexedTest;
 use super::embedder::{EmbedError, Embedder};
-use super::store::{Point, StoreError, VectorStore};
+use super::store::{Filter, Point, StoreError, VectorStore};
 use super::structure;
 
 /// Tests embedded and stored at once.
 const BATCH: usize = 256;
+/// Tests read at once.
+const PAGE: usize = 1_000;
 /// So many written points are worth an optimisation; below that queries are fast without.
 const WORTH_OPTIMIZING: usize = 20_000;
 
@@ -46,12 +48,14 @@ pub enum SyncError {
     Embed(#[from] EmbedError),
 }
 
-/// Makes `tests` all that the store knows of `repo`. `progress` is called before the first batch and after each.
+/// Makes `tests` all that the store knows of `repo`, or of it under the files and folders `within`, where any are named.
+/// `progress` is called before the first batch and after each.
 pub async fn sync(
     store: &Arc<dyn VectorStore>,
     embedder: &Arc<dyn Embedder>,
     repo: &str,
     tests: Vec<IndexedTest>,
+    within: &[String],
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<SyncReport, SyncError> {
     let mut gone = store.hashes(repo).await?;
@@ -87,6 +91,10 @@ pub async fn sync(
         }
         progress(Progress { done, total });
     }
+    if !within.is_empty() && !gone.is_empty() {
+        let known = under(store, repo, within).await?;
+        gone.retain(|id, _| known.contains(id));
+    }
     report.removed = gone.len();
     store.delete(gone.into_keys().collect()).await?;
     if total > WORTH_OPTIMIZING / 4 && since_optimized > 0 {
@@ -110,6 +118,30 @@ pub async fn add(
         store.upsert(points(store, embedder, batch).await?).await?;
     }
     Ok(())
+}
+
+/// The points of a repository's tests under these files and folders.
+async fn under(
+    store: &Arc<dyn VectorStore>,
+    repo: &str,
+    within: &[String],
+) -> Result<HashSet<Uuid>, StoreError> {
+    let filter = Filter { repos: vec![repo.to_owned()], ..Filter::default() };
+    let inside = |file: &str| {
+        within.iter().any(|path| {
+            file.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    };
+    let (mut out, mut from) = (HashSet::new(), None);
+    loop {
+        let page = store.scroll(filter.clone(), from, PAGE).await?;
+        let tests = page.tests.iter().filter(|test| inside(&test.assessment.file));
+        out.extend(tests.map(IndexedTest::point_id));
+        from = page.next;
+        if from.is_none() {
+            return Ok(out);
+        }
+    }
 }
 
 /// The points of a batch. A test whose document is still the same keeps its vector: a new risk or a moved line
@@ -213,7 +245,7 @@ mod tests {
         embedder: &Arc<dyn Embedder>,
         tests: Vec<IndexedTest>,
     ) -> SyncReport {
-        sync(store, embedder, "a", tests, &|_| {}).await.unwrap()
+        sync(store, embedder, "a", tests, &[], &|_| {}).await.unwrap()
     }
 
     #[tokio::test]
@@ -262,7 +294,7 @@ mod tests {
         let store = store(folder.path()).await;
         let (_, embedder) = counting(usize::MAX);
         run(&store, &embedder, many(2)).await;
-        sync(&store, &embedder, "b", vec![sample("b", "t.py::test_0")], &|_| {}).await.unwrap();
+        sync(&store, &embedder, "b", vec![sample("b", "t.py::test_0")], &[], &|_| {}).await.unwrap();
         assert_eq!(run(&store, &embedder, Vec::new()).await.removed, 2);
         assert_eq!(store.count(Filter::default()).await.unwrap(), 1);
     }
@@ -273,7 +305,7 @@ mod tests {
         let store = store(folder.path()).await;
         let tests = many(BATCH + 10);
         let (_, breaking) = counting(BATCH);
-        let error = sync(&store, &breaking, "a", tests.clone(), &|_| {}).await.unwrap_err();
+        let error = sync(&store, &breaking, "a", tests.clone(), &[], &|_| {}).await.unwrap_err();
         assert!(matches!(error, SyncError::Embed(_)));
         assert_eq!(store.count(Filter::default()).await.unwrap(), BATCH);
 
@@ -293,7 +325,9 @@ mod tests {
         // a test that is defined twice counts once, and the last definition wins
         let again = unstable("a", "t.py::test_0", Cause::Network, "def test_0():\n    connect()\n");
         tests.push(again.clone());
-        sync(&store, &embedder, "a", tests, &|progress| told.lock().unwrap().push(progress)).await.unwrap();
+        sync(&store, &embedder, "a", tests, &[], &|progress| told.lock().unwrap().push(progress))
+            .await
+            .unwrap();
         let total = BATCH + 3;
         let expected = [0, BATCH, total].map(|done| Progress { done, total });
         assert_eq!(*told.lock().unwrap(), expected);

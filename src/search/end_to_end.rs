@@ -71,7 +71,7 @@ async fn world() -> World {
         Arc::new(EdgeStore::open(folder.path(), embedder.id(), Access::Create).await.unwrap());
     for repo in ["a", "b", "c"] {
         let own = tests().into_iter().filter(|test| test.assessment.repo == repo).collect();
-        sync(&store, &embedder, repo, own, &|_| {}).await.unwrap();
+        sync(&store, &embedder, repo, own, &[], &|_| {}).await.unwrap();
     }
     World { store, embedder, _folder: folder }
 }

@@ -149,7 +149,7 @@ fn walk(path: &Path, root: &Path, config: &PytestConfig, wanted: &mut Vec<PathBu
 }
 
 /// `path` relative to `root`, with forward slashes.
-fn relative(path: &Path, root: &Path) -> String {
+pub fn relative(path: &Path, root: &Path) -> String {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let path = path.strip_prefix(root).unwrap_or(&path);
     let parts: Vec<_> = path.components().map(|part| part.as_os_str().to_string_lossy()).collect();

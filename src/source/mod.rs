@@ -7,7 +7,7 @@ mod owners;
 mod repository;
 mod write;
 
-pub use files::{Discovered, FileError, SourceError, SourceFile, decode, discover, encode};
+pub use files::{Discovered, FileError, SourceError, SourceFile, decode, discover, encode, relative};
 pub use owners::Owners;
 pub use repository::{project_root, repository_name, within_repository};
 pub use write::replace;

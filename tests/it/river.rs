@@ -151,3 +151,23 @@ fn rules_explain_themselves() {
     let all = suite.json(&["rule", "--all", "--format", "json"]);
     assert!(all.as_array().unwrap().len() >= 15);
 }
+
+#[test]
+fn a_part_of_a_project_is_indexed_without_losing_the_rest() {
+    let suite = Suite::new();
+    let said = |arguments: &[&str]| {
+        let output = suite.run(arguments);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stderr)
+    };
+    said(&["index", "."]);
+    let part = said(&["index", "tests/unit"]);
+    assert!(part.contains("0 added") && part.contains("0 removed"), "{part}");
+    let file = suite.path().join("tests/unit/test_settings.py");
+    let source = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, source.replace("def test_addition", "def check_addition")).unwrap();
+    assert!(said(&["index", "tests/cache"]).contains("0 removed"));
+    assert!(said(&["index", "tests/unit"]).contains("1 removed"));
+    assert!(said(&["index", "."]).contains("0 removed"));
+    assert!(suite.run(&["explain", "test_key_expires", "--model", "none"]).status.success());
+}

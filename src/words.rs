@@ -135,6 +135,13 @@ fn undouble(base: &str) -> &str {
     }
 }
 
+/// Whether `name` stands in `text` as a word of its own.
+pub fn is_word_in(name: &str, text: &str) -> bool {
+    let is_part = |char: char| char.is_alphanumeric() || char == '_';
+    text.match_indices(name)
+        .any(|(at, _)| !text[..at].ends_with(is_part) && !text[at + name.len()..].starts_with(is_part))
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

@@ -8,6 +8,7 @@ use super::functions::for_each_nested;
 use crate::python::Module;
 use crate::python::ast::{Expr, ExprKind, Function};
 use crate::python::expressions;
+use crate::words::is_word_in;
 
 /// Calls with which a patch could do harm, by the end of their path.
 const HARMFUL: [&str; 34] = [
@@ -165,10 +166,5 @@ fn source_of(folder: &Path, module: &str) -> Option<String> {
 }
 
 fn says(text: &str, word: &str) -> bool {
-    let is_part = |char: char| char.is_alphanumeric() || char == '_';
-    text.contains("def __getattr__")
-        || text.contains("import *")
-        || text
-            .match_indices(word)
-            .any(|(at, _)| !text[..at].ends_with(is_part) && !text[at + word.len()..].starts_with(is_part))
+    text.contains("def __getattr__") || text.contains("import *") || is_word_in(word, text)
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::assertions;
 use super::edits::{Agreed, Change, changes};
 use super::functions::functions;
+use super::verify::counts;
 use crate::python::Module;
 use crate::risk::{Assessment, RiskModel};
 use crate::scan::{Overlay, Scan, ScanError, ScanRequest, scan, scan_over};
@@ -160,11 +161,15 @@ impl Work {
                     continue;
                 }
                 let Some(wanted) = changes(text, &fix.edits) else { continue };
-                if let Err(reason) = stands(&test.file, text, &wanted) {
+                let agreed = agreed.entry(test.file.clone()).or_default();
+                // one edit of a set-up is met by all tests of its class, and looked at once
+                if !agreed.holds(&wanted)
+                    && let Err(reason) = stands(&test.file, text, &wanted)
+                {
                     self.refused.insert(key, refused(test, finding, reason));
                     continue;
                 }
-                if agreed.entry(test.file.clone()).or_default().take(&wanted) {
+                if agreed.take(&wanted) {
                     choices.push(Choice {
                         file: test.file.clone(),
                         test: test.id.clone(),
@@ -189,33 +194,23 @@ impl Work {
     fn failing(&self, after: &Scan, next: &Overlay, choices: &[Choice]) -> BTreeMap<String, String> {
         let known: HashMap<&str, &Assessment> =
             after.tests.iter().map(|test| (test.assessment.id.as_str(), &test.assessment)).collect();
+        let mut chosen: HashMap<&str, BTreeMap<&str, usize>> = HashMap::new();
+        for choice in choices {
+            *chosen.entry(&choice.test).or_default().entry(&choice.code).or_default() += 1;
+        }
         let mut out = BTreeMap::new();
         for old in self.scan.tests.iter().map(|test| &test.assessment) {
             let Some(new) = known.get(old.id.as_str()) else {
                 out.insert(old.id.clone(), "the test would be gone".to_owned());
                 continue;
             };
-            let count = |test: &Assessment, code: &str| {
-                test.findings.iter().filter(|finding| finding.code == code).count()
-            };
-            let fresh =
-                new.findings.iter().find(|finding| count(new, &finding.code) > count(old, &finding.code));
-            if let Some(fresh) = fresh {
-                out.insert(old.id.clone(), format!("a new {} would come of it", fresh.code));
-            }
-        }
-        for choice in choices {
-            let chosen =
-                choices.iter().filter(|other| other.test == choice.test && other.code == choice.code).count();
-            let count = |scan: &Scan| {
-                let mut tests = scan.tests.iter().map(|test| &test.assessment);
-                let test = tests.find(|test| test.id == choice.test);
-                test.map_or(0, |test| {
-                    test.findings.iter().filter(|finding| finding.code == choice.code).count()
-                })
-            };
-            if count(after) + chosen > count(&self.scan) {
-                out.entry(choice.test.clone()).or_insert_with(|| "the finding would stay".to_owned());
+            let (was, is) = (counts(old), counts(new));
+            let count = |all: &BTreeMap<&str, usize>, code: &str| all.get(code).copied().unwrap_or(0);
+            let stays = |(code, chosen): (&&str, &usize)| count(&is, code) + chosen > count(&was, code);
+            if let Some(code) = is.keys().find(|code| count(&is, code) > count(&was, code)) {
+                out.insert(old.id.clone(), format!("a new {code} would come of it"));
+            } else if chosen.get(old.id.as_str()).is_some_and(|codes| codes.iter().any(stays)) {
+                out.insert(old.id.clone(), "the finding would stay".to_owned());
             }
         }
         let concerned: BTreeSet<&str> = choices.iter().map(|choice| choice.file.as_str()).collect();

@@ -60,6 +60,11 @@ impl Agreed {
         true
     }
 
+    /// Whether all of `wanted` is agreed on already.
+    pub(super) fn holds(&self, wanted: &[Change]) -> bool {
+        wanted.iter().all(|change| self.changes.contains(change))
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.changes.is_empty()
     }

@@ -254,7 +254,8 @@ fn finding_problems(old: &Assessment, new: &Assessment) -> Vec<String> {
     out
 }
 
-fn counts(test: &Assessment) -> BTreeMap<&str, usize> {
+/// How many findings of each code.
+pub(super) fn counts(test: &Assessment) -> BTreeMap<&str, usize> {
     let mut out = BTreeMap::new();
     for finding in &test.findings {
         *out.entry(finding.code.as_str()).or_default() += 1;

@@ -6,6 +6,7 @@ use super::finding::{Applicability, Edit, Fix};
 use crate::python::ast::*;
 use crate::python::sites::{CallSite, WriteSite};
 use crate::python::{Module, Scope, any_expression, for_each_statement};
+use crate::words::is_word_in;
 
 /// The edits of one finding, in one file.
 pub(super) struct Mend<'r> {
@@ -60,7 +61,7 @@ impl<'r> Mend<'r> {
         self.replace(Span { start: offset, end: offset }, content);
     }
 
-    /// `before expr after`; a bare generator or comma would change its meaning, so those are left alone.
+    /// `before expr after`
     pub(super) fn wrap(&mut self, expr: &Expr, before: &str, after: &str) {
         self.insert(expr.span.start, before);
         self.insert(expr.span.end, after);
@@ -323,13 +324,6 @@ fn in_order(expr: &Expr) -> bool {
     let numbers: Option<Vec<f64>> = parts.iter().map(Expr::as_number).collect();
     texts.is_some_and(|texts| texts.is_sorted() && !texts.iter().any(|text| text.contains('\\')))
         || numbers.is_some_and(|numbers| numbers.is_sorted())
-}
-
-/// Whether `name` stands in `text` as a word of its own.
-pub(super) fn is_word_in(name: &str, text: &str) -> bool {
-    let is_part = |char: char| char.is_alphanumeric() || char == '_';
-    text.match_indices(name)
-        .any(|(at, _)| !text[..at].ends_with(is_part) && !text[at + name.len()..].starts_with(is_part))
 }
 
 /// Puts what `site` opens into a `with` statement: the statement that uses it at once, or all up to its last use.

@@ -18,7 +18,8 @@ const RETRIEVED: usize = 5;
 /// Mended tests that stand beside the one in question.
 const MENDED: usize = 2;
 
-/// Everything known about a stored test, and the milliseconds that it took to find.
+/// Everything known about a stored test, the mended tests among it as they are stored, and the milliseconds that it took
+/// to find.
 ///
 /// # Errors
 /// The store or the embedding model fail.
@@ -27,16 +28,17 @@ pub async fn evidence(
     embedder: &Arc<dyn Embedder>,
     fixes: Option<&Arc<dyn VectorStore>>,
     test: IndexedTest,
-) -> Result<(Evidence, u64), SearchError> {
+) -> Result<(Evidence, Vec<IndexedTest>, u64), SearchError> {
     let started = Instant::now();
     let target = Target::Stored(test.point_id());
     let like = similar(store, embedder, target, &Filter::default(), false, SIMILAR).await?;
     let similar = stored(store, like.hits).await?;
     let rules = rules(std::iter::once(&test));
     let outcomes = outcomes(std::iter::once(&test).chain(similar.iter().map(|scored| &scored.test)));
-    let fixes = mended(fixes, embedder, &test).await.iter().filter_map(past_fix).collect();
+    let mended = mended(fixes, embedder, &test).await;
+    let fixes = mended.iter().filter_map(past_fix).collect();
     let evidence = Evidence { target: test, similar, rules, outcomes, fixes };
-    Ok((evidence, milliseconds(started)))
+    Ok((evidence, mended, milliseconds(started)))
 }
 
 /// What the index holds for a question, and the milliseconds that it took to find.

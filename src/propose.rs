@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::explain::evidence::RuleText;
 use crate::explain::fix::{Example, MendError, Mender, Mending, own_example};
 use crate::explain::model::ChatModel;
 use crate::explain::{Origin, ProposedFix};
@@ -162,14 +161,13 @@ impl Work {
         let path = self.test.id.strip_prefix(&format!("{}::", self.test.file)).unwrap_or(&self.test.id);
         let name = path.rsplit("::").next().unwrap_or(path);
         let finding = self.worst();
-        let rule = rule_text(finding);
         let own = smells::find(&finding.code)
             .and_then(|rule| own_example(&rule.section("Example"), &rule.section("Use instead")));
         let example = examples.first().cloned().or(own);
         let module = Module::parse(self.test.file.clone(), self.text.clone());
         let code = function_text(&module, path)
             .ok_or_else(|| ProposeError::Model(format!("`{name}` is inherited from another file")))?;
-        let mending = Mending { name, code: &code, finding, rule: &rule, example: example.as_ref() };
+        let mending = Mending { name, code: &code, finding, example: example.as_ref() };
         let mut mender = Mender::new(model, &mending).map_err(said)?;
         let others = self.neighbours();
         let origin = if examples.is_empty() { Origin::Model } else { Origin::History };
@@ -242,14 +240,4 @@ fn function_text(module: &Module, path: &str) -> Option<String> {
         .map(|line| line.len() - line.trim_start().len())
         .min()?;
     Some(text.lines().map(|line| line.get(least..).unwrap_or("")).collect::<Vec<_>>().join("\n"))
-}
-
-fn rule_text(finding: &Finding) -> RuleText {
-    let section = |heading| smells::find(&finding.code).map(|rule| rule.section(heading)).unwrap_or_default();
-    RuleText {
-        code: finding.code.clone(),
-        name: finding.name.clone(),
-        why: section("Why it makes tests unstable"),
-        remedy: section("Use instead"),
-    }
 }

@@ -71,9 +71,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
             });
         }
         let fixes = open::known_fixes(&args.store, &project, near, &opened.embedder).await;
-        let examples =
-            if args.fix { ask::mended(fixes.as_ref(), &opened.embedder, &test).await } else { vec![] };
-        let (evidence, retrieval_ms) =
+        let (evidence, examples, retrieval_ms) =
             ask::evidence(&opened.store, &opened.embedder, fixes.as_ref(), test).await?;
         if args.show_prompt {
             let prompt = shown_prompt(&evidence, SHOWN_BUDGET)?;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 
-use super::evidence::RuleText;
 use super::model::{ChatError, ChatEvent, ChatModel, ChatRequest, Message, Role, Usage};
 use super::prompt::{PromptError, render};
 use super::tokens::{estimate, window};
@@ -35,7 +34,6 @@ pub struct Mending<'a> {
     /// The function as it stands, decorators included.
     pub code: &'a str,
     pub finding: &'a Finding,
-    pub rule: &'a RuleText,
     pub example: Option<&'a Example>,
 }
 

@@ -27,7 +27,7 @@ async fn post_explanation(
     Query(of): Query<Of>,
 ) -> Result<Events, Problem> {
     let test = find(&service, &id, &of).await?;
-    let (evidence, retrieval_ms) =
+    let (evidence, _, retrieval_ms) =
         ask::evidence(&service.store, &service.embedder, service.fixes.as_ref(), test).await?;
     let model = events::model(&service).await?;
     Ok(events::stream(explain(evidence, model, Options { retrieval_ms, ..Options::default() })))

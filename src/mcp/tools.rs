@@ -175,13 +175,13 @@ async fn scanned(agent: &Agent, wanted: Scan) -> Result<Value, ToolError> {
 }
 
 async fn explained(agent: &Agent, wanted: OfTest) -> Result<Value, ToolError> {
-    let evidence = {
+    let (evidence, _, retrieval_ms) = {
         let shelf = (agent.open)().await?;
         let test = find(&shelf.store, &wanted.test, wanted.repo).await?;
         ask::evidence(&shelf.store, &shelf.embedder, shelf.fixes.as_ref(), test).await?
     };
     let model = connect(&agent.model).await?;
-    let mut events = explain(evidence.0, model, Options { retrieval_ms: evidence.1, ..Options::default() });
+    let mut events = explain(evidence, model, Options { retrieval_ms, ..Options::default() });
     while let Some(event) = events.next().await {
         if let Event::Done(finished) = event
             && let Finished::Explanation(explanation) = *finished

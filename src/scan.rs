@@ -261,6 +261,7 @@ fn assess(
     let context = Context::new(analysis, case);
     let findings = smells::check(&context, &request.selection);
     let features = measure(&context, &findings);
+    let (does, does_itself) = smells::activities(&context);
     let own = analysis.view(case.module).module;
     let defining = analysis.view(case.function.module).module;
     let span = case.function.function.span;
@@ -299,6 +300,8 @@ fn assess(
         outcomes: None,
         teams: teams.to_vec(),
         libraries: smells::libraries(&context),
+        does,
+        does_itself,
         is_async: case.is_async,
         framework: if case.is_unittest { "unittest" } else { "pytest" }.to_owned(),
         fixtures,

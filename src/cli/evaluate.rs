@@ -4,18 +4,21 @@
 use std::path::PathBuf;
 
 use super::dataset::{check_clones, scan_repository};
+use super::index::index_scan;
 use super::model::ModelArgs;
 use super::open::{self, StoreArgs};
 use super::scan::scan_paths;
 use super::{DataFormat, Outcome, history, note, print, risk_model};
 use crate::config::ProjectFile;
 use crate::explain::connect::connect;
+use crate::index::edge::Access;
 use crate::report;
 use crate::risk::evaluate::{Report, best, evaluate, ranked};
 use crate::risk::hindsight::hindsight;
 use crate::risk::rehearse::rehearse;
 use crate::risk::{Model, dataset, mended};
 use crate::scan::ScanRequest;
+use crate::search::evaluation::{self, Labels};
 use crate::trial::trial;
 
 /// Evaluate the risk model on repositories that it has not seen
@@ -46,6 +49,7 @@ pub(super) struct Args {
 enum Command {
     Findings(FindingsArgs),
     Fixes(FixesArgs),
+    Search(SearchArgs),
 }
 
 /// Measure what the rules see of tests that people mended, before and after the commit
@@ -79,10 +83,26 @@ struct FixesArgs {
     format: DataFormat,
 }
 
+/// Measure which tests search brings for questions whose answers are known
+#[derive(clap::Args)]
+struct SearchArgs {
+    /// Folder with the suites that the questions are about, each under its name
+    #[arg(long, value_name = "DIR")]
+    suites: PathBuf,
+    /// Folder of the labelled set
+    #[arg(long, value_name = "DIR", default_value = "tests/retrieval")]
+    labels: PathBuf,
+    #[command(flatten)]
+    store: StoreArgs,
+    #[arg(long, value_enum, default_value = "text")]
+    format: DataFormat,
+}
+
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     match &args.command {
         Some(Command::Findings(args)) => return findings(args),
         Some(Command::Fixes(args)) => return fixes(args),
+        Some(Command::Search(args)) => return search(args),
         None => {}
     }
     if args.history {
@@ -158,6 +178,40 @@ fn fixes(args: &FixesArgs) -> anyhow::Result<Outcome> {
     })?;
     print(&match args.format {
         DataFormat::Text => report::trial(&report),
+        DataFormat::Json => serde_json::to_string_pretty(&report)?,
+    })?;
+    Ok(Outcome::Clean)
+}
+
+/// Indexes the suites, each as the repository of its name, and asks.
+fn search(args: &SearchArgs) -> anyhow::Result<Outcome> {
+    let labels = Labels::read(&args.labels)?;
+    let risk = risk_model(None)?;
+    let names = [labels.suites(false), labels.suites(true)].concat();
+    for name in &names {
+        let folder = args.suites.join(name);
+        anyhow::ensure!(
+            folder.is_dir(),
+            "there is no '{}'; 'python3 scripts/suites.py {}' brings the suites",
+            folder.display(),
+            args.suites.display()
+        );
+    }
+    let report = open::block_on(async {
+        let opened = open::open(&args.store, &ProjectFile::default(), &args.suites, Access::Create).await?;
+        for name in &names {
+            let request = ScanRequest {
+                paths: vec![args.suites.join(name)],
+                repo: Some(name.clone()),
+                ..ScanRequest::default()
+            };
+            index_scan(scan_paths(&request, &risk)?, &opened).await?;
+        }
+        opened.store.optimize().await?;
+        Ok(evaluation::evaluate(&opened.store, &opened.embedder, &labels).await?)
+    })?;
+    print(&match args.format {
+        DataFormat::Text => report::retrieval(&report),
         DataFormat::Json => serde_json::to_string_pretty(&report)?,
     })?;
     Ok(Outcome::Clean)

@@ -72,7 +72,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         }
         let fixes = open::known_fixes(&args.store, &project, near, &opened.embedder).await;
         let (evidence, examples, retrieval_ms) =
-            ask::evidence(&opened.store, &opened.embedder, fixes.as_ref(), test).await?;
+            ask::evidence(&opened.store, &opened.embedder, fixes.as_ref().map(|fixes| &fixes.store), test)
+                .await?;
         if args.show_prompt {
             let prompt = shown_prompt(&evidence, SHOWN_BUDGET)?;
             return print(&report::prompt(&prompt));

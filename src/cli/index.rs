@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::history;
-use super::open::{self, StoreArgs};
+use super::open::{self, Opened, StoreArgs};
 use super::{Outcome, mine, note, risk_model, scan::scan_paths};
 use crate::config::ProjectFile;
 use crate::index::IndexedTest;
 use crate::index::edge::Access;
 use crate::index::sync::{Progress, sync};
-use crate::scan::ScanRequest;
+use crate::scan::{Scan, ScanRequest};
 use crate::smells::Selection;
 
 /// Scan, embed and remember; only what changed is embedded again
@@ -62,40 +62,48 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     for error in &scan.errors {
         note(&format!("{}:{}: {}", error.file, error.line, error.message));
     }
+    let repo = scan.repo.clone();
     note(&format!("scanned {} tests in {} files ({:.2} s)", scan.tests.len(), scan.files, scan.seconds));
-    let started = Instant::now();
-    let (repo, within) = (scan.repo.clone(), scan.scope.clone());
-    let tests: Vec<IndexedTest> =
-        scan.tests.into_iter().map(|test| IndexedTest::new(test.assessment, test.source)).collect();
-    let (report, place) = open::block_on(async {
+    open::block_on(async {
         if args.rebuild {
             open::erase(&args.store, &project, near).await?;
         }
         let opened = open::open(&args.store, &project, near, Access::Create).await?;
-        let bar = progress_bar();
-        let shown = bar.clone();
-        let show = move |progress: Progress| {
-            shown.set_length(progress.total as u64);
-            shown.set_position(progress.done as u64);
-        };
-        let report = sync(&opened.store, &opened.embedder, &repo, tests, &within, &show).await?;
-        bar.finish_and_clear();
+        index_scan(scan, &opened).await?;
         if args.mine_fixes {
             let (folder, _) = open::place(&args.store, &project, near);
             let fixes = open::fixes(&args.store, &project, near, &opened.embedder, Access::Create).await?;
-            mine::mine(near, &repo, &folder, args.mine_commits, &fixes, &opened.embedder).await?;
+            mine::mine(near, &repo, &folder, args.mine_commits, &fixes.store, &opened.embedder).await?;
         }
-        anyhow::Ok((report, opened.place))
+        Ok(())
     })?;
+    Ok(Outcome::Clean)
+}
+
+/// Brings the store in line with a scan, and tells what it did.
+pub(super) async fn index_scan(scan: Scan, opened: &Opened) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let (repo, within) = (scan.repo, scan.scope);
+    let tests: Vec<IndexedTest> =
+        scan.tests.into_iter().map(|test| IndexedTest::new(test.assessment, test.source)).collect();
+    let bar = progress_bar();
+    let shown = bar.clone();
+    let show = move |progress: Progress| {
+        shown.set_length(progress.total as u64);
+        shown.set_position(progress.done as u64);
+    };
+    let report = sync(&opened.store, &opened.embedder, &repo, tests, &within, &show).await?;
+    bar.finish_and_clear();
     note(&format!(
-        "indexed {repo}: {} added, {} updated, {} unchanged, {} removed in {place} ({:.1} s)",
+        "indexed {repo}: {} added, {} updated, {} unchanged, {} removed in {} ({:.1} s)",
         report.added,
         report.updated,
         report.unchanged,
         report.removed,
+        opened.place,
         started.elapsed().as_secs_f64()
     ));
-    Ok(Outcome::Clean)
+    Ok(())
 }
 
 fn progress_bar() -> ProgressBar {

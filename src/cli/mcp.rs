@@ -41,6 +41,7 @@ fn opener(store: StoreArgs, project: ProjectFile) -> mcp::Open {
             let near = Path::new(".");
             let opened = open::open(&store, &project, near, Access::Existing).await?;
             let fixes = open::known_fixes(&store, &project, near, &opened.embedder).await;
+            let fixes = fixes.map(|fixes| fixes.store);
             Ok(Shelf { store: opened.store, fixes, embedder: opened.embedder })
         })
     })

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use crate::config::ProjectFile;
 use crate::index::edge::{Access, EdgeStore};
 use crate::index::embedder::MiniLm;
+use crate::index::holder;
 use crate::index::qdrant::QdrantStore;
-use crate::index::store::Filter;
+use crate::index::served::ServedStore;
+use crate::index::store::{Filter, StoreError};
 use crate::index::{Embedder, VectorStore};
 use crate::smells::{Cause, Severity};
 use crate::source;
@@ -62,7 +64,7 @@ impl FilterArgs {
 pub(super) struct Opened {
     pub store: Arc<dyn VectorStore>,
     pub embedder: Arc<dyn Embedder>,
-    /// The embedded store, where it is one.
+    /// The embedded store, where this process holds it.
     pub edge: Option<EdgeStore>,
     /// Where it is, in words.
     pub place: String,
@@ -80,24 +82,10 @@ pub(super) async fn open(
     let known_missing = url.is_none() && access == Access::Existing && !folder.join("shard").is_dir();
     if known_missing {
         let path = folder.display().to_string();
-        return Err(crate::index::store::StoreError::Missing { path }.into());
+        return Err(StoreError::Missing { path }.into());
     }
     let embedder: Arc<dyn Embedder> = Arc::new(tokio::task::spawn_blocking(MiniLm::load).await??);
-    Ok(match url {
-        Some(url) => {
-            let store = QdrantStore::open(&url, COLLECTION, embedder.id(), access).await?;
-            Opened { store: Arc::new(store), embedder, edge: None, place: url }
-        }
-        None => {
-            let edge = EdgeStore::open(&folder, embedder.id(), access).await?;
-            Opened {
-                store: Arc::new(edge.clone()),
-                embedder,
-                edge: Some(edge),
-                place: folder.display().to_string(),
-            }
-        }
-    })
+    collection((folder, url), COLLECTION, embedder, access).await
 }
 
 /// The collection of mended tests beside the store.
@@ -107,11 +95,9 @@ pub(super) async fn fixes(
     near: &Path,
     embedder: &Arc<dyn Embedder>,
     access: Access,
-) -> anyhow::Result<Arc<dyn VectorStore>> {
-    Ok(match place(args, project, near) {
-        (_, Some(url)) => Arc::new(QdrantStore::open(&url, FIXES, embedder.id(), access).await?),
-        (folder, None) => Arc::new(EdgeStore::open(&folder.join(FIXES), embedder.id(), access).await?),
-    })
+) -> anyhow::Result<Opened> {
+    let (folder, url) = place(args, project, near);
+    collection((folder.join(FIXES), url), FIXES, embedder.clone(), access).await
 }
 
 /// The collection of mended tests, where there is one that can be read.
@@ -120,13 +106,43 @@ pub(super) async fn known_fixes(
     project: &ProjectFile,
     near: &Path,
     embedder: &Arc<dyn Embedder>,
-) -> Option<Arc<dyn VectorStore>> {
+) -> Option<Opened> {
     match fixes(args, project, near, embedder, Access::Existing).await {
-        Ok(store) => Some(store),
+        Ok(opened) => Some(opened),
         Err(error) => {
             tracing::debug!("no mended tests: {error}");
             None
         }
+    }
+}
+
+/// Opens one collection: on the server where one is named, in its folder, or through the process that serves it.
+async fn collection(
+    (folder, url): (PathBuf, Option<String>),
+    name: &str,
+    embedder: Arc<dyn Embedder>,
+    access: Access,
+) -> anyhow::Result<Opened> {
+    if let Some(url) = url {
+        let store = Arc::new(QdrantStore::open(&url, name, embedder.id(), access).await?);
+        return Ok(Opened { store, embedder, edge: None, place: url });
+    }
+    match EdgeStore::open(&folder, embedder.id(), access).await {
+        Ok(edge) => Ok(Opened {
+            store: Arc::new(edge.clone()),
+            embedder,
+            edge: Some(edge),
+            place: folder.display().to_string(),
+        }),
+        Err(locked @ StoreError::Locked { .. }) => {
+            let Some(holder) = holder::read(&folder) else { return Err(locked.into()) };
+            let Some(store) = ServedStore::open(&holder, name, embedder.id()).await? else {
+                return Err(locked.into());
+            };
+            let place = format!("{} ({holder})", folder.display());
+            Ok(Opened { store: Arc::new(store), embedder, edge: None, place })
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -10,7 +10,7 @@ use super::model::ModelArgs;
 use super::open::{self, StoreArgs};
 use super::{Outcome, note, risk_model};
 use crate::config::ProjectFile;
-use crate::http::{self, Service};
+use crate::http::{self, Service, Stores};
 use crate::index::edge::Access;
 use crate::source;
 
@@ -42,22 +42,20 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         })?;
         let address = format!("http://{}", listener.local_addr()?);
         let opened = open::open(&args.store, &project, near, Access::Create).await?;
-        if let Some(edge) = &opened.edge {
-            edge.announce(&address)?;
+        let fixes = open::known_fixes(&args.store, &project, near, &opened.embedder).await;
+        let mut key = None;
+        for edge in
+            [opened.edge.as_ref(), fixes.as_ref().and_then(|fixes| fixes.edge.as_ref())].into_iter().flatten()
+        {
+            let key = key.get_or_insert_with(|| uuid::Uuid::new_v4().to_string());
+            edge.announce(&address, key)?;
         }
         note(&format!("serving {} at {address} (Ctrl-C ends it)", opened.place));
+        let stores = Stores { tests: opened.store, fixes: fixes.map(|fixes| fixes.store), key };
         let settings = args.model.settings(&project);
         let history = open::place(&args.store, &project, near).0;
-        let fixes = open::known_fixes(&args.store, &project, near, &opened.embedder).await;
-        let service = Service::new(
-            opened.store,
-            fixes,
-            opened.embedder,
-            risk,
-            settings,
-            history,
-            source::project_root(near),
-        );
+        let service =
+            Service::new(stores, opened.embedder, risk, settings, history, source::project_root(near));
         http::serve(listener, service).await?;
         Ok(())
     })?;

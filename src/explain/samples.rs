@@ -57,6 +57,8 @@ pub(crate) fn test(id: &str, source: &str, findings: Vec<Finding>) -> IndexedTes
             libraries: vec!["redis".to_string()],
             is_async: source.starts_with("async"),
             framework: "pytest".to_string(),
+            does: vec![],
+            does_itself: vec![],
             fixtures: vec!["r".to_string()],
         },
         source: source.to_string(),
@@ -101,6 +103,7 @@ pub(crate) fn evidence() -> Evidence {
         "async def test_release(r):\n    lock = r.lock(\"foo\")\n    await wait_until(lock.owned, timeout=5)\n    assert True\n",
         Vec::new(),
     );
-    let similar = vec![Scored { score: 0.9, test: likewise }, Scored { score: 0.7, test: calm }];
+    let similar =
+        vec![Scored { score: 0.9, bm25: 0.0, test: likewise }, Scored { score: 0.7, bm25: 0.0, test: calm }];
     Evidence { similar, ..Evidence::of(sleeping(), vec![rule()]) }
 }

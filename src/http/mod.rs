@@ -15,6 +15,7 @@ mod patterns;
 mod rules;
 mod scan;
 mod search;
+mod store;
 mod tests;
 
 use std::collections::HashMap;
@@ -36,6 +37,15 @@ use crate::risk::RiskModel;
 /// Largest request body.
 const MAX_BODY: usize = 8 << 20;
 
+/// What a service remembers with.
+pub struct Stores {
+    pub tests: Arc<dyn VectorStore>,
+    /// Tests that were mended, where the history was mined.
+    pub fixes: Option<Arc<dyn VectorStore>>,
+    /// What other commands must say to use them through this process; nothing where they are shared anyway.
+    pub key: Option<String>,
+}
+
 /// What the handlers share.
 #[derive(Clone)]
 pub struct Service(Arc<Shared>);
@@ -52,6 +62,8 @@ pub struct Shared {
     project: PathBuf,
     /// Folder of what is remembered of runs.
     history: PathBuf,
+    /// What other commands must say to use the store through this process; nothing where it is shared anyway.
+    store_key: Option<String>,
     history_turn: tokio::sync::Mutex<()>,
     jobs: Mutex<HashMap<u64, index::Job>>,
     next_job: AtomicU64,
@@ -69,8 +81,7 @@ impl std::ops::Deref for Service {
 
 impl Service {
     pub fn new(
-        store: Arc<dyn VectorStore>,
-        fixes: Option<Arc<dyn VectorStore>>,
+        stores: Stores,
         embedder: Arc<dyn Embedder>,
         risk: Arc<RiskModel>,
         model: Settings,
@@ -78,13 +89,14 @@ impl Service {
         project: PathBuf,
     ) -> Service {
         Service(Arc::new(Shared {
-            store,
-            fixes,
+            store: stores.tests,
+            fixes: stores.fixes,
             embedder,
             risk,
             model,
             history,
             project,
+            store_key: stores.key,
             history_turn: tokio::sync::Mutex::default(),
             jobs: Mutex::default(),
             next_job: AtomicU64::new(1),
@@ -119,6 +131,7 @@ pub fn router(service: Service) -> Router {
     routes
         .route("/api/openapi.json", axum::routing::get(async move || axum::Json((*description).clone())))
         .merge(health::router())
+        .merge(store::router())
         .fallback(page::page)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(service.clone(), guard::count))

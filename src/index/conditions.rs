@@ -8,8 +8,19 @@ use super::document::IndexedTest;
 use super::store::{Filter, StoreError};
 
 /// Payload keys that carry an index of keywords. `repo` is first: it is the tenant key.
-pub(super) const KEYWORDS: [&str; 9] =
-    ["repo", "teams", "causes", "severity", "libraries", "file", PATH_PARTS, "findings[].code", VERDICT];
+pub(super) const KEYWORDS: [&str; 11] = [
+    "repo",
+    "teams",
+    "causes",
+    "severity",
+    "libraries",
+    "does",
+    "framework",
+    "file",
+    PATH_PARTS,
+    "findings[].code",
+    VERDICT,
+];
 /// Payload keys that carry an index of booleans.
 pub(super) const BOOLEANS: [&str; 2] = ["async", PROVED];
 /// Payload keys that carry an index of integers.
@@ -57,6 +68,7 @@ impl From<&Filter> for Conditions {
             ("causes", filter.causes.iter().map(ToString::to_string).collect()),
             ("severity", filter.severities.iter().map(ToString::to_string).collect()),
             ("libraries", filter.libraries.clone()),
+            ("framework", filter.framework.iter().cloned().collect()),
             ("findings[].code", filter.codes.clone()),
             (PATH_PARTS, paths.collect()),
             (VERDICT, filter.verdicts.iter().map(ToString::to_string).collect()),
@@ -65,8 +77,11 @@ impl From<&Filter> for Conditions {
             ("repo", filter.not_repos.clone()),
             ("libraries", filter.not_libraries.clone()),
             ("causes", filter.not_causes.iter().map(ToString::to_string).collect()),
+            ("does", filter.not_does.iter().map(ToString::to_string).collect()),
         ];
         let mut conditions = Conditions { must: any_of(must), must_not: any_of(must_not) };
+        let all = filter.does.iter().map(|one| Condition::AnyOf("does", vec![one.to_string()]));
+        conditions.must.extend(all);
         conditions.must.extend(filter.is_async.map(|value| Condition::Is("async", value)));
         conditions.must.extend(filter.proved.map(|value| Condition::Is(PROVED, value)));
         conditions.must.extend(filter.failed_since.map(|time| Condition::AtLeast(LAST_FAILURE, time)));

@@ -16,7 +16,7 @@ use super::store::{Filter, HybridQuery, Point, StoreError, VectorStore};
 use super::terms;
 use crate::index::IndexedTest;
 use crate::risk::{Observed, Verdict};
-use crate::smells::{Cause, Severity};
+use crate::smells::{Activity, Cause, Severity};
 
 const MODEL: &str = "a-model";
 /// In seconds since 1970.
@@ -33,6 +33,8 @@ fn some_points() -> Vec<Point> {
     .assessment;
     lock.is_async = true;
     lock.libraries = vec!["redis".into()];
+    lock.does = vec![Activity::Sleep, Activity::Threads];
+    lock.framework = "unittest".into();
     lock.teams = vec!["core".into(), "infra".into()];
     let mut random = unstable(
         "a",
@@ -89,7 +91,7 @@ async fn listed(store: &Arc<dyn VectorStore>, filter: Filter) -> BTreeSet<String
 }
 
 /// Every promise of [`VectorStore`] but those about files and processes. The store is empty before and after.
-async fn keeps_the_contract(store: Arc<dyn VectorStore>) {
+pub(crate) async fn keeps_the_contract(store: Arc<dyn VectorStore>) {
     assert_eq!(store.count(Filter::default()).await.unwrap(), 0);
     assert!(
         store
@@ -206,6 +208,10 @@ async fn filters(store: &Arc<dyn VectorStore>) {
         (Filter { is_async: Some(true), ..none() }, &["test_expires"]),
         (Filter { is_async: Some(false), ..none() }, &["test_draw", "test_sum"]),
         (Filter { codes: words(&["FD101"]), ..none() }, &["test_expires"]),
+        (Filter { does: vec![Activity::Threads, Activity::Sleep], ..none() }, &["test_expires"]),
+        (Filter { does: vec![Activity::Threads, Activity::Clock], ..none() }, &[]),
+        (Filter { not_does: vec![Activity::Sleep, Activity::Clock], ..none() }, &["test_draw", "test_sum"]),
+        (Filter { framework: Some("pytest".into()), ..none() }, &["test_draw", "test_sum"]),
         (Filter { paths: words(&["tests/asyncio"]), ..none() }, &["test_expires"]),
         (Filter { paths: words(&["asyncio", "test_plain.py"]), ..none() }, &all[1..]),
         (Filter { paths: words(&["tests/"]), ..none() }, &all),
@@ -234,6 +240,11 @@ async fn filters(store: &Arc<dyn VectorStore>) {
     for (filter, expected) in cases {
         let expected: BTreeSet<String> = expected.iter().map(ToString::to_string).collect();
         assert_eq!(listed(store, filter.clone()).await, expected, "{filter:?}");
+        // what is said in memory is what a store says, but for what only stores know
+        if filter.paths.is_empty() && filter.not_ids.is_empty() && filter.failed_since.is_none() {
+            let fitting = some_points().into_iter().map(|point| point.test).filter(|test| filter.fits(test));
+            assert_eq!(names(fitting).into_iter().collect::<BTreeSet<_>>(), expected, "{filter:?}");
+        }
         let query = HybridQuery {
             text: Some(axis(1)),
             weights: [1.0; 3],
@@ -346,7 +357,7 @@ async fn a_second_one_is_told_who_holds_it() {
     assert!(error.to_string().contains(&format!("(pid {})", std::process::id())), "{error}");
     assert!(matches!(EdgeStore::erase(folder.path()), Err(StoreError::Locked { .. })));
 
-    store.announce("http://127.0.0.1:8080").unwrap();
+    store.announce("http://127.0.0.1:8080", "key").unwrap();
     let error = edge(folder.path(), Access::Create).await.err().unwrap();
     assert!(
         matches!(&error, StoreError::Locked { holder, .. } if holder.contains("http://127.0.0.1:8080")),

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::excerpt::excerpt;
 use super::store::Terms;
 use super::terms;
 use crate::risk::Assessment;
@@ -12,10 +11,8 @@ use crate::smells::Cause;
 use crate::words;
 
 /// Changes whenever [`build`] or the words of [`IndexedTest::terms`] change; a store keeps one version.
-pub const DOCUMENT_VERSION: u32 = 1;
+pub const DOCUMENT_VERSION: u32 = 2;
 
-/// Characters of code in a document. The model reads 256 tokens, and embedding costs by length.
-const CODE: usize = 1_000;
 /// Bytes of source whose words are indexed.
 const INDEXED_SOURCE: usize = 8_000;
 
@@ -26,7 +23,7 @@ pub struct IndexedTest {
     pub assessment: Assessment,
     /// The test's code, as it stands in the file.
     pub source: String,
-    /// The sentences and the code that were embedded.
+    /// The sentences that were embedded.
     pub document: String,
     /// How it was mended, in the collection of fixes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -60,7 +57,7 @@ impl IndexedTest {
 
     /// Adds the document and the hash to an assessment and its source.
     pub fn new(assessment: Assessment, source: String) -> Self {
-        let document = build(&assessment, &source);
+        let document = build(&assessment);
         let content_hash = content_hash(&assessment, &source, &document);
         IndexedTest { assessment, source, document, mended: None, content_hash }
     }
@@ -77,10 +74,14 @@ impl IndexedTest {
 
     /// The text behind [`IndexedTest::terms`].
     pub fn searchable(&self) -> String {
-        let mut text = head(&self.assessment);
-        for finding in &self.assessment.findings {
+        let mut text = build(&self.assessment);
+        text.push('\n');
+        text.push_str(&self.assessment.file);
+        for word in
+            self.assessment.findings.iter().map(|finding| &finding.code).chain(&self.assessment.fixtures)
+        {
             text.push(' ');
-            text.push_str(&finding.code);
+            text.push_str(word);
         }
         text.push('\n');
         text.push_str(&self.source[..floor_char_boundary(&self.source, INDEXED_SOURCE)]);
@@ -96,12 +97,32 @@ pub fn point_id(repo: &str, test_id: &str) -> Uuid {
     Uuid::new_v5(&NAMESPACE, format!("{repo}\0{test_id}").as_bytes())
 }
 
-/// What of a test is embedded: sentences in the words people search with, its name, its path, then its code,
-/// cut by meaning.
-pub fn build(assessment: &Assessment, source: &str) -> String {
-    let first_line = (assessment.end_line + 1).saturating_sub(source.lines().count() as u32);
-    let marked: Vec<u32> = assessment.findings.iter().map(|finding| finding.line).collect();
-    format!("{}\n{}", head(assessment), excerpt(source, first_line, &marked, CODE))
+/// What of a test is embedded: sentences in the words people search with. Its code is found by its words (see
+/// [`IndexedTest::terms`]); what embedding it too would cost and bring stands in `docs/search.md`.
+pub fn build(assessment: &Assessment) -> String {
+    let mut head = if assessment.is_async { "Async test" } else { "Test" }.to_owned();
+    head.push_str(": ");
+    head.push_str(&title(&assessment.id));
+    head.push_str(" (");
+    head.push_str(&place(&assessment.file));
+    head.push(')');
+    if !assessment.libraries.is_empty() {
+        head.push_str(", uses ");
+        head.push_str(&first(&assessment.libraries, 4).join(", "));
+    }
+    head.push('.');
+    let others = assessment.does.iter().filter(|one| !assessment.does_itself.contains(one));
+    let does: Vec<&str> =
+        assessment.does_itself.iter().chain(others).take(5).map(|activity| activity.phrase()).collect();
+    if !does.is_empty() {
+        head.push_str(" It ");
+        head.push_str(&does.join(", "));
+        head.push('.');
+    }
+    if let Some(instability) = instability(assessment) {
+        head.push_str(&instability);
+    }
+    head
 }
 
 /// BLAKE3, in hexadecimal, of what a stored test is made of.
@@ -117,56 +138,28 @@ pub fn content_hash(assessment: &Assessment, source: &str, document: &str) -> St
     hasher.finalize().to_hex().to_string()
 }
 
-fn head(assessment: &Assessment) -> String {
-    let mut head =
-        format!("{} {} test", if assessment.is_async { "Async" } else { "Sync" }, assessment.framework);
-    if !assessment.libraries.is_empty() {
-        head.push_str(" that uses ");
-        head.push_str(&first(&assessment.libraries, 6).join(", "));
-    }
-    head.push('.');
-    if let Some(instability) = instability(assessment) {
-        head.push_str(&instability);
-    }
-    if !assessment.fixtures.is_empty() {
-        head.push_str(" Fixtures: ");
-        head.push_str(&first(&assessment.fixtures, 6).join(", "));
-        head.push('.');
-    }
-    head.push('\n');
-    head.push_str(&title(&assessment.id));
-    head.push_str(" in ");
-    head.push_str(&assessment.file);
-    head
+/// ` Flaky: sleep as synchronization (async wait, timing).`
+fn instability(assessment: &Assessment) -> Option<String> {
+    let parts: Vec<String> = assessment
+        .causes
+        .iter()
+        .take(3)
+        .filter_map(|cause| {
+            let of_cause = assessment.findings.iter().filter(|finding| finding.cause == *cause);
+            let worst = of_cause.max_by_key(|finding| finding.severity)?;
+            Some(format!("{} ({})", worst.name.replace('-', " "), in_plain_words(*cause)))
+        })
+        .collect();
+    (!parts.is_empty()).then(|| format!(" Flaky: {}.", parts.join("; ")))
 }
 
-/// ` Flaky, high severity: sleep as synchronization (async wait, timing).`
-fn instability(assessment: &Assessment) -> Option<String> {
-    if assessment.findings.is_empty() {
-        return None;
-    }
-    let mut causes: Vec<Cause> = assessment.causes.clone();
-    causes.extend(assessment.findings.iter().map(|finding| finding.cause));
-    let mut parts = Vec::new();
-    let mut seen = Vec::new();
-    for cause in causes {
-        if seen.contains(&cause) {
-            continue;
-        }
-        seen.push(cause);
-        let mut names: Vec<String> = assessment
-            .findings
-            .iter()
-            .filter(|finding| finding.cause == cause)
-            .map(|finding| finding.name.replace('-', " "))
-            .collect();
-        names.sort();
-        names.dedup();
-        if !names.is_empty() {
-            parts.push(format!("{} ({})", names.join(", "), in_plain_words(cause)));
-        }
-    }
-    Some(format!(" Flaky, {} severity: {}.", assessment.severity, parts.join("; ")))
+/// `tests/asyncio/test_lock.py` → `asyncio lock`.
+fn place(file: &str) -> String {
+    let stem = file.strip_suffix(".py").unwrap_or(file);
+    let mut words: Vec<String> = words::plain(stem);
+    words.retain(|word| !matches!(word.as_str(), "test" | "tests" | "unit" | "src" | "t"));
+    words.dedup();
+    words.join(" ")
 }
 
 /// The words that people search a cause with.
@@ -207,6 +200,7 @@ fn floor_char_boundary(text: &str, most: usize) -> usize {
 mod tests {
     use super::*;
     use crate::index::samples::{assessment, finding};
+    use crate::smells::Activity;
 
     fn lock() -> Assessment {
         let mut lock = assessment("redis-py", "tests/test_lock.py::TestLock::test_expires");
@@ -222,19 +216,17 @@ mod tests {
     #[test]
     fn the_document_says_what_a_test_is_in_words_people_search_with() {
         let mut lock = lock();
-        lock.end_line = 15;
-        let source = "async def test_expires(self, r):\n    await lock.acquire()\n    time.sleep(1)\n    assert not lock.held\n";
+        (lock.does, lock.does_itself) = (vec![Activity::Sleep, Activity::Threads], vec![Activity::Sleep]);
         assert_eq!(
-            build(&lock, source),
-            "Async pytest test that uses redis. Flaky, high severity: sleep as synchronization (async wait, timing). \
-             Fixtures: r.\nlock expires in tests/test_lock.py\nasync def test_expires(self, r):\nawait lock.acquire()\n\
-             time.sleep(1)\nassert not lock.held"
+            build(&lock),
+            "Async test: lock expires (lock), uses redis. It sleeps, starts threads. \
+             Flaky: sleep as synchronization (async wait, timing)."
         );
     }
 
     #[test]
     fn a_test_without_findings_is_not_called_flaky() {
-        let document = build(&assessment("a", "test_a.py::test_x"), "def test_x(): pass\n");
+        let document = build(&assessment("a", "test_a.py::test_x"));
         assert!(!document.to_lowercase().contains("flaky"), "{document}");
     }
 

@@ -70,9 +70,9 @@ impl EdgeStore {
             .map(|inner| EdgeStore { inner: Arc::new(inner) })
     }
 
-    /// Says where this process answers, so that others ask it instead of opening the store.
-    pub fn announce(&self, address: &str) -> Result<(), StoreError> {
-        holder::write(self.inner.folder.path(), Some(address))
+    /// Says where this process answers for which key, so that others ask it instead of opening the store.
+    pub fn announce(&self, address: &str, key: &str) -> Result<(), StoreError> {
+        holder::write(self.inner.folder.path(), Some((address, key)))
             .map_err(|error| refused("say who serves it", error.to_string()))
     }
 
@@ -206,26 +206,31 @@ impl VectorStore for EdgeStore {
                     (STRUCTURE, structure.map(VectorInternal::Dense)),
                 ];
                 let filter = edge_filter(&filter);
-                let mut rankings = Vec::new();
+                let (mut rankings, mut bm25) = (Vec::new(), HashMap::new());
                 for (weight, (name, vector)) in weights.into_iter().zip(vectors) {
                     if let Some(vector) = vector.filter(|_| weight > 0.0) {
-                        rankings.push((weight, rank(shard, name, vector, filter.clone(), depth(limit))?));
+                        let ranked = rank(shard, name, vector, filter.clone(), depth(limit))?;
+                        rankings.push((weight, ranked.iter().map(|(id, _)| *id).collect()));
+                        if name == TERMS {
+                            bm25.extend(ranked);
+                        }
                     }
                 }
                 let fused = fuse(&rankings, limit);
                 let ids: Vec<PointId> = fused.iter().map(|(id, _)| PointId::Uuid(*id)).collect();
                 let records = shard.retrieve(&ids, Some(WithPayloadInterface::Bool(true)), None)?;
-                Ok((fused, records))
+                Ok((fused, bm25, records))
             })
             .await?;
-        let (fused, records) = found;
+        let (fused, bm25, records) = found;
         let scores: HashMap<PointId, f32> =
             fused.into_iter().map(|(id, score)| (PointId::Uuid(id), score)).collect();
         records
             .into_iter()
             .map(|record| {
                 let score = scores.get(&record.id).copied().unwrap_or_default();
-                Ok(Scored { score, test: test(record.payload)? })
+                let bm25 = uuid(record.id).and_then(|id| bm25.get(&id).copied()).unwrap_or_default();
+                Ok(Scored { score, bm25, test: test(record.payload)? })
             })
             .collect()
     }
@@ -346,14 +351,14 @@ fn make_indexes(shard: &EdgeShard) -> OperationResult<()> {
     Ok(())
 }
 
-/// The ids nearest to `vector`, best first.
+/// The ids nearest to `vector` with their scores, best first.
 fn rank(
     shard: &EdgeShard,
     name: &str,
     vector: VectorInternal,
     filter: Option<EdgeFilter>,
     limit: usize,
-) -> OperationResult<Vec<Uuid>> {
+) -> OperationResult<Vec<(Uuid, f32)>> {
     let points = shard.query(QueryRequest {
         prefetches: Vec::new(),
         query: Some(ScoringQuery::Vector(QueryEnum::Nearest(NamedQuery::new(vector, name)))),
@@ -365,7 +370,7 @@ fn rank(
         with_vector: WithVector::Bool(false),
         with_payload: WithPayloadInterface::Bool(false),
     })?;
-    Ok(points.into_iter().filter_map(|point| uuid(point.id)).collect())
+    Ok(points.into_iter().filter_map(|point| Some((uuid(point.id)?, point.score))).collect())
 }
 
 fn edge_filter(filter: &Filter) -> Option<EdgeFilter> {

@@ -11,9 +11,7 @@ use super::models;
 use super::store::TEXT_DIMENSIONS;
 
 /// Tokens of a text that are read; what follows is ignored.
-const MAX_TOKENS: usize = 256;
-/// Cores that work on one text together; more gain little on texts this short.
-const CORES_A_SESSION: usize = 4;
+const MAX_TOKENS: usize = 128;
 /// Every session keeps its own copy of the weights, about 200 MB.
 const MAX_SESSIONS: usize = 4;
 /// Texts for which starting another session pays.
@@ -68,7 +66,8 @@ impl MiniLm {
         models::verify(folder)?;
         let environment = environment(&models::runtime(folder)?)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let sessions = cores.div_ceil(CORES_A_SESSION).min(MAX_SESSIONS);
+        // texts are short: cores that each have their own gain more than cores that share one
+        let sessions = cores.min(MAX_SESSIONS);
         let embedder = MiniLm {
             folder: folder.to_path_buf(),
             environment,
@@ -135,7 +134,16 @@ impl Embedder for MiniLm {
     fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError> {
         // taken from the end, so the longest come first and all sessions finish at about the same time
         let mut order: Vec<usize> = (0..texts.len()).collect();
-        order.sort_by_key(|text| texts[*text].len());
+        order.sort_by(|a, b| texts[*a].len().cmp(&texts[*b].len()).then_with(|| texts[*a].cmp(&texts[*b])));
+        // equal texts are embedded once
+        let mut same: Vec<usize> = (0..texts.len()).collect();
+        order.dedup_by(|next, kept| {
+            let equal = texts[*next] == texts[*kept];
+            if equal {
+                same[*next] = *kept;
+            }
+            equal
+        });
         let queue = Mutex::new(order);
         let workers = self.sessions.len().min(texts.len() / WORTH_A_SESSION).max(1);
         let results: Vec<_> = std::thread::scope(|scope| {
@@ -156,6 +164,9 @@ impl Embedder for MiniLm {
             for (text, vector) in result? {
                 vectors[text] = vector;
             }
+        }
+        for (text, first) in same.into_iter().enumerate().filter(|(text, first)| text != first) {
+            vectors[text] = vectors[first].clone();
         }
         match vectors.iter().find(|vector| vector.len() != TEXT_DIMENSIONS) {
             Some(odd) => Err(EmbedError::Failed {

@@ -14,6 +14,9 @@ pub struct Holder {
     /// Where it answers, if it serves: `http://127.0.0.1:8080`
     #[serde(default)]
     pub address: Option<String>,
+    /// What others must say to use the store through it.
+    #[serde(default)]
+    pub key: Option<String>,
 }
 
 /// Who holds the store in `folder`; `None` where nobody does, as far as is known. A file left behind by a process
@@ -23,10 +26,15 @@ pub fn read(folder: &Path) -> Option<Holder> {
     is_alive(holder.pid).then_some(holder)
 }
 
-/// Says that this process holds the store, and where it answers.
-pub(super) fn write(folder: &Path, address: Option<&str>) -> io::Result<()> {
-    let holder = Holder { pid: std::process::id(), address: address.map(String::from) };
-    super::meta::write_whole(&path(folder), &serde_json::to_vec(&holder)?)
+/// Says that this process holds the store and, where it serves, at which address and for which key. Only the user may
+/// read it.
+pub(super) fn write(folder: &Path, served: Option<(&str, &str)>) -> io::Result<()> {
+    let holder = Holder {
+        pid: std::process::id(),
+        address: served.map(|(address, _)| address.to_owned()),
+        key: served.map(|(_, key)| key.to_owned()),
+    };
+    super::meta::write_whole(&path(folder), &serde_json::to_vec(&holder)?, true)
 }
 
 /// Says that nobody does. Not being able to is no harm: the file is not believed once the process is gone.
@@ -61,10 +69,16 @@ mod tests {
     fn the_living_are_known_and_the_dead_are_not() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(read(folder.path()), None);
-        write(folder.path(), Some("http://127.0.0.1:8080")).unwrap();
+        write(folder.path(), Some(("http://127.0.0.1:8080", "secret"))).unwrap();
         let holder = read(folder.path()).unwrap();
         assert_eq!(holder.pid, std::process::id());
         assert!(holder.to_string().ends_with("serving at http://127.0.0.1:8080"));
+        assert_eq!(holder.key.as_deref(), Some("secret"));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(fs::metadata(super::path(folder.path())).unwrap().permissions().mode() & 0o077, 0);
+        }
         clear(folder.path());
         assert_eq!(read(folder.path()), None);
 

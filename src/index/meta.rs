@@ -12,15 +12,15 @@ use super::store::StoreError;
 use crate::risk::features;
 
 /// Changes whenever names of vectors or payload keys change.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Versions of everything that must agree between a store and the program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Meta {
-    pub(super) format: u32,
-    pub(super) embedding: String,
-    pub(super) features: String,
-    pub(super) document: u32,
+pub struct Meta {
+    format: u32,
+    embedding: String,
+    features: String,
+    document: u32,
 }
 
 impl Meta {
@@ -52,7 +52,7 @@ impl Meta {
     }
 
     pub(super) fn write(&self, path: &Path) -> io::Result<()> {
-        write_whole(path, &serde_json::to_vec_pretty(self)?)
+        write_whole(path, &serde_json::to_vec_pretty(self)?, false)
     }
 }
 
@@ -63,12 +63,19 @@ impl std::fmt::Display for Meta {
     }
 }
 
-/// Writes a file so that at any moment it is either the old one or the new one, whole.
-pub(super) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
+/// Writes a file so that at any moment it is either the old one or the new one, whole. What is `secret` only the user
+/// may read.
+pub(super) fn write_whole(path: &Path, content: &[u8], secret: bool) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let draft = folder.join(format!(".{name}.{}", std::process::id()));
-    let mut file = File::create(&draft)?;
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    if secret {
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    }
+    let mut file = options.open(&draft)?;
     let written =
         file.write_all(content).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&draft, path));
     if written.is_err() {

@@ -1,12 +1,12 @@
 //! The memory: tests as points in a vector store. Knows neither prompts nor how results are shown.
 
+pub mod call;
 mod conditions;
 #[cfg(test)]
-mod contract;
+pub(crate) mod contract;
 pub mod document;
 pub mod edge;
 pub mod embedder;
-mod excerpt;
 mod folder;
 mod fuse;
 mod guard;
@@ -17,6 +17,7 @@ pub mod qdrant;
 mod room;
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod served;
 mod server_url;
 pub mod store;
 pub mod structure;

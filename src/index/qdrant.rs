@@ -185,7 +185,7 @@ impl VectorStore for QdrantStore {
             (STRUCTURE, query.structure.map(VectorInput::new_dense)),
         ];
         let filter = server_filter(&query.filter);
-        let (mut weights, mut queries): (Vec<f32>, Vec<QueryPoints>) = (Vec::new(), Vec::new());
+        let (mut weights, mut queries): (Vec<(f32, &str)>, Vec<QueryPoints>) = (Vec::new(), Vec::new());
         for (weight, (name, vector)) in query.weights.into_iter().zip(vectors) {
             let Some(vector) = vector.filter(|_| weight > 0.0) else { continue };
             let mut search = QueryPointsBuilder::new(&self.collection)
@@ -196,7 +196,7 @@ impl VectorStore for QdrantStore {
             if let Some(filter) = &filter {
                 search = search.filter(filter.clone());
             }
-            weights.push(weight);
+            weights.push((weight, name));
             queries.push(search.build());
         }
         if queries.is_empty() {
@@ -204,13 +204,15 @@ impl VectorStore for QdrantStore {
         }
         let batch = QueryBatchPointsBuilder::new(&self.collection, queries);
         let answer = self.client.query_batch(batch).await.map_err(self.fail("search"))?;
-        let rankings: Vec<(f32, Vec<Uuid>)> = weights
-            .into_iter()
-            .zip(answer.result)
-            .map(|(weight, ranking)| {
-                (weight, ranking.result.into_iter().filter_map(|point| uuid(point.id)).collect())
-            })
-            .collect();
+        let (mut rankings, mut bm25): (Vec<(f32, Vec<Uuid>)>, HashMap<Uuid, f32>) = Default::default();
+        for ((weight, name), ranking) in weights.into_iter().zip(answer.result) {
+            let ranked = ranking.result.into_iter().filter_map(|point| Some((uuid(point.id)?, point.score)));
+            let ranked: Vec<(Uuid, f32)> = ranked.collect();
+            rankings.push((weight, ranked.iter().map(|(id, _)| *id).collect()));
+            if name == TERMS {
+                bm25.extend(ranked);
+            }
+        }
         let fused = fuse(&rankings, query.limit);
         let ids = fused.iter().map(|(id, _)| server_id(*id)).collect();
         let mut points: HashMap<Uuid, RetrievedPoint> = self
@@ -221,8 +223,11 @@ impl VectorStore for QdrantStore {
             .collect();
         fused
             .into_iter()
-            .filter_map(|(id, score)| points.remove(&id).map(|point| (score, point)))
-            .map(|(score, point)| Ok(Scored { score, test: test(point.payload)? }))
+            .filter_map(|(id, score)| points.remove(&id).map(|point| (id, score, point)))
+            .map(|(id, score, point)| {
+                let bm25 = bm25.get(&id).copied().unwrap_or_default();
+                Ok(Scored { score, bm25, test: test(point.payload)? })
+            })
             .collect()
     }
 

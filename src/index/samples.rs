@@ -31,6 +31,8 @@ pub(crate) fn assessment(repo: &str, id: &str) -> Assessment {
         libraries: Vec::new(),
         is_async: false,
         framework: "pytest".to_string(),
+        does: Vec::new(),
+        does_itself: Vec::new(),
         fixtures: Vec::new(),
     }
 }

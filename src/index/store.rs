@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
 
 use super::document::IndexedTest;
 use crate::risk::Verdict;
-use crate::smells::{Cause, Severity};
+use crate::smells::{Activity, Cause, Severity};
 
 /// Dimensions of the dense text vector (all-MiniLM-L6-v2).
 pub const TEXT_DIMENSIONS: usize = 384;
@@ -16,14 +17,14 @@ pub const TEXT_DIMENSIONS: usize = 384;
 pub const STRUCTURE_DIMENSIONS: usize = crate::risk::features::COUNT;
 
 /// Sparse BM25 weights by hashed term. Indices are unique and ascending.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Terms {
     pub indices: Vec<u32>,
     pub values: Vec<f32>,
 }
 
 /// One test with its three vectors.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Point {
     pub id: Uuid,
     /// [`TEXT_DIMENSIONS`] values, unit length.
@@ -35,7 +36,8 @@ pub struct Point {
 }
 
 /// Every condition must hold; within one list, any value. Empty means no condition.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Filter {
     pub repos: Vec<String>,
     pub teams: Vec<String>,
@@ -43,6 +45,10 @@ pub struct Filter {
     pub severities: Vec<Severity>,
     pub libraries: Vec<String>,
     pub is_async: Option<bool>,
+    /// `pytest` or `unittest`
+    pub framework: Option<String>,
+    /// Does all of these.
+    pub does: Vec<Activity>,
     /// Codes of findings (`FD101`).
     pub codes: Vec<String>,
     /// Files or folders, whole or any part of a path: `tests/asyncio`, `asyncio`, `test_lock.py`.
@@ -53,6 +59,8 @@ pub struct Filter {
     pub not_repos: Vec<String>,
     /// Leaves out tests that touch any of these.
     pub not_libraries: Vec<String>,
+    /// Leaves out tests that do any of these.
+    pub not_does: Vec<Activity>,
     /// Leaves out tests with any of these causes.
     pub not_causes: Vec<Cause>,
     /// What runs showed.
@@ -65,8 +73,37 @@ pub struct Filter {
     pub and: Vec<Filter>,
 }
 
+impl Filter {
+    /// Whether a test fits, as a store would say it; ids, paths and times of failure are for stores alone.
+    pub fn fits(&self, test: &IndexedTest) -> bool {
+        let assessment = &test.assessment;
+        let any = |wanted: &[String], has: &[String]| {
+            wanted.is_empty() || wanted.iter().any(|one| has.contains(one))
+        };
+        let verdict = assessment.outcomes.as_ref().map(|known| known.verdict);
+        let proved = assessment.outcomes.as_ref().is_some_and(|known| !known.proofs.is_empty());
+        (self.repos.is_empty() || self.repos.contains(&assessment.repo))
+            && any(&self.teams, &assessment.teams)
+            && any(&self.libraries, &assessment.libraries)
+            && (self.causes.is_empty() || self.causes.iter().any(|cause| assessment.causes.contains(cause)))
+            && (self.severities.is_empty() || self.severities.contains(&assessment.severity))
+            && self.is_async.is_none_or(|wanted| wanted == assessment.is_async)
+            && self.framework.as_ref().is_none_or(|wanted| *wanted == assessment.framework)
+            && self.does.iter().all(|one| assessment.does.contains(one))
+            && (self.codes.is_empty()
+                || assessment.findings.iter().any(|finding| self.codes.contains(&finding.code)))
+            && (self.verdicts.is_empty() || verdict.is_some_and(|verdict| self.verdicts.contains(&verdict)))
+            && self.proved.is_none_or(|wanted| wanted == proved)
+            && !self.not_repos.contains(&assessment.repo)
+            && !self.not_libraries.iter().any(|one| assessment.libraries.contains(one))
+            && !self.not_causes.iter().any(|one| assessment.causes.contains(one))
+            && !self.not_does.iter().any(|one| assessment.does.contains(one))
+            && self.and.iter().all(|further| further.fits(test))
+    }
+}
+
 /// Rankings to fuse by reciprocal rank; each present vector is one ranking.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct HybridQuery {
     pub text: Option<Vec<f32>>,
     pub terms: Option<Terms>,
@@ -78,14 +115,16 @@ pub struct HybridQuery {
 }
 
 /// A stored test and its fused score (higher is better).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Scored {
     pub score: f32,
+    /// Its BM25 score; 0 where it is not among the first by words. Comparable between queries of the same words.
+    pub bm25: f32,
     pub test: IndexedTest,
 }
 
 /// A page of tests in the order of their point ids, and where the next one starts.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Page {
     pub tests: Vec<IndexedTest>,
     pub next: Option<Uuid>,
@@ -108,6 +147,10 @@ pub enum StoreError {
         "cannot reach Qdrant at {url}: {reason}; start it (docker compose up qdrant), correct --qdrant-url, or leave it out to use the embedded store"
     )]
     Unreachable { url: String, reason: String },
+    #[error(
+        "the store is served by {address}, which says: {reason}; try again, or stop that process and this one opens the store itself"
+    )]
+    Served { address: String, reason: String },
     #[error("the store refused to {action}: {reason}")]
     Refused { action: &'static str, reason: String },
 }

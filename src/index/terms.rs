@@ -29,6 +29,14 @@ pub fn query(text: &str) -> Terms {
     terms(words(text).iter().map(|word| (index(word), 1.0)))
 }
 
+/// Both, where those of `others` that `own` lacks weigh `weight` times as much.
+pub fn join(own: Terms, others: Terms, weight: f32) -> Terms {
+    let mut all: BTreeMap<u32, f32> =
+        others.indices.into_iter().zip(others.values.into_iter().map(|value| value * weight)).collect();
+    all.extend(own.indices.into_iter().zip(own.values));
+    terms(all.into_iter())
+}
+
 /// The words of `query` that `document` contains, as they were asked, without repetition.
 pub fn shared(query: &str, document: &str) -> Vec<String> {
     let known: std::collections::HashSet<String> = words(document).into_iter().collect();

@@ -8,10 +8,14 @@ use crate::search::SearchAnswer;
 
 /// Hits with their reasons, best first.
 pub fn hits(answer: &SearchAnswer) -> String {
+    let unmet = match answer.unmet.as_slice() {
+        [] => String::new(),
+        unmet => format!("nothing found that is: {}\n", unmet.join("; ")),
+    };
     if answer.hits.is_empty() {
-        return "nothing relevant was found; 'flakydetector index PATH' adds tests\n".to_owned();
+        return format!("{unmet}nothing relevant was found; 'flakydetector index PATH' adds tests\n");
     }
-    let mut out = String::new();
+    let mut out = unmet;
     for (place, hit) in answer.hits.iter().enumerate() {
         let _ = writeln!(out, "{:>2}. {}  ({})", place + 1, hit.id, hit.repo);
         let _ = writeln!(out, "    {}  risk {:.2}  {}:{}", hit.severity, hit.risk, hit.file, hit.line);

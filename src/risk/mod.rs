@@ -33,7 +33,7 @@ pub use prior::{ModelError, Place, RiskModel};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::smells::{Cause, Finding, Severity};
+use crate::smells::{Activity, Cause, Finding, Severity};
 use features::Features;
 
 /// What the risk rests on.
@@ -85,6 +85,12 @@ pub struct Assessment {
     pub teams: Vec<String>,
     /// Third-party libraries and services that the test touches, by their common name (`redis`).
     pub libraries: Vec<String>,
+    /// What the test does, its set-up, fixtures and helpers included.
+    #[serde(default)]
+    pub does: Vec<Activity>,
+    /// Which of it the test does itself.
+    #[serde(default)]
+    pub does_itself: Vec<Activity>,
     #[serde(rename = "async")]
     pub is_async: bool,
     /// `pytest` or `unittest`

@@ -19,10 +19,10 @@ impl Candidates {
     pub(super) fn add(&mut self, found: Vec<Scored>) {
         for scored in found {
             match self.found.entry(scored.test.point_id()) {
-                Entry::Occupied(mut known) if known.get().score < scored.score => {
-                    known.insert(scored);
+                Entry::Occupied(mut known) => {
+                    let known = known.get_mut();
+                    (known.score, known.bm25) = (known.score.max(scored.score), known.bm25.max(scored.bm25));
                 }
-                Entry::Occupied(_) => {}
                 Entry::Vacant(free) => {
                     free.insert(scored);
                 }
@@ -35,13 +35,22 @@ impl Candidates {
         fold(self.found.values().map(|scored| (scored.test.clone(), 0.0))).len() < limit
     }
 
-    /// By the score that `score` makes of each test and its fused score; equal ones by repository and id.
-    pub(super) fn rank(self, score: impl Fn(&IndexedTest, f32) -> f32) -> Vec<(IndexedTest, f32)> {
+    /// The highest BM25 score.
+    pub(super) fn most_bm25(&self) -> f32 {
+        self.found.values().map(|scored| scored.bm25).fold(0.0, f32::max)
+    }
+
+    pub(super) fn tests(&self) -> impl Iterator<Item = &IndexedTest> {
+        self.found.values().map(|scored| &scored.test)
+    }
+
+    /// By the score that `score` makes of each; equal ones by repository and id.
+    pub(super) fn rank(self, score: impl Fn(&Scored) -> f32) -> Vec<(IndexedTest, f32)> {
         let mut ranked: Vec<(IndexedTest, f32)> = self
             .found
             .into_values()
             .map(|scored| {
-                let score = score(&scored.test, scored.score);
+                let score = score(&scored);
                 (scored.test, score)
             })
             .collect();

@@ -127,6 +127,14 @@ async fn questions_find_what_they_ask_for() {
     let by_name = world.ask("test_pubsub_message_b", 1).await;
     assert!(by_name.hits[0].id.ends_with("test_pubsub_message_b"));
 
+    // what is not there is said, and nonsense is not answered
+    let kafka = world.ask("async kafka flakes", 3).await;
+    assert_eq!(kafka.unmet, ["uses kafka"]);
+    assert!(kafka.hits.iter().all(|hit| hit.is_async), "what comes close follows");
+    for nonsense in ["recipes for apple pie", "who won the world cup"] {
+        assert!(world.ask(nonsense, 3).await.hits.is_empty(), "{nonsense}");
+    }
+
     // what the caller sets is never relaxed, and an empty query is no trouble
     let only_b = Filter { repos: vec!["b".into()], ..Filter::default() };
     let answer = search(&world.store, &world.embedder, "flaky random", &only_b, 30).await.unwrap();

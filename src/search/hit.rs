@@ -13,7 +13,10 @@ use crate::smells::{Cause, Finding, Severity};
 pub struct SearchAnswer {
     pub query: String,
     pub facets: Facets,
-    /// Best first.
+    /// What was asked for and none of the hits has, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unmet: Vec<String>,
+    /// Best first; none where nothing relevant is indexed.
     pub hits: Vec<Hit>,
 }
 

@@ -8,17 +8,29 @@ use super::SearchError;
 use super::candidates::Candidates;
 use super::hit::{Hit, SearchAnswer, reasons};
 use super::query::{Facets, read};
-use super::twins::fold;
+use super::score::Scorer;
+use super::synonyms::expanded;
+use super::twins::{Folded, fold};
+use super::wishes::{Wish, wish_all, wishes};
+use crate::index::Embedder;
 use crate::index::store::{Filter, HybridQuery, VectorStore};
 use crate::index::sync::embed;
-use crate::index::{Embedder, IndexedTest, terms};
 use crate::risk::Verdict;
-use crate::smells::Severity;
+use crate::words::is_stop_word;
 
 /// Weights of meaning, words and structure in the fusion. A question has no structure.
 const WEIGHTS: [f32; 3] = [1.0, 0.8, 0.0];
+/// An answer has half of the question's words, or two that are a third of them, or is this near in meaning (cosine). Fifteen questions about other things reach 0.38; of the labelled ones, those that
+/// get this far 0.64 and more.
+const NEAR_IN_MEANING: f32 = 0.42;
+/// So many of the best are looked at for it.
+const LOOKED_AT: usize = 3;
+/// Words of a question that are looked up as names.
+const MOST_NAMES: usize = 12;
+/// So many tests make a library known by its name; fewer may be a module of the tests' own.
+const MANY: usize = 20;
 /// Candidates for each hit wanted: copies fold together.
-const CANDIDATES: usize = 4;
+const CANDIDATES: usize = 6;
 
 /// Answers `query` with at most `limit` tests that fit `explicit`.
 ///
@@ -31,7 +43,8 @@ pub async fn search(
     explicit: &Filter,
     limit: usize,
 ) -> Result<SearchAnswer, SearchError> {
-    let facets = read(query);
+    let mut facets = read(query);
+    name_subjects(store, &mut facets).await?;
     let required = Filter { and: vec![facets.required(Timestamp::now())], ..explicit.clone() };
     let wishes = wishes(&facets);
     let asked = Asked::new(embedder, &facets, query).await?;
@@ -47,7 +60,7 @@ pub async fn search(
     }
     found.add(store.query(asked.query(wish_all(&required, &wishes), limit)).await?);
     if found.are_fewer_than(limit) && !wishes.is_empty() {
-        // all wishes but one, then none
+        // all wishes but one
         for left_out in 0..wishes.len() {
             let others: Vec<Wish> = wishes
                 .iter()
@@ -59,18 +72,46 @@ pub async fn search(
                 found.add(store.query(asked.query(wish_all(&required, &others), limit)).await?);
             }
         }
+    }
+    if !wishes.is_empty() {
+        // what comes close without fitting may still be what is meant
         found.add(store.query(asked.query(required, limit)).await?);
     }
-    let ranked = found.rank(|test, score| score_with(&facets, &wishes, test, score));
-    let hits = fold(ranked)
-        .into_iter()
-        .take(limit)
-        .map(|folded| {
-            let why = reasons(&facets, &folded.test);
-            Hit::new(folded.test, folded.score, why, folded.twins)
-        })
+    let scorer = Scorer::new(&facets, &wishes, &found);
+    let ranked = found.rank(|scored| scorer.score(scored));
+    let best: Vec<Folded> = fold(ranked).into_iter().take(limit).collect();
+    let unmet: Vec<String> = wishes
+        .iter()
+        .filter(|wish| best.iter().all(|folded| wish.held(&folded.test) == 0.0))
+        .map(|wish| wish.words.clone())
         .collect();
-    Ok(SearchAnswer { query: query.to_string(), facets, hits })
+    let met = unmet.len() < wishes.len();
+    if !met && !asked.is_near(embedder, &scorer, &best).await? {
+        return Ok(SearchAnswer { query: query.to_string(), facets, unmet, hits: Vec::new() });
+    }
+    let hit = |folded: Folded| {
+        let why = reasons(&facets, &folded.test);
+        Hit::new(folded.test, folded.score, why, folded.twins)
+    };
+    let hits = best.into_iter().map(hit).collect();
+    Ok(SearchAnswer { query: query.to_string(), facets, unmet, hits })
+}
+
+/// Words of the question that are the name of an indexed repository, or of a library that many tests use.
+async fn name_subjects(store: &Arc<dyn VectorStore>, facets: &mut Facets) -> Result<(), SearchError> {
+    let mut words: Vec<String> = facets.remainder.to_lowercase().split(' ').map(String::from).collect();
+    words.retain(|word| word.len() > 2 && !is_stop_word(word));
+    words.truncate(MOST_NAMES);
+    for word in words {
+        let of_repo = Filter { repos: vec![word.clone()], ..Filter::default() };
+        let with_library = Filter { libraries: vec![word.clone()], ..Filter::default() };
+        if store.count(of_repo).await? > 0 {
+            facets.projects.push(word);
+        } else if !facets.libraries.contains(&word) && store.count(with_library).await? >= MANY {
+            facets.libraries.push(word);
+        }
+    }
+    Ok(())
 }
 
 /// The vectors of a question.
@@ -86,134 +127,35 @@ impl Asked {
         Ok(Asked { text, words })
     }
 
+    /// Whether any of the best is near enough in words or in meaning to be an answer at all.
+    async fn is_near(
+        &self,
+        embedder: &Arc<dyn Embedder>,
+        scorer: &Scorer<'_>,
+        best: &[Folded],
+    ) -> Result<bool, SearchError> {
+        let in_words = |folded: &Folded| {
+            let (has, of) = scorer.has_words(&folded.test);
+            has * 2 >= of || (has > 1 && has * 3 >= of)
+        };
+        if !scorer.asks_for_words() || best.iter().any(in_words) {
+            return Ok(true);
+        }
+        let documents = best.iter().take(LOOKED_AT).map(|folded| folded.test.document.clone()).collect();
+        let cosine = |document: &Vec<f32>| self.text.iter().zip(document).map(|(a, b)| a * b).sum::<f32>();
+        let nearest = embed(embedder, documents).await?.iter().map(cosine).fold(0.0, f32::max);
+        tracing::debug!(nearest, "none has the question's words");
+        Ok(nearest >= NEAR_IN_MEANING)
+    }
+
     fn query(&self, filter: Filter, limit: usize) -> HybridQuery {
         HybridQuery {
             text: Some(self.text.clone()),
-            terms: Some(terms::query(&self.words)),
+            terms: Some(expanded(&self.words)),
             structure: None,
             weights: WEIGHTS,
             filter,
             limit: limit * CANDIDATES,
         }
     }
-}
-
-/// One thing that the query says explicitly.
-#[derive(Clone)]
-struct Wish {
-    condition: Filter,
-    worth: f32,
-    /// Whether it asks for what rules found.
-    about_findings: bool,
-    holds: fn(&Facets, &IndexedTest) -> bool,
-}
-
-fn wishes(facets: &Facets) -> Vec<Wish> {
-    let mut wishes: Vec<Wish> = Vec::new();
-    let mut add = |condition: Filter, worth, holds| {
-        let about_findings = !condition.severities.is_empty() || !condition.causes.is_empty();
-        wishes.push(Wish { condition, worth, about_findings, holds });
-    };
-    if facets.is_async.is_some() {
-        let condition = Filter { is_async: facets.is_async, ..Filter::default() };
-        add(condition, 0.6, |facets, test| facets.is_async == Some(test.assessment.is_async));
-    }
-    if !facets.libraries.is_empty() {
-        let one = |library: &String| Filter { libraries: vec![library.clone()], ..Filter::default() };
-        let condition = Filter { and: facets.libraries.iter().map(one).collect(), ..Filter::default() };
-        add(condition, 0.8, |facets, test| {
-            facets.libraries.iter().all(|library| test.assessment.libraries.contains(library))
-        });
-    }
-    if !facets.codes.is_empty() {
-        let condition = Filter { codes: facets.codes.clone(), ..Filter::default() };
-        add(condition, 0.8, |facets, test| {
-            test.assessment.findings.iter().any(|finding| facets.codes.contains(&finding.code))
-        });
-    }
-    if !facets.causes.is_empty() {
-        let condition = Filter { causes: facets.causes.clone(), ..Filter::default() };
-        add(condition, 0.8, |facets, test| {
-            facets.causes.iter().any(|cause| test.assessment.causes.contains(cause))
-        });
-    }
-    if let Some(verdict) = facets.observed {
-        let condition = Filter { verdicts: vec![verdict], ..Filter::default() };
-        add(condition, 1.0, |facets, test| {
-            test.assessment.outcomes.as_ref().map(|known| known.verdict) == facets.observed
-        });
-    }
-    if facets.proved.is_some() {
-        let condition = Filter { proved: facets.proved, ..Filter::default() };
-        add(condition, 1.0, |facets, test| {
-            let proved = test.assessment.outcomes.as_ref().is_some_and(|known| !known.proofs.is_empty());
-            facets.proved == Some(proved)
-        });
-    }
-    let severities = severities(facets);
-    if !severities.is_empty() {
-        let condition = Filter { severities, ..Filter::default() };
-        add(condition, 0.5, severities_hold);
-    }
-    wishes
-}
-
-/// The severities that a query allows: those it names, else all or none by whether it asks for instability.
-fn severities(facets: &Facets) -> Vec<Severity> {
-    match (facets.severities.is_empty(), facets.flaky) {
-        (false, _) => facets.severities.clone(),
-        (true, Some(true)) => {
-            Severity::ALL.into_iter().filter(|severity| *severity != Severity::None).collect()
-        }
-        (true, Some(false)) => vec![Severity::None],
-        (true, None) => Vec::new(),
-    }
-}
-
-/// Where instability is asked for, a run that showed it is as good as a finding.
-fn severities_hold(facets: &Facets, test: &IndexedTest) -> bool {
-    let seen = test.assessment.outcomes.as_ref().is_some_and(|known| known.verdict == Verdict::Flaky);
-    let asked = facets.severities.is_empty() && facets.flaky == Some(true);
-    severities(facets).contains(&test.assessment.severity) || (asked && seen)
-}
-
-/// The fused score with what explicit wishes and topics add, from 0 to 1.
-fn score_with(facets: &Facets, wishes: &[Wish], test: &IndexedTest, fused: f32) -> f32 {
-    let total: f32 = wishes.iter().map(|wish| wish.worth).sum();
-    let held: f32 = wishes.iter().filter(|wish| (wish.holds)(facets, test)).map(|wish| wish.worth).sum();
-    let topics = facets.topics.iter().filter(|topic| test.assessment.causes.contains(topic)).count();
-    let topic = TOPIC * topics.min(1) as f32;
-    // where nothing but facets is asked, all that fit fit equally: the worst are worth seeing first
-    let only_facets = facets.remainder.is_empty() && facets.flaky != Some(false);
-    let grade = if only_facets { GRADE * severity_grade(test.assessment.severity) } else { 0.0 };
-    let seen = if facets.flaky == Some(false) { 0.0 } else { SEEN * seen_grade(test) };
-    (fused + held + topic + grade + seen)
-        / (1.0 + total + TOPIC + SEEN + if only_facets { GRADE } else { 0.0 })
-}
-
-/// What a topic that is also a cause of the test is worth.
-const TOPIC: f32 = 0.1;
-/// What severity is worth where there is nothing else to go by.
-const GRADE: f32 = 0.15;
-
-/// What runs that showed a test unstable are worth.
-const SEEN: f32 = 0.2;
-
-/// Proved: 1; seen to pass and fail: 0.75.
-fn seen_grade(test: &IndexedTest) -> f32 {
-    match &test.assessment.outcomes {
-        Some(known) if !known.proofs.is_empty() => 1.0,
-        Some(known) if known.verdict == Verdict::Flaky => 0.75,
-        _ => 0.0,
-    }
-}
-
-fn severity_grade(severity: Severity) -> f32 {
-    severity as u8 as f32 / 4.0
-}
-
-fn wish_all(required: &Filter, wishes: &[Wish]) -> Filter {
-    let mut filter = required.clone();
-    filter.and.extend(wishes.iter().map(|wish| wish.condition.clone()));
-    filter
 }

@@ -2,17 +2,22 @@
 //! prompt.
 
 mod candidates;
+mod coverage;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod end_to_end;
+pub mod evaluation;
 mod hit;
 mod hybrid;
 mod name;
 mod period;
 mod query;
+mod score;
 mod similar;
+mod synonyms;
 mod twins;
 mod vocabulary;
+mod wishes;
 
 use thiserror::Error;
 

@@ -8,7 +8,7 @@ use super::period::period;
 use super::vocabulary::{self, Meaning};
 use crate::index::store::Filter;
 use crate::risk::Verdict;
-use crate::smells::{Cause, Severity};
+use crate::smells::{Activity, Cause, Severity};
 use crate::words::stem;
 
 /// How a query was read. Shown with the results, so that whoever asked can see it and correct it.
@@ -29,6 +29,15 @@ pub struct Facets {
     /// Topics that come close to a cause; they only lift.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub topics: Vec<Cause>,
+    /// All of these are wanted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub does: Vec<Activity>,
+    /// Activities that come close to what is asked; they only lift.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<Activity>,
+    /// `pytest` or `unittest`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub framework: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub severities: Vec<Severity>,
     /// Codes of rules (`FD101`); any of these is wanted.
@@ -40,6 +49,9 @@ pub struct Facets {
     pub repos: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub paths: Vec<String>,
+    /// Repositories of the index that are called by their names; they lift.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub projects: Vec<String>,
     /// Failed within so many days.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_within_days: Option<u32>,
@@ -54,7 +66,12 @@ pub struct Facets {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_causes: Vec<Cause>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_does: Vec<Activity>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_repos: Vec<String>,
+    /// Words that are not wanted: "without symlinks".
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_words: Vec<String>,
     /// What is no facet: the words that are left for meaning alone.
     pub remainder: String,
     /// What is compared by meaning and by words: the query without prefixes, negations and filler.
@@ -73,6 +90,7 @@ impl Facets {
             paths: self.paths.clone(),
             not_libraries: self.not_libraries.clone(),
             not_causes: self.not_causes.clone(),
+            not_does: self.not_does.clone(),
             not_repos: self.not_repos.clone(),
             failed_since: self.failed_within_days.map(since),
             ..Filter::default()
@@ -84,7 +102,7 @@ impl Facets {
 pub fn read(query: &str) -> Facets {
     let mut facets = Facets::default();
     let mut words = Vec::new();
-    for token in tokens(query) {
+    for token in tokens(&query.replace("(not ", "without ").replace("but not ", "without ")) {
         if !prefixed(&mut facets, &token) {
             words.extend(split(&token));
         }
@@ -111,7 +129,7 @@ pub fn read(query: &str) -> Facets {
             let phrase = words[at..at + length].iter().map(String::as_str);
             match meaning {
                 Meaning::Filler => {}
-                Meaning::Topic(_) => {
+                Meaning::Topic(_) | Meaning::Does(_) | Meaning::Hint(_) => {
                     kept.extend(phrase.clone());
                     left.extend(phrase);
                 }
@@ -119,6 +137,15 @@ pub fn read(query: &str) -> Facets {
             }
             note(&mut facets, &mut topics, meaning);
             at += length;
+            continue;
+        }
+        if vocabulary::leaves_out(&word)
+            && let Some(next) = words.get(at + 1)
+            && vocabulary::longest(&stems[at + 1..]).is_none()
+            && !crate::words::is_stop_word(&next.to_lowercase())
+        {
+            push(&mut facets.not_words, next.to_lowercase());
+            at += 2;
             continue;
         }
         if vocabulary::is_negator(&word)
@@ -138,6 +165,7 @@ pub fn read(query: &str) -> Facets {
         push(if unstable { &mut facets.causes } else { &mut facets.topics }, cause);
     }
     facets.topics.retain(|topic| !facets.causes.contains(topic));
+    facets.hints.retain(|hint| !facets.does.contains(hint));
     if left.iter().any(|word| !crate::words::is_stop_word(&word.to_lowercase())) {
         facets.remainder = left.join(" ");
     }
@@ -172,6 +200,12 @@ fn prefixed(facets: &mut Facets, token: &str) -> bool {
             (Ok(cause), true) => push(&mut facets.not_causes, cause),
             _ => return false,
         },
+        ("does", _) => match (value.parse(), not) {
+            (Ok(activity), false) => push(&mut facets.does, activity),
+            (Ok(activity), true) => push(&mut facets.not_does, activity),
+            _ => return false,
+        },
+        ("framework", false) => facets.framework = Some(text.to_lowercase()),
         ("severity", false) => match value.parse() {
             Ok(severity) => push(&mut facets.severities, severity),
             Err(_) => return false,
@@ -187,6 +221,9 @@ fn note(facets: &mut Facets, topics: &mut Vec<Cause>, meaning: Meaning) {
         Meaning::Library(name) => push(&mut facets.libraries, name.to_string()),
         Meaning::Cause(cause) => push(&mut facets.causes, cause),
         Meaning::Topic(cause) => push(topics, cause),
+        Meaning::Does(activity) => push(&mut facets.does, activity),
+        Meaning::Hint(activity) => push(&mut facets.hints, activity),
+        Meaning::Framework(name) => facets.framework = Some(name.to_string()),
         Meaning::Severity(severities) => {
             severities.iter().for_each(|severity| push(&mut facets.severities, *severity));
         }
@@ -202,9 +239,10 @@ fn note_not(facets: &mut Facets, meaning: Meaning) {
         Meaning::Async(value) => facets.is_async = Some(!value),
         Meaning::Library(name) => push(&mut facets.not_libraries, name.to_string()),
         Meaning::Cause(cause) | Meaning::Topic(cause) => push(&mut facets.not_causes, cause),
+        Meaning::Does(activity) | Meaning::Hint(activity) => push(&mut facets.not_does, activity),
         Meaning::Flaky(value) => facets.flaky = Some(!value),
         Meaning::Proved => facets.proved = Some(false),
-        Meaning::Severity(_) | Meaning::Observed(_) | Meaning::Filler => {}
+        Meaning::Framework(_) | Meaning::Severity(_) | Meaning::Observed(_) | Meaning::Filler => {}
     }
 }
 
@@ -299,7 +337,7 @@ mod tests {
             ("race conditions between threads", Cause::Concurrency),
             ("HTTP calls that are not mocked", Cause::Network),
             ("flaky network tests", Cause::Network),
-            ("depends on the current time", Cause::Time),
+            ("asserts on elapsed time", Cause::Time),
             ("unseeded random numbers", Cause::Randomness),
             ("leaks state into os.environ", Cause::SharedState),
             ("order-dependent tests", Cause::SharedState),
@@ -312,9 +350,30 @@ mod tests {
     }
 
     #[test]
+    fn what_a_test_does_is_a_facet_and_stays_for_meaning() {
+        for (query, activity) in [
+            ("tests that start threads", Activity::Threads),
+            ("time.sleep calls", Activity::Sleep),
+            ("changes environment variables", Activity::Environment),
+            ("depends on the current time", Activity::Clock),
+            ("monkeypatched", Activity::Mocks),
+            ("does:signals", Activity::Signals),
+        ] {
+            assert_eq!(read(query).does, [activity], "{query}");
+        }
+        let facets = read("unittest test cases that wait for a file, -does:sleep");
+        assert_eq!(
+            (facets.hints, facets.not_does),
+            (vec![Activity::Wait, Activity::Files], vec![Activity::Sleep])
+        );
+        assert_eq!(facets.framework.as_deref(), Some("unittest"));
+        assert_eq!(read("start threads").remainder, "start threads");
+    }
+
+    #[test]
     fn a_topic_is_a_cause_only_where_instability_is_asked_for() {
         let topic = read("network retry tests");
-        assert_eq!((topic.causes.len(), topic.topics), (0, vec![Cause::Network, Cause::Structure]));
+        assert_eq!((topic.causes.len(), topic.topics), (0, vec![Cause::Network]));
         assert_eq!(read("unstable because of timing").causes, [Cause::AsyncWait]);
     }
 
@@ -322,7 +381,7 @@ mod tests {
     fn negations_exclude_and_leave_the_text() {
         let facets = read("async tests without Redis that do not use any sleep");
         assert_eq!(facets.not_libraries, ["redis"]);
-        assert_eq!(facets.not_causes, [Cause::AsyncWait]);
+        assert_eq!(facets.not_does, [Activity::Sleep]);
         assert_eq!(facets.is_async, Some(true));
         assert!(
             !facets.text.to_lowercase().contains("redis") && !facets.text.contains("sleep"),
@@ -333,6 +392,16 @@ mod tests {
         assert_eq!(read("non-async Kafka").is_async, Some(false));
         // a phrase that contains its own "not" is a cause, not a negation
         assert_eq!(read("sockets not closed").causes, [Cause::Resources]);
+    }
+
+    #[test]
+    fn words_that_are_left_out_are_no_text() {
+        let facets = read("hard links (not symlinks)");
+        assert_eq!(
+            (facets.not_words, facets.remainder.as_str()),
+            (vec!["symlinks".to_owned()], "hard links")
+        );
+        assert_eq!(read("files without the header").not_words, Vec::<String>::new());
     }
 
     #[test]

@@ -57,9 +57,9 @@ pub async fn similar(
         found.add(store.query(like.query(filter, limit)).await?);
     }
     found.add(store.query(like.query(filter, limit)).await?);
-    let ranked = found.rank(|test, fused| {
-        let shared = like.test.as_ref().map_or(0.0, |target| shared_causes(target, test));
-        (fused + SAME_CAUSES * shared) / (1.0 + SAME_CAUSES)
+    let ranked = found.rank(|scored| {
+        let shared = like.test.as_ref().map_or(0.0, |target| shared_causes(target, &scored.test));
+        (scored.score + SAME_CAUSES * shared) / (1.0 + SAME_CAUSES)
     });
     let hits = fold(ranked)
         .into_iter()
@@ -70,7 +70,7 @@ pub async fn similar(
         })
         .collect();
     let query = like.test.map(|test| test.assessment.id).unwrap_or_default();
-    Ok(SearchAnswer { query, facets: Facets::default(), hits })
+    Ok(SearchAnswer { query, facets: Facets::default(), unmet: Vec::new(), hits })
 }
 
 /// The vectors of the target, and the test if it is one.

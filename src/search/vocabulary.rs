@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::risk::Verdict;
-use crate::smells::{Cause, Severity};
+use crate::smells::{Activity, Cause, Severity};
 use crate::words::stem;
 
 /// What a phrase says about the tests that are looked for.
@@ -15,6 +15,11 @@ pub(super) enum Meaning {
     Cause(Cause),
     /// A cause where instability is asked for ("flaky network tests"); else only a topic ("network tests").
     Topic(Cause),
+    /// Something that the test does.
+    Does(Activity),
+    /// Something that the test may do; it only lifts.
+    Hint(Activity),
+    Framework(&'static str),
     Severity(&'static [Severity]),
     /// Has findings, or has none.
     Flaky(bool),
@@ -39,6 +44,11 @@ pub(super) fn longest(stems: &[String]) -> Option<(usize, Meaning)> {
 pub(super) fn is_negator(word: &str) -> bool {
     ["without", "no", "not", "non", "except", "excluding", "exclude", "dont", "doesnt", "never", "nor"]
         .contains(&word)
+}
+
+/// Words after which anything named is not wanted.
+pub(super) fn leaves_out(word: &str) -> bool {
+    ["without", "except", "excluding", "exclude"].contains(&word)
 }
 
 /// Words that may stand between a negator and what it turns: "that do not use any Redis".
@@ -66,6 +76,13 @@ static PHRASES: LazyLock<Vec<(Vec<String>, Meaning)>> = LazyLock::new(|| {
         add(certain, Meaning::Cause(*cause));
         add(topics, Meaning::Topic(*cause));
     }
+    for (activity, certain, hints) in ACTIVITIES {
+        for (list, meaning) in [(certain, Meaning::Does(*activity)), (hints, Meaning::Hint(*activity))] {
+            if !list.is_empty() {
+                add(list, meaning);
+            }
+        }
+    }
     for (name, others) in LIBRARIES {
         add(name, Meaning::Library(name));
         if !others.is_empty() {
@@ -76,6 +93,7 @@ static PHRASES: LazyLock<Vec<(Vec<String>, Meaning)>> = LazyLock::new(|| {
 });
 
 const PLAIN: &[(&str, Meaning)] = &[
+    ("requests library,requests module,python requests", Meaning::Library("requests")),
     ("async,asyncio,asynchronous,coroutine,await,async await", Meaning::Async(true)),
     ("sync,synchronous,synchronously", Meaning::Async(false)),
     (
@@ -109,72 +127,164 @@ const PLAIN: &[(&str, Meaning)] = &[
          test suite,all,any,every,which,that,please,what are,where are,are there,code,python,pytest",
         Meaning::Filler,
     ),
+    (
+        "unittest,unittest test case,unit test case,unittest style,testcase class",
+        Meaning::Framework("unittest"),
+    ),
+    ("pytest style,pytest function,plain pytest", Meaning::Framework("pytest")),
 ];
 
 /// Cause, what always means it, what means it only where instability is asked for.
 const CAUSES: &[(Cause, &str, &str)] = &[
     (
         Cause::AsyncWait,
-        "async wait,asynchronous wait,sleep,time sleep,asyncio sleep,sleep instead of waiting,fixed sleep,fixed delay,\
-         arbitrary delay,hard coded delay,hardcoded delay,fixed wait,wait a fixed time,wait for a fixed time,busy wait,\
-         tight timeout,short timeout,timeout too short,timeout too tight,too tight,not awaited,never awaited,unawaited,\
+        "async wait,asynchronous wait,sleep instead of waiting,fixed sleep,fixed delay,arbitrary delay,\
+         hard coded delay,hardcoded delay,fixed wait,wait a fixed time,wait for a fixed time,tight timeout,\
+         short timeout,timeout too short,timeout too tight,too tight,not awaited,never awaited,unawaited,\
          poll without deadline,polling without a deadline",
-        "timeout,wait,poll,delay,timing,slow",
+        "delay,timing,slow",
     ),
     (
         Cause::Concurrency,
-        "race condition,data race,race,deadlock,concurrency,concurrency bug,thread safety,not joined,unjoined,\
+        "race condition,data race,race,concurrency bug,thread safety,not joined,unjoined,\
          never joined,thread not joined",
-        "thread,threading,multithreaded,concurrent,concurrently,parallel,multiprocess",
+        "concurrent,concurrently,parallel,concurrency,deadlock",
     ),
     (
         Cause::Network,
-        "live service,real service,external service,live server,real server,real network,live network,real http,\
-         not mocked,unmocked,hard coded port,hardcoded port,fixed port,port conflict,port already in use,dns,\
-         name resolution,live database,real database,network access,internet",
-        "network,http,port,service,remote",
+        "live service,real service,external service,live server,real network,live network,real http,\
+         not mocked,unmocked,hard coded port,hardcoded port,fixed port,port conflict,port already in use,\
+         name resolution,live database,real database,network access",
+        "network,service,remote,dns,internet",
     ),
     (
         Cause::Time,
-        "wall clock,real clock,system clock,current time,current date,time dependent,date dependent,time of day,\
-         depend on the date,depend on time,depend on the current time,elapsed time,hard coded date,hardcoded date,\
-         fixed date,local time,local timezone,local time zone,midnight,daylight saving,clock skew,\
-         measure elapsed time,assert on elapsed time",
-        "time,clock,date,datetime,timezone,time zone,duration,timestamp,timer",
+        "time dependent,date dependent,time of day,hard coded date,hardcoded date,fixed date,midnight,clock skew,\
+         assert on elapsed time",
+        "time,date,datetime,timestamp,timer",
     ),
     (
         Cause::Randomness,
-        "unseeded,unseeded random,without a seed,without seed,no seed,not seeded,missing seed,random data,random value,\
-         random number,random input,randomness,randomised,randomized",
-        "random,seed,faker,shuffle,statistical",
+        "unseeded,unseeded random,without a seed,without seed,no seed,not seeded,missing seed",
+        "faker,statistical",
     ),
     (
         Cause::SharedState,
         "shared state,global state,global variable,mutable global,module global,shared mutable,test order,\
          order dependent,order dependency,depend on order,depend on test order,depend on the order,depend on each other,\
-         depend on other tests,pollute,pollution,polluter,leak state,state leak,state leakage,environment variable,\
-         os environ,sys path,working directory,current directory,singleton,class attribute,not restored,never restored,\
-         not isolated,poor isolation,lack of isolation,interdependent",
-        "global,state,order,isolation,environment,env,cache,registry,monkeypatch",
+         depend on other tests,pollute,pollution,polluter,leak state,state leak,state leakage,\
+         class attribute,not restored,never restored,not isolated,poor isolation,lack of isolation,interdependent",
+        "global,state,order,isolation,cache,registry,singleton",
     ),
     (
         Cause::Resources,
         "resource leak,leak resource,leak file,file leak,leak connection,leak socket,not closed,never closed,unclosed,\
-         file handle,file descriptor,without teardown,no teardown,missing teardown,leftover,leftover file,\
-         hard coded path,hardcoded path,fixed path,not cleaned up,without cleanup,no cleanup",
-        "resource,file,temporary file,temp file,tempfile,leak,teardown,cleanup,subprocess",
+         without teardown,no teardown,missing teardown,leftover,leftover file,hard coded path,hardcoded path,\
+         fixed path,not cleaned up,without cleanup,no cleanup",
+        "resource,leak,teardown,cleanup",
     ),
     (
         Cause::Unordered,
-        "unordered,set order,set ordering,dict order,dictionary order,iteration order,hash order,directory listing,\
+        "set order,set ordering,dict order,dictionary order,iteration order,hash order,directory listing,\
          order of a set,order of set,listdir,without order by,result order,row order,order of result",
-        "sorted,set,dict",
+        "sorted,set,dict,unordered",
     ),
     (
         Cause::Structure,
-        "float equality,floating point,floating point equality,float comparison,compare float,cyclomatic complexity,\
-         too complex,conditional logic,conditional test logic,retry marker,rerun,flaky marker,flaky decorator",
-        "float,complex,complexity,retry,branch",
+        "float equality,floating point equality,cyclomatic complexity,too complex,conditional logic,\
+         conditional test logic,retry marker,rerun,flaky marker,flaky decorator",
+        "complex,complexity,branch",
+    ),
+];
+
+/// What a test does, what always means it, what may.
+const ACTIVITIES: &[(Activity, &str, &str)] = &[
+    (Activity::Sleep, "sleep,time sleep,asyncio sleep,anyio sleep,call sleep", ""),
+    (Activity::Wait, "", "wait,wait for,join,block until"),
+    (Activity::Poll, "poll,poll loop,poll in a loop,busy wait,wait until", ""),
+    (Activity::Timeout, "timeout,time out,deadline", ""),
+    (
+        Activity::Threads,
+        "thread,threading,multithreaded,multithreading,multi threaded,worker thread,thread pool,threadpool",
+        "",
+    ),
+    (Activity::Tasks, "background task,create task,create_task,gather,asyncio task", "task"),
+    (
+        Activity::Processes,
+        "subprocess,child process,sub process,multiprocessing,multiprocess,spawn process,separate process,\
+         external command,external process,fork,os fork",
+        "",
+    ),
+    (Activity::Signals, "signal,sigterm,sigint,sighup,sigkill,unix signal", "kill,terminate"),
+    (Activity::Locks, "mutex,threading lock", "semaphore,synchronization,synchronisation,event"),
+    (
+        Activity::Sockets,
+        "socket,raw socket,tcp socket,tcp server,tcp connection,unix socket,bind port,listen port,real server",
+        "localhost,port,tcp,udp",
+    ),
+    (Activity::Http, "http request,http call,web request,http client", "http,request"),
+    (
+        Activity::Clock,
+        "current time,current date,current date or time,wall clock,system clock,real clock,clock,real time,\
+         depend on the date,depend on time,depend on the current time",
+        "today,now",
+    ),
+    (
+        Activity::Timer,
+        "elapsed time,time elapsed,measure time,time taken,monotonic,measure elapsed time,stopwatch,how long",
+        "duration",
+    ),
+    (
+        Activity::FrozenClock,
+        "frozen clock,freeze time,frozen time,freeze the clock,time machine,mock clock,fake clock,mock time,\
+         fake time,fixed clock,time travel",
+        "",
+    ),
+    (
+        Activity::TimeZones,
+        "timezone,time zone,utc offset,daylight saving,daylight saving time,dst,tzinfo,local time,local timezone,\
+         local time zone",
+        "utc,tz",
+    ),
+    (
+        Activity::Random,
+        "random,random number,random data,random value,random input,randomness,randomly,randomised,randomized,shuffle",
+        "",
+    ),
+    (Activity::Seed, "seed,random seed,fixed seed", ""),
+    (
+        Activity::Files,
+        "write file,read file,file operation",
+        "file,directory,folder,disk,filesystem,file system",
+    ),
+    (
+        Activity::TemporaryFiles,
+        "temporary file,temp file,tempfile,temporary directory,temporary folder,temp dir,temp directory,temp folder,\
+         tmp_path,tmpdir,tmp file",
+        "temporary",
+    ),
+    (
+        Activity::Environment,
+        "environment variable,env var,env variable,environ,os environ,setenv",
+        "environment,env",
+    ),
+    (Activity::WorkingDirectory, "working directory,current directory,chdir,cwd", ""),
+    (Activity::Mocks, "mock,patch,monkeypatch,stub,magicmock", "fake"),
+    (Activity::Raises, "expect exception,expect an exception,pytest raises", "exception,raise,error"),
+    (Activity::Warnings, "warning,deprecation warning", "deprecated"),
+    (Activity::Logs, "log record,log message,log output,logging,caplog,log", ""),
+    (
+        Activity::Output,
+        "captured output,capture output,stdout,stderr,capsys,standard output,console output",
+        "output",
+    ),
+    (Activity::Parametrized, "parametrized,parametrize,parameterized,parametrised,parameterised", ""),
+    (Activity::Skips, "skip,skipif,xfail", ""),
+    (
+        Activity::Tolerance,
+        "approximate,approximately,almost equal,tolerance,approx,isclose,allclose,approximate comparison,\
+         float comparison,compare float,floating point comparison",
+        "float,floating point,rounding",
     ),
 ];
 
@@ -200,7 +310,6 @@ const LIBRARIES: &[(&str, &str)] = &[
     ("starlette", ""),
     ("aiohttp", ""),
     ("httpx", ""),
-    ("requests", "requests library,requests module"),
     ("urllib3", ""),
     ("tornado", ""),
     ("twisted", ""),
@@ -274,7 +383,8 @@ mod tests {
         {
             assert!(meaning(phrase).is_some(), "{phrase}");
         }
-        assert_eq!(meaning("sleeping"), Some((1, Meaning::Cause(Cause::AsyncWait))));
+        assert_eq!(meaning("sleeping"), Some((1, Meaning::Does(Activity::Sleep))));
+        assert_eq!(meaning("http requests"), Some((2, Meaning::Does(Activity::Http))));
     }
 
     #[test]

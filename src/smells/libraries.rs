@@ -75,8 +75,17 @@ pub fn libraries(test: &Context<'_, '_>) -> Vec<String> {
         found.insert(name.to_lowercase());
     };
     for reached in &test.reach {
-        let module = test.analysis.view(reached.function.module).module;
-        let resolve = |name: &str| module.imports.get(name).map(|path| &**path);
+        let view = test.analysis.view(reached.function.module);
+        let module = view.module;
+        // a global may be what was made of a library: `np = pytest.importorskip("numpy")`
+        let resolve = |name: &str| {
+            let global = || {
+                let path = view.globals.get(name)?.path.as_deref()?;
+                let root = path.split('.').next()?;
+                (!path.contains('(') && !view.globals.contains_key(root)).then_some(path)
+            };
+            module.imports.get(name).map(|path| &**path).or_else(global)
+        };
         reached.sites.names_read.iter().filter_map(|name| resolve(name)).for_each(&mut note);
         for path in &reached.paths {
             // what is neither imported nor known by its receiver is a builtin or a local

@@ -1,6 +1,7 @@
 //! Rules over the semantic model of a test: one file per rule, one line per rule here.
 //! Knows no vector store, no model and no report.
 
+mod activity;
 mod assertions;
 mod bounds;
 mod callbacks;
@@ -25,6 +26,7 @@ pub(crate) mod words;
 #[cfg(test)]
 mod fixture_tests;
 
+pub use activity::{Activity, activities};
 pub use context::{Context, Reached, Role};
 pub use finding::{Applicability, Cause, Edit, Finding, Fix, Severity};
 pub use libraries::libraries;

@@ -201,3 +201,25 @@ fn what_is_mocked_is_no_smell_however_it_is_mocked() {
     ]);
     check(&suite, "FD301", &[("test_live", "itself")]);
 }
+
+#[test]
+fn what_a_test_does_and_what_is_done_for_it() {
+    use flakydetector::scan::{ScanRequest, scan_text};
+    use flakydetector::smells::Activity::{Environment, Poll, Sleep, TemporaryFiles, Threads};
+    let of = |code: &str| {
+        let mut scan = scan_text("test_a.py", code.to_owned(), &ScanRequest::default(), None);
+        let test = scan.tests.remove(0).assessment;
+        (test.does, test.does_itself)
+    };
+    let (all, itself) = of(
+        "import threading, time\nimport pytest\n\n@pytest.fixture\ndef worker():\n    t = threading.Thread(target=print)\n    \
+         t.start()\n    yield t\n    t.join()\n\ndef test_x(worker, tmp_path, monkeypatch):\n    \
+         monkeypatch.setenv('A', 'b')\n    while not worker.done:\n        time.sleep(0.1)\n",
+    );
+    assert_eq!(itself, [Sleep, Poll, TemporaryFiles, Environment]);
+    assert!(all.contains(&Threads) && itself.iter().all(|one| all.contains(one)), "{all:?}");
+
+    // a test that only computes does nothing of it
+    assert_eq!(of("def test_x():\n    assert ', '.join(['a']) == 'a'\n").0, []);
+    assert_eq!(of("import os\n\ndef test_x():\n    assert os.path.join('a', 'b')\n").0, []);
+}

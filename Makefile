@@ -1,5 +1,5 @@
 # Everything here is a script in scripts/; `make help` says what there is.
-.PHONY: help demo test build setup lint clean fuzz bench-scan bench-import bench-hunt
+.PHONY: help demo test build setup lint clean fuzz bench-scan bench-search bench-import bench-hunt
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-11s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ bench-hunt: build ## hunts on labelled repositories: CLONES=folder of clones, LA
 
 bench-scan: ## the scanner beside ruff, in time and memory
 	@scripts/bench.sh scan
+
+bench-search: ## index and search beside ChromaDB, in time and memory
+	@scripts/bench.sh search
 
 clean: ## what was built; downloaded tools and models stay
 	@. scripts/env.sh && rm -rf web/dist web/node_modules && cargo clean

@@ -3,7 +3,7 @@
 # when all is there.
 #
 #   scripts/setup.sh          compilers checked; tools, node and models brought
-#   scripts/setup.sh PART…    only these: tools | node | models | llm | pytest | mcp | bench
+#   scripts/setup.sh PART…    only these: tools | node | models | llm | pytest | mcp | bench | search
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
@@ -135,6 +135,7 @@ bring_mcp() {
 
 # The peers of the benches.
 bring_bench() { packages -bench; }
+bring_search() { packages -search; }
 
 if [ $# -gt 0 ]; then check_python || exit 2; else check_machine; fi
 mkdir -p "$FLAKYDETECTOR_CACHE"
@@ -143,7 +144,7 @@ flock 9
 [ $# -gt 0 ] || set -- tools node models
 for part in "$@"; do
     case $part in
-    tools | node | models | llm | pytest | mcp | bench) "bring_$part" ;;
+    tools | node | models | llm | pytest | mcp | bench | search) "bring_$part" ;;
     *) die "there is no part '$part'; there are tools, node, models, llm, pytest, mcp and bench" ;;
     esac
 done

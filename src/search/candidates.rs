@@ -40,17 +40,21 @@ impl Candidates {
         self.found.values().map(|scored| scored.bm25).fold(0.0, f32::max)
     }
 
-    pub(super) fn tests(&self) -> impl Iterator<Item = &IndexedTest> {
-        self.found.values().map(|scored| &scored.test)
+    pub(super) fn tests(&self) -> impl Iterator<Item = (Uuid, &IndexedTest)> {
+        self.found.iter().map(|(id, scored)| (*id, &scored.test))
+    }
+
+    pub(super) fn merge(&mut self, other: Candidates) {
+        self.add(other.found.into_values().collect());
     }
 
     /// By the score that `score` makes of each; equal ones by repository and id.
-    pub(super) fn rank(self, score: impl Fn(&Scored) -> f32) -> Vec<(IndexedTest, f32)> {
+    pub(super) fn rank(self, score: impl Fn(Uuid, &Scored) -> f32) -> Vec<(IndexedTest, f32)> {
         let mut ranked: Vec<(IndexedTest, f32)> = self
             .found
-            .into_values()
-            .map(|scored| {
-                let score = score(&scored);
+            .into_iter()
+            .map(|(id, scored)| {
+                let score = score(id, &scored);
                 (scored.test, score)
             })
             .collect();

@@ -1,5 +1,9 @@
 //! Which words of a question a test contains, and where: its name tells more than its path, that more than its code.
 
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
 use super::synonyms::alike;
 use crate::index::IndexedTest;
 use crate::words::{is_stop_word, plain, stem};
@@ -15,35 +19,31 @@ const ENDING: usize = 5;
 /// The words of a question, each with its synonyms, as stems, and what it weighs.
 pub(super) struct Coverage {
     words: Vec<(Vec<String>, f32)>,
+    /// What each word is worth in each candidate.
+    known: HashMap<Uuid, Vec<f32>>,
 }
 
 impl Coverage {
     /// The words of `question`; those that fewer of the candidates have weigh more.
-    pub(super) fn of<'t>(question: &str, candidates: impl Iterator<Item = &'t IndexedTest>) -> Self {
-        let mut stems: Vec<Vec<String>> = Vec::new();
+    pub(super) fn of<'t>(question: &str, candidates: impl Iterator<Item = (Uuid, &'t IndexedTest)>) -> Self {
+        let mut words: Vec<(Vec<String>, f32)> = Vec::new();
         for word in plain(question) {
             if is_stop_word(&word) || word.chars().count() < 2 {
                 continue;
             }
             let alike = alike(&stem(&word));
-            if !stems.contains(&alike) {
-                stems.push(alike);
+            if !words.iter().any(|(known, _)| *known == alike) {
+                words.push((alike, 1.0));
             }
         }
-        let mut having = vec![0_u32; stems.len()];
-        let mut all = 0_u32;
-        let mut coverage = Coverage { words: stems.into_iter().map(|stems| (stems, 1.0)).collect() };
-        if coverage.words.len() > 1 {
-            for test in candidates {
-                all += 1;
-                for (count, worth) in having.iter_mut().zip(coverage.each(test)) {
-                    *count += u32::from(worth > 0.0);
-                }
-            }
-            for ((_, weight), count) in coverage.words.iter_mut().zip(having) {
-                *weight = (1.0 + f64::from(1 + all) / f64::from(1 + count)).ln() as f32;
-            }
+        let mut coverage = Coverage { words, known: HashMap::new() };
+        let known: HashMap<Uuid, Vec<f32>> =
+            candidates.map(|(id, test)| (id, coverage.each(test).collect())).collect();
+        for (at, (_, weight)) in coverage.words.iter_mut().enumerate() {
+            let having = known.values().filter(|worths| worths[at] > 0.0).count();
+            *weight = (1.0 + (1 + known.len()) as f32 / (1 + having) as f32).ln();
         }
+        coverage.known = known;
         coverage
     }
 
@@ -58,8 +58,17 @@ impl Coverage {
 
     /// From 0 (none of the words) to 1 (all of them in the name).
     pub(super) fn of_test(&self, test: &IndexedTest) -> f32 {
+        self.sum(self.each(test))
+    }
+
+    /// The same for one of the candidates.
+    pub(super) fn of_candidate(&self, id: Uuid) -> f32 {
+        self.known.get(&id).map_or(0.0, |worths| self.sum(worths.iter().copied()))
+    }
+
+    fn sum(&self, worths: impl Iterator<Item = f32>) -> f32 {
         let most: f32 = self.words.iter().map(|(_, weight)| weight).sum();
-        let has: f32 = self.each(test).zip(&self.words).map(|(worth, (_, weight))| worth * weight).sum();
+        let has: f32 = worths.zip(&self.words).map(|(worth, (_, weight))| worth * weight).sum();
         if most > 0.0 { has / most } else { 0.0 }
     }
 

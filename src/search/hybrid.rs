@@ -31,6 +31,8 @@ const MOST_NAMES: usize = 12;
 const MANY: usize = 20;
 /// Candidates for each hit wanted: copies fold together.
 const CANDIDATES: usize = 6;
+/// The same for what comes close.
+const CLOSE: usize = 2;
 
 /// Answers `query` with at most `limit` tests that fit `explicit`.
 ///
@@ -44,41 +46,42 @@ pub async fn search(
     limit: usize,
 ) -> Result<SearchAnswer, SearchError> {
     let mut facets = read(query);
-    name_subjects(store, &mut facets).await?;
+    let (asked, (projects, libraries)) =
+        futures::try_join!(Asked::new(embedder, &facets, query), subjects(store, &facets))?;
+    facets.projects = projects;
+    facets.libraries.extend(libraries);
     let required = Filter { and: vec![facets.required(Timestamp::now())], ..explicit.clone() };
     let wishes = wishes(&facets);
-    let asked = Asked::new(embedder, &facets, query).await?;
 
-    let mut found = Candidates::default();
+    let mut filters = vec![(wish_all(&required, &wishes), CANDIDATES)];
     if facets.flaky == Some(true) {
         // what runs showed is worth seeing, whatever the rules found
         let seen = Filter { verdicts: vec![Verdict::Flaky], ..Filter::default() };
         let kinds: Vec<Wish> = wishes.iter().filter(|wish| !wish.about_findings).cloned().collect();
         let mut filter = wish_all(&required, &kinds);
         filter.and.push(seen);
-        found.add(store.query(asked.query(filter, limit)).await?);
+        filters.push((filter, CLOSE));
     }
-    found.add(store.query(asked.query(wish_all(&required, &wishes), limit)).await?);
-    if found.are_fewer_than(limit) && !wishes.is_empty() {
-        // all wishes but one
-        for left_out in 0..wishes.len() {
-            let others: Vec<Wish> = wishes
-                .iter()
-                .enumerate()
-                .filter(|(at, _)| *at != left_out)
-                .map(|(_, wish)| wish.clone())
-                .collect();
-            if !others.is_empty() {
-                found.add(store.query(asked.query(wish_all(&required, &others), limit)).await?);
-            }
-        }
-    }
+    let mut found = asked.ask(store, filters, limit).await?;
     if !wishes.is_empty() {
         // what comes close without fitting may still be what is meant
-        found.add(store.query(asked.query(required, limit)).await?);
+        let mut close = vec![(required.clone(), CLOSE)];
+        if found.are_fewer_than(limit) && wishes.len() > 1 {
+            // all wishes but one
+            close.extend((0..wishes.len()).map(|left_out| {
+                let others: Vec<Wish> = wishes
+                    .iter()
+                    .enumerate()
+                    .filter(|(at, _)| *at != left_out)
+                    .map(|(_, one)| one.clone())
+                    .collect();
+                (wish_all(&required, &others), CANDIDATES)
+            }));
+        }
+        found.merge(asked.ask(store, close, limit).await?);
     }
     let scorer = Scorer::new(&facets, &wishes, &found);
-    let ranked = found.rank(|scored| scorer.score(scored));
+    let ranked = found.rank(|id, scored| scorer.score(id, scored));
     let best: Vec<Folded> = fold(ranked).into_iter().take(limit).collect();
     let unmet: Vec<String> = wishes
         .iter()
@@ -97,21 +100,28 @@ pub async fn search(
     Ok(SearchAnswer { query: query.to_string(), facets, unmet, hits })
 }
 
-/// Words of the question that are the name of an indexed repository, or of a library that many tests use.
-async fn name_subjects(store: &Arc<dyn VectorStore>, facets: &mut Facets) -> Result<(), SearchError> {
-    let mut words: Vec<String> = facets.remainder.to_lowercase().split(' ').map(String::from).collect();
-    words.retain(|word| word.len() > 2 && !is_stop_word(word));
-    words.truncate(MOST_NAMES);
-    for word in words {
-        let of_repo = Filter { repos: vec![word.clone()], ..Filter::default() };
-        let with_library = Filter { libraries: vec![word.clone()], ..Filter::default() };
-        if store.count(of_repo).await? > 0 {
-            facets.projects.push(word);
-        } else if !facets.libraries.contains(&word) && store.count(with_library).await? >= MANY {
-            facets.libraries.push(word);
+/// Words of the question that name indexed repositories, and those that name libraries which many tests use.
+async fn subjects(
+    store: &Arc<dyn VectorStore>,
+    facets: &Facets,
+) -> Result<(Vec<String>, Vec<String>), SearchError> {
+    let words = facets.remainder.to_lowercase();
+    let words = words.split(' ').filter(|word| word.len() > 2 && !is_stop_word(word)).take(MOST_NAMES);
+    let counted = words.map(|word| async move {
+        let of_repo = Filter { repos: vec![word.to_owned()], ..Filter::default() };
+        let with_library = Filter { libraries: vec![word.to_owned()], ..Filter::default() };
+        let (of_repo, with_library) = futures::try_join!(store.count(of_repo), store.count(with_library))?;
+        Ok::<_, SearchError>((word.to_owned(), of_repo > 0, with_library >= MANY))
+    });
+    let (mut projects, mut libraries) = (Vec::new(), Vec::new());
+    for (word, is_repo, is_library) in futures::future::try_join_all(counted).await? {
+        if is_repo {
+            projects.push(word);
+        } else if is_library && !facets.libraries.contains(&word) {
+            libraries.push(word);
         }
     }
-    Ok(())
+    Ok((projects, libraries))
 }
 
 /// The vectors of a question.
@@ -148,6 +158,21 @@ impl Asked {
         Ok(nearest >= NEAR_IN_MEANING)
     }
 
+    /// Asks for what fits each filter, so many candidates for each hit wanted, all at once.
+    async fn ask(
+        &self,
+        store: &Arc<dyn VectorStore>,
+        filters: Vec<(Filter, usize)>,
+        limit: usize,
+    ) -> Result<Candidates, SearchError> {
+        let asked = filters.into_iter().map(|(filter, times)| store.query(self.query(filter, limit * times)));
+        let mut found = Candidates::default();
+        for scored in futures::future::try_join_all(asked).await? {
+            found.add(scored);
+        }
+        Ok(found)
+    }
+
     fn query(&self, filter: Filter, limit: usize) -> HybridQuery {
         HybridQuery {
             text: Some(self.text.clone()),
@@ -155,7 +180,7 @@ impl Asked {
             structure: None,
             weights: WEIGHTS,
             filter,
-            limit: limit * CANDIDATES,
+            limit,
         }
     }
 }

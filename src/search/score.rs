@@ -1,6 +1,8 @@
 //! How well one candidate answers a question: its place in the fused rankings, what it holds of what was said
 //! explicitly, which words of the question it contains and where, and what is known of its instability.
 
+use uuid::Uuid;
+
 use super::candidates::Candidates;
 use super::coverage::Coverage;
 use super::query::Facets;
@@ -59,7 +61,7 @@ impl<'a> Scorer<'a> {
     }
 
     /// From 0 to 1.
-    pub(super) fn score(&self, scored: &Scored) -> f32 {
+    pub(super) fn score(&self, id: Uuid, scored: &Scored) -> f32 {
         let (facets, test) = (self.facets, &scored.test);
         let assessment = &test.assessment;
         let total: f32 = self.wishes.iter().map(|wish| wish.worth).sum();
@@ -76,7 +78,7 @@ impl<'a> Scorer<'a> {
         let parts = [
             (if only_facets { FUSED[1] } else { FUSED[0] }, scored.score),
             (if only_facets { 0.0 } else { BM25 }, bm25),
-            (if only_facets { 0.0 } else { WORDS }, self.words.of_test(test)),
+            (if only_facets { 0.0 } else { WORDS }, self.words.of_candidate(id)),
             (TOPIC, f32::from(u8::from(topic))),
             (if facets.does.is_empty() { 0.0 } else { ITSELF }, itself),
             (if self.by_evidence { EVIDENCE } else { 0.0 }, evidence),

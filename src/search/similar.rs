@@ -57,7 +57,7 @@ pub async fn similar(
         found.add(store.query(like.query(filter, limit)).await?);
     }
     found.add(store.query(like.query(filter, limit)).await?);
-    let ranked = found.rank(|scored| {
+    let ranked = found.rank(|_, scored| {
         let shared = like.test.as_ref().map_or(0.0, |target| shared_causes(target, &scored.test));
         (scored.score + SAME_CAUSES * shared) / (1.0 + SAME_CAUSES)
     });

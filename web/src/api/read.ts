@@ -117,6 +117,11 @@ function readReading(json: Json): Reading {
     repos: unique(texts(json['repos'])),
     teams: unique(texts(json['teams'])),
     paths: unique(texts(json['paths'])),
+    does: unique(texts(json['does'])),
+    framework: text(json['framework']),
+    projects: unique(texts(json['projects'])),
+    notDoes: unique(texts(json['not_does'])),
+    notWords: unique(texts(json['not_words'])),
     notLibraries: unique(texts(json['not_libraries'])),
     notCauses: unique(texts(json['not_causes'])),
     notRepos: unique(texts(json['not_repos'])),
@@ -134,6 +139,7 @@ export function readSearch(value: unknown): SearchAnswer {
   return {
     query: text(json['query']),
     reading: readReading(object(json['facets'])),
+    unmet: unique(texts(json['unmet'])),
     hits: readHits(json['hits']),
   }
 }

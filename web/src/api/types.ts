@@ -87,6 +87,14 @@ export interface Reading {
   repos: string[]
   teams: string[]
   paths: string[]
+  /** What the tests do: `threads`, `sleep`. */
+  does: string[]
+  /** `pytest` or `unittest`, or nothing. */
+  framework: string
+  /** Repositories called by their names; they lift. */
+  projects: string[]
+  notDoes: string[]
+  notWords: string[]
   notLibraries: string[]
   notCauses: string[]
   notRepos: string[]
@@ -106,6 +114,8 @@ export interface Reading {
 export interface SearchAnswer {
   query: string
   reading: Reading
+  /** What was asked for and none of the hits has. */
+  unmet: string[]
   hits: Hit[]
 }
 

@@ -43,7 +43,7 @@ export function Results({ query, filters, onQuery, onFilters }: Props) {
     )
   }
 
-  const { reading, hits } = answer.data
+  const { reading, unmet, hits } = answer.data
   const facets = readFacets(reading, filters)
   const remove = (facet: (typeof facets)[number]): void => onQuery(withoutFacet(query, facet, facets, reading.remainder))
   return (
@@ -55,6 +55,7 @@ export function Results({ query, filters, onQuery, onFilters }: Props) {
         <>
           <p className="results-count" role="status">
             {plural(hits.length, 'test')}, the most relevant first
+            {unmet.length > 0 && <>; none of them: {unmet.join('; ')}</>}
           </p>
           <HitList hits={hits} />
           {hits.length >= limit && limit < MOST && (

@@ -16,6 +16,11 @@ export type FacetKind =
   | 'failed'
   | 'observed'
   | 'proved'
+  | 'does'
+  | 'framework'
+  | 'project'
+  | 'not-does'
+  | 'not-word'
   | 'not-library'
   | 'not-cause'
   | 'not-repo'
@@ -34,6 +39,9 @@ export function readFacets(reading: Reading, filters: Filters): Facet[] {
   }
   if (reading.isAsync !== null) add('async', [String(reading.isAsync)], () => (reading.isAsync ? 'async' : 'not async'))
   add('library', reading.libraries, (value) => `uses ${value}`)
+  add('project', reading.projects, (value) => `of ${value}`)
+  add('does', reading.does, (value) => activity(value))
+  if (reading.framework) add('framework', [reading.framework], (value) => `${value} style`)
   add('cause', reading.causes, causeTitle, filters.causes)
   add('code', reading.codes, (value) => `rule ${value}`)
   add('severity', reading.severities, (value) => `severity ${value}`, filters.severities)
@@ -45,10 +53,16 @@ export function readFacets(reading: Reading, filters: Filters): Facet[] {
   if (days !== null) add('failed', [String(days)], () => `failed within ${plural(days, 'day')}`)
   if (reading.observed) add('observed', [reading.observed], () => `seen ${reading.observed}`)
   if (reading.proved !== null) add('proved', [String(reading.proved)], () => (reading.proved ? 'proved' : 'not proved'))
+  add('not-does', reading.notDoes, (value) => `no ${activity(value)}`)
+  add('not-word', reading.notWords, (value) => `without ${value}`)
   add('not-library', reading.notLibraries, (value) => `without ${value}`)
   add('not-cause', reading.notCauses, (value) => `not ${causeTitle(value)}`)
   add('not-repo', reading.notRepos, (value) => `not in ${value}`)
   return facets
+}
+
+function activity(name: string): string {
+  return name.replace(/-/g, ' ')
 }
 
 /** Words that say one facet and nothing else, so that taking them out leaves the rest as it was. */
@@ -65,6 +79,10 @@ function wordsOf({ kind, value }: Facet): string | null {
         : String.raw`not flaky|stable|reliable|deterministic|healthy`
     case 'library':
       return `(?:lib(?:rary)?:)?${literal}`
+    case 'project':
+      return literal
+    case 'not-word':
+      return `(?:without|except|excluding|exclude) ${literal}`
     case 'severity':
       return `severity:${literal}|${literal}(?: severity| risk)?`
     case 'code':
@@ -95,6 +113,12 @@ function spelled({ kind, value }: Facet): string {
       return { flaky: 'known flaky', stable: 'never failed', broken: 'never passed' }[value] ?? ''
     case 'proved':
       return value === 'true' ? 'proved' : 'not proved'
+    case 'project':
+      return value
+    case 'not-does':
+      return `-does:${value}`
+    case 'not-word':
+      return `without ${value}`
     case 'not-library':
       return `-lib:${quoted(value)}`
     case 'not-cause':

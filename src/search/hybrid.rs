@@ -20,8 +20,8 @@ use crate::words::is_stop_word;
 
 /// Weights of meaning, words and structure in the fusion. A question has no structure.
 const WEIGHTS: [f32; 3] = [1.0, 0.8, 0.0];
-/// An answer has half of the question's words, or two that are a third of them, or is this near in meaning (cosine). Fifteen questions about other things reach 0.38; of the labelled ones, those that
-/// get this far 0.64 and more.
+/// An answer has half of the question's words, or two that are a third of them, or is this near in meaning (cosine).
+/// Questions about other things reached 0.38, those labelled ones that came this far 0.64 and more.
 const NEAR_IN_MEANING: f32 = 0.42;
 /// So many of the best are looked at for it.
 const LOOKED_AT: usize = 3;
@@ -148,7 +148,11 @@ impl Asked {
             let (has, of) = scorer.has_words(&folded.test);
             has * 2 >= of || (has > 1 && has * 3 >= of)
         };
-        if !scorer.asks_for_words() || best.iter().any(in_words) {
+        if !scorer.asks_for_words() {
+            // nothing but facets was asked, and none holds
+            return Ok(!scorer.asks_for_facets());
+        }
+        if best.iter().any(in_words) {
             return Ok(true);
         }
         let documents = best.iter().take(LOOKED_AT).map(|folded| folded.test.document.clone()).collect();

@@ -55,6 +55,11 @@ impl<'a> Scorer<'a> {
         !self.words.is_empty()
     }
 
+    /// Whether anything is said explicitly.
+    pub(super) fn asks_for_facets(&self) -> bool {
+        !self.wishes.is_empty()
+    }
+
     /// How many of the question's words a test has, and of how many.
     pub(super) fn has_words(&self, test: &IndexedTest) -> (usize, usize) {
         self.words.count(test)

@@ -1,6 +1,9 @@
 //! The Python syntax that rules look at: an owned tree, lowered once from tree-sitter's.
 //! Spans are byte offsets into the file; what is not understood becomes `Other` with its parts.
 
+/// A name, or a piece of source; what is short needs no memory of its own, and most names are.
+pub type Text = compact_str::CompactString;
+
 /// Byte offsets into the file, end exclusive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {
@@ -23,10 +26,10 @@ pub struct Expr {
 
 #[derive(Debug)]
 pub enum ExprKind {
-    Name(Box<str>),
+    Name(Text),
     Attribute {
         value: Box<Expr>,
-        attr: Box<str>,
+        attr: Text,
     },
     Subscript {
         value: Box<Expr>,
@@ -36,7 +39,7 @@ pub enum ExprKind {
     Await(Box<Expr>),
     /// Text without quotes and prefix, escapes as written; `parts` are the interpolations of an f-string.
     Str {
-        text: Box<str>,
+        text: Text,
         parts: Vec<Expr>,
     },
     Number {
@@ -53,18 +56,18 @@ pub enum ExprKind {
     Comprehension(Box<Comprehension>),
     Binary {
         left: Box<Expr>,
-        op: Box<str>,
+        op: Text,
         right: Box<Expr>,
     },
     Unary {
-        op: Box<str>,
+        op: Text,
         operand: Box<Expr>,
     },
     /// `and` and `or`
     Bools(Vec<Expr>),
     Compare {
         left: Box<Expr>,
-        rest: Vec<(Box<str>, Expr)>,
+        rest: Vec<(Text, Expr)>,
     },
     Conditional {
         test: Box<Expr>,
@@ -86,7 +89,7 @@ pub struct Call {
     pub func: Expr,
     pub args: Vec<Expr>,
     /// A missing name is a `**` argument.
-    pub keywords: Vec<(Option<Box<str>>, Expr)>,
+    pub keywords: Vec<(Option<Text>, Expr)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,13 +119,13 @@ pub struct Stmt {
 pub enum StmtKind {
     Expr(Expr),
     Assign { targets: Vec<Expr>, value: Option<Expr>, annotation: Option<Expr> },
-    AugAssign { target: Expr, op: Box<str>, value: Expr },
+    AugAssign { target: Expr, op: Text, value: Expr },
     Assert { test: Expr, message: Option<Expr> },
     Return(Option<Expr>),
     Raise(Vec<Expr>),
     Delete(Vec<Expr>),
-    Global(Vec<Box<str>>),
-    Nonlocal(Vec<Box<str>>),
+    Global(Vec<Text>),
+    Nonlocal(Vec<Text>),
     Import(Vec<Import>),
     If { test: Expr, body: Vec<Stmt>, or_else: Vec<Stmt> },
     For { target: Expr, iter: Expr, body: Vec<Stmt>, or_else: Vec<Stmt>, is_async: bool },
@@ -145,13 +148,13 @@ pub struct Handler {
 /// keeps its leading dots; `*` binds `*`.
 #[derive(Debug)]
 pub struct Import {
-    pub local: Box<str>,
-    pub path: Box<str>,
+    pub local: Text,
+    pub path: Text,
 }
 
 #[derive(Debug)]
 pub struct Function {
-    pub name: Box<str>,
+    pub name: Text,
     pub name_span: Span,
     /// From the first decorator, else from `def`, to the end of the body.
     pub span: Span,
@@ -164,7 +167,7 @@ pub struct Function {
 
 #[derive(Debug)]
 pub struct Param {
-    pub name: Box<str>,
+    pub name: Text,
     pub span: Span,
     pub annotation: Option<Expr>,
     pub default: Option<Expr>,
@@ -174,7 +177,7 @@ pub struct Param {
 
 #[derive(Debug)]
 pub struct Class {
-    pub name: Box<str>,
+    pub name: Text,
     pub name_span: Span,
     pub span: Span,
     pub bases: Vec<Expr>,

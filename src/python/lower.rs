@@ -2,14 +2,12 @@
 //! listed as [`SyntaxError`] and the rest is lowered all the same.
 
 use std::cell::RefCell;
-use std::num::NonZeroU16;
-use std::sync::LazyLock;
 
-use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
-use tree_sitter::{Language, Node, Parser, TreeCursor};
+use tree_sitter::{Node, Parser, TreeCursor};
 
 use super::ast::*;
+use super::grammar::{Field, Inside, Kind, LANGUAGE, child, kind, parts};
 
 /// Expressions and blocks nested deeper than this keep only their outer part.
 const MAX_DEPTH: u32 = 150;
@@ -66,29 +64,6 @@ fn collect_errors(root: Node, errors: &mut Vec<SyntaxError>) {
     }
 }
 
-/// Names of the grammar, looked up once: tree-sitter searches its list for each name that it is asked for.
-struct Grammar {
-    kinds: Vec<&'static str>,
-    fields: FxHashMap<&'static str, NonZeroU16>,
-}
-
-static LANGUAGE: LazyLock<Language> = LazyLock::new(|| tree_sitter_python::LANGUAGE.into());
-
-static GRAMMAR: LazyLock<Grammar> = LazyLock::new(|| {
-    let language = &*LANGUAGE;
-    let field = |id: u16| Some((language.field_name_for_id(id)?, NonZeroU16::new(id)?));
-    Grammar {
-        kinds: (0..language.node_kind_count() as u16)
-            .map(|id| language.node_kind_for_id(id).unwrap_or_default())
-            .collect(),
-        fields: (1..=language.field_count() as u16).filter_map(field).collect(),
-    }
-});
-
-fn kind(node: Node<'_>) -> &'static str {
-    GRAMMAR.kinds.get(usize::from(node.kind_id())).copied().unwrap_or("ERROR")
-}
-
 #[derive(Clone, Copy)]
 struct Lowering<'s, 't, 'c> {
     source: &'s str,
@@ -101,26 +76,17 @@ fn span(node: Node) -> Span {
     Span { start: node.start_byte() as u32, end: node.end_byte() as u32 }
 }
 
-type Nodes<'t> = SmallVec<[Node<'t>; 8]>;
-
 impl<'s, 't> Lowering<'s, 't, '_> {
     fn deeper(&self) -> Option<Self> {
         (self.depth < MAX_DEPTH).then(|| Lowering { depth: self.depth + 1, ..*self })
     }
 
-    fn named(&self, node: Node<'t>) -> Nodes<'t> {
-        let mut cursor = self.cursor.borrow_mut();
-        node.named_children(&mut cursor).filter(|child| !child.is_extra() || child.is_error()).collect()
+    fn inside(&self, node: Node<'t>) -> Inside<'t> {
+        Inside::of(node, self.cursor)
     }
 
-    fn fields(&self, node: Node<'t>, name: &str) -> Nodes<'t> {
-        let mut cursor = self.cursor.borrow_mut();
-        let Some(field) = GRAMMAR.fields.get(name) else { return Nodes::new() };
-        node.children_by_field_id(*field, &mut cursor).collect()
-    }
-
-    fn child(&self, node: Node<'t>, name: &str) -> Option<Node<'t>> {
-        node.child_by_field_id(GRAMMAR.fields.get(name)?.get())
+    fn parts(&self, node: Node<'t>) -> SmallVec<[Node<'t>; 6]> {
+        parts(node, self.cursor)
     }
 
     fn text(&self, node: Node<'t>) -> &'s str {
@@ -128,78 +94,100 @@ impl<'s, 't> Lowering<'s, 't, '_> {
     }
 
     fn block(&self, node: Node<'t>) -> Vec<Stmt> {
-        let Some(inner) = self.deeper() else { return vec![] };
+        let Some(lower) = self.deeper() else { return vec![] };
         let mut out = vec![];
-        for child in self.named(node) {
-            if child.is_error() || kind(child) == "block" {
-                out.extend(inner.block(child));
+        for child in self.parts(node) {
+            if child.is_error() || kind(child) == Kind::Block {
+                out.extend(lower.block(child));
             } else {
-                out.extend(inner.statement(child));
+                out.extend(lower.statement(child));
             }
         }
         out
     }
 
-    fn block_of(&self, node: Node<'t>, field: &str) -> Vec<Stmt> {
-        node.child_by_field_name(field).map(|block| self.block(block)).unwrap_or_default()
+    fn block_in(&self, inside: &Inside<'t>, field: Field) -> Vec<Stmt> {
+        inside.one(field).map(|block| self.block(block)).unwrap_or_default()
+    }
+
+    fn body_of(&self, node: Node<'t>) -> Vec<Stmt> {
+        self.block_in(&self.inside(node), Field::Body)
     }
 
     fn statement(&self, node: Node<'t>) -> Option<Stmt> {
         let kind = match kind(node) {
-            "expression_statement" => return self.expression_statement(node),
-            "assert_statement" => {
-                let mut parts = self.named(node).into_iter().map(|child| self.expr(child));
+            Kind::ExpressionStatement => return self.expression_statement(node),
+            Kind::Assert => {
+                let mut parts = self.parts(node).into_iter().map(|child| self.expr(child));
                 StmtKind::Assert { test: parts.next()?, message: parts.next() }
             }
-            "return_statement" => StmtKind::Return(self.named(node).first().map(|child| self.expr(*child))),
-            "raise_statement" => StmtKind::Raise(self.exprs(node)),
-            "delete_statement" => StmtKind::Delete(self.spread(node)),
-            "global_statement" => StmtKind::Global(self.names(node)),
-            "nonlocal_statement" => StmtKind::Nonlocal(self.names(node)),
-            "import_statement" | "import_from_statement" => StmtKind::Import(self.imports(node)),
-            "if_statement" => self.if_statement(node)?,
-            "for_statement" => StmtKind::For {
-                target: self.expr_of(node, "left")?,
-                iter: self.expr_of(node, "right")?,
-                body: self.block_of(node, "body"),
-                or_else: self.else_block(node),
-                is_async: self.text(node).starts_with("async"),
+            Kind::Return => StmtKind::Return(self.parts(node).first().map(|child| self.expr(*child))),
+            Kind::Raise => StmtKind::Raise(self.exprs(node)),
+            Kind::Delete => StmtKind::Delete(self.spread(node)),
+            Kind::Global => StmtKind::Global(self.names(node)),
+            Kind::Nonlocal => StmtKind::Nonlocal(self.names(node)),
+            Kind::FunctionDefinition | Kind::ClassDefinition => return self.definition(node, None),
+            _ => return self.compound_statement(node),
+        };
+        Some(Stmt { span: span(node), kind })
+    }
+
+    /// A statement whose parts are known by what they are to it.
+    fn compound_statement(&self, node: Node<'t>) -> Option<Stmt> {
+        let inside = self.inside(node);
+        let is_async = || self.text(node).starts_with("async");
+        let kind = match kind(node) {
+            Kind::Import | Kind::ImportFrom => StmtKind::Import(self.imports(&inside)),
+            Kind::If => self.if_statement(&inside)?,
+            Kind::For => StmtKind::For {
+                target: self.expr_in(&inside, Field::Left)?,
+                iter: self.expr_in(&inside, Field::Right)?,
+                body: self.block_in(&inside, Field::Body),
+                or_else: self.else_block(&inside),
+                is_async: is_async(),
             },
-            "while_statement" => StmtKind::While {
-                test: self.expr_of(node, "condition")?,
-                body: self.block_of(node, "body"),
-                or_else: self.else_block(node),
+            Kind::While => StmtKind::While {
+                test: self.expr_in(&inside, Field::Condition)?,
+                body: self.block_in(&inside, Field::Body),
+                or_else: self.else_block(&inside),
             },
-            "with_statement" => self.with_statement(node),
-            "try_statement" => self.try_statement(node),
-            "match_statement" => StmtKind::Match {
-                subject: self.fields(node, "subject").into_iter().map(|child| self.expr(child)).collect(),
-                cases: self
-                    .child(node, "body")
+            Kind::With => StmtKind::With {
+                items: self.with_items(&inside),
+                body: self.block_in(&inside, Field::Body),
+                is_async: is_async(),
+            },
+            Kind::Try => self.try_statement(&inside),
+            Kind::Match => StmtKind::Match {
+                subject: inside.all(Field::Subject).map(|child| self.expr(child)).collect(),
+                cases: inside
+                    .one(Field::Body)
                     .map(|body| {
-                        self.named(body).into_iter().map(|case| self.block_of(case, "consequence")).collect()
+                        let block = |case| self.block_in(&self.inside(case), Field::Consequence);
+                        self.parts(body).into_iter().map(block).collect()
                     })
                     .unwrap_or_default(),
             },
-            "decorated_definition" => {
-                return self.definition(self.child(node, "definition")?, Some(node));
+            Kind::DecoratedDefinition => {
+                return self.definition(inside.one(Field::Definition)?, Some((node, &inside)));
             }
-            "function_definition" | "class_definition" => return self.definition(node, None),
             _ => StmtKind::Other,
         };
         Some(Stmt { span: span(node), kind })
     }
 
     fn expression_statement(&self, node: Node<'t>) -> Option<Stmt> {
-        let children = self.named(node);
+        let children = self.parts(node);
         let first = *children.first()?;
         let kind = match kind(first) {
-            "assignment" => self.assignment(first)?,
-            "augmented_assignment" => StmtKind::AugAssign {
-                target: self.expr_of(first, "left")?,
-                op: self.child(first, "operator").map(|op| self.text(op)).unwrap_or("").into(),
-                value: self.expr_of(first, "right")?,
-            },
+            Kind::Assignment => self.assignment(first)?,
+            Kind::AugmentedAssignment => {
+                let inside = self.inside(first);
+                StmtKind::AugAssign {
+                    target: self.expr_in(&inside, Field::Left)?,
+                    op: self.text_in(&inside, Field::Operator).into(),
+                    value: self.expr_in(&inside, Field::Right)?,
+                }
+            }
             _ if children.len() > 1 => StmtKind::Expr(Expr {
                 span: span(node),
                 kind: ExprKind::Tuple(children.into_iter().map(|child| self.expr(child)).collect()),
@@ -213,14 +201,14 @@ impl<'s, 't> Lowering<'s, 't, '_> {
     fn assignment(&self, node: Node<'t>) -> Option<StmtKind> {
         let mut targets = vec![];
         let mut annotation = None;
-        let mut current = node;
+        let mut inside = self.inside(node);
         loop {
-            targets.push(self.expr_of(current, "left")?);
-            if let Some(hint) = self.child(current, "type") {
+            targets.push(self.expr_in(&inside, Field::Left)?);
+            if let Some(hint) = inside.one(Field::Type) {
                 annotation = Some(self.annotation(hint));
             }
-            match self.child(current, "right") {
-                Some(right) if kind(right) == "assignment" => current = right,
+            match inside.one(Field::Right) {
+                Some(right) if kind(right) == Kind::Assignment => inside = self.inside(right),
                 right => {
                     let value = right.map(|right| self.expr(right));
                     return Some(StmtKind::Assign { targets, value, annotation });
@@ -229,17 +217,18 @@ impl<'s, 't> Lowering<'s, 't, '_> {
         }
     }
 
-    fn imports(&self, node: Node<'t>) -> Vec<Import> {
-        let from = self
-            .child(node, "module_name")
+    fn imports(&self, inside: &Inside<'t>) -> Vec<Import> {
+        let from = inside
+            .one(Field::ModuleName)
             .map(|module| self.text(module).chars().filter(|c| !c.is_whitespace()).collect::<String>());
         let mut out = vec![];
-        for name in self.fields(node, "name") {
+        for name in inside.all(Field::Name) {
             let (path, alias) = match kind(name) {
-                "aliased_import" => (
-                    self.child(name, "name").map(|path| self.text(path)).unwrap_or(""),
-                    self.child(name, "alias").map(|alias| self.text(alias)),
-                ),
+                Kind::AliasedImport => {
+                    let parts = self.inside(name);
+                    let alias = parts.one(Field::Alias).map(|alias| self.text(alias));
+                    (self.text_in(&parts, Field::Name), alias)
+                }
                 _ => (self.text(name), None),
             };
             let local = alias.unwrap_or_else(|| path.split('.').next().unwrap_or(path));
@@ -253,66 +242,69 @@ impl<'s, 't> Lowering<'s, 't, '_> {
             out.push(Import { local: local.into(), path: path.into() });
         }
         if let Some(from) = from
-            && self.named(node).iter().any(|child| kind(*child) == "wildcard_import")
+            && inside.named().any(|child| kind(child) == Kind::WildcardImport)
         {
             out.push(Import { local: "*".into(), path: from.into() });
         }
         out
     }
 
-    fn if_statement(&self, node: Node<'t>) -> Option<StmtKind> {
-        let mut clauses = self.fields(node, "alternative");
+    fn if_statement(&self, inside: &Inside<'t>) -> Option<StmtKind> {
+        let mut clauses: Vec<_> = inside.all(Field::Alternative).collect();
         let mut or_else = vec![];
         while let Some(clause) = clauses.pop() {
-            if kind(clause) == "else_clause" {
-                or_else = self.block_of(clause, "body");
+            let parts = self.inside(clause);
+            if kind(clause) == Kind::ElseClause {
+                or_else = self.block_in(&parts, Field::Body);
             } else {
-                let Some(test) = self.expr_of(clause, "condition") else { continue };
-                let body = self.block_of(clause, "consequence");
+                let Some(test) = self.expr_in(&parts, Field::Condition) else { continue };
+                let body = self.block_in(&parts, Field::Consequence);
                 let kind = StmtKind::If { test, body, or_else };
                 or_else = vec![Stmt { span: span(clause), kind }];
             }
         }
-        Some(StmtKind::If {
-            test: self.expr_of(node, "condition")?,
-            body: self.block_of(node, "consequence"),
-            or_else,
-        })
+        let test = self.expr_in(inside, Field::Condition)?;
+        // what `if False:` holds is never run
+        let never = match test.kind {
+            ExprKind::Bool(value) => !value,
+            ExprKind::Number { value, .. } => value == 0.0,
+            _ => false,
+        };
+        let body = if never { vec![] } else { self.block_in(inside, Field::Consequence) };
+        Some(StmtKind::If { test, body, or_else })
     }
 
-    fn else_block(&self, node: Node<'t>) -> Vec<Stmt> {
-        self.child(node, "alternative").map(|clause| self.block_of(clause, "body")).unwrap_or_default()
+    fn else_block(&self, inside: &Inside<'t>) -> Vec<Stmt> {
+        inside.one(Field::Alternative).map(|clause| self.body_of(clause)).unwrap_or_default()
     }
 
-    fn with_statement(&self, node: Node<'t>) -> StmtKind {
+    fn with_items(&self, inside: &Inside<'t>) -> Vec<(Expr, Option<Expr>)> {
         let mut items = vec![];
-        for clause in self.named(node).into_iter().filter(|child| kind(*child) == "with_clause") {
-            for item in self.named(clause).into_iter().filter(|child| kind(*child) == "with_item") {
-                let Some(value) = self.child(item, "value") else { continue };
-                self.with_item(value, &mut items);
+        for clause in inside.named().filter(|child| kind(*child) == Kind::WithClause) {
+            for item in self.parts(clause).into_iter().filter(|child| kind(*child) == Kind::WithItem) {
+                if let Some(value) = self.inside(item).one(Field::Value) {
+                    self.with_item(value, &mut items);
+                }
             }
         }
-        StmtKind::With {
-            items,
-            body: self.block_of(node, "body"),
-            is_async: self.text(node).starts_with("async"),
-        }
+        items
     }
 
     fn with_item(&self, value: Node<'t>, items: &mut Vec<(Expr, Option<Expr>)>) {
         match kind(value) {
-            "as_pattern" => {
-                if let Some(context) = value.named_child(0) {
-                    let target = self
-                        .child(value, "alias")
+            Kind::AsPattern => {
+                let inside = self.inside(value);
+                if let Some(context) = inside.named().next() {
+                    let target = inside
+                        .one(Field::Alias)
                         .and_then(|alias| alias.named_child(0))
                         .map(|alias| self.expr(alias));
                     items.push((self.expr(context), target));
                 }
             }
             // `with (a as b, c as d):`
-            "tuple" | "parenthesized_expression" => {
-                for item in self.named(value) {
+            Kind::Tuple | Kind::Parenthesized => {
+                for item in self.parts(value) {
                     self.with_item(item, items);
                 }
             }
@@ -320,73 +312,65 @@ impl<'s, 't> Lowering<'s, 't, '_> {
         }
     }
 
-    fn try_statement(&self, node: Node<'t>) -> StmtKind {
+    fn try_statement(&self, inside: &Inside<'t>) -> StmtKind {
         let (mut handlers, mut or_else, mut finally) = (vec![], vec![], vec![]);
-        for clause in self.named(node) {
+        for clause in inside.named() {
+            let parts = self.inside(clause);
             let block = || {
-                self.named(clause)
-                    .into_iter()
-                    .find(|child| kind(*child) == "block")
-                    .map(|block| self.block(block))
+                let block = parts.named().find(|child| kind(*child) == Kind::Block);
+                block.map(|block| self.block(block)).unwrap_or_default()
             };
             match kind(clause) {
-                "except_clause" => handlers.push(Handler {
-                    types: self.fields(clause, "value").into_iter().map(|child| self.expr(child)).collect(),
-                    body: block().unwrap_or_default(),
+                Kind::ExceptClause => handlers.push(Handler {
+                    types: parts.all(Field::Value).map(|child| self.expr(child)).collect(),
+                    body: block(),
                 }),
-                "else_clause" => or_else = self.block_of(clause, "body"),
-                "finally_clause" => finally = block().unwrap_or_default(),
+                Kind::ElseClause => or_else = self.block_in(&parts, Field::Body),
+                Kind::FinallyClause => finally = block(),
                 _ => {}
             }
         }
-        StmtKind::Try { body: self.block_of(node, "body"), handlers, or_else, finally }
+        StmtKind::Try { body: self.block_in(inside, Field::Body), handlers, or_else, finally }
     }
 
-    fn definition(&self, node: Node<'t>, decorated: Option<Node<'t>>) -> Option<Stmt> {
-        let name = self.child(node, "name")?;
+    fn definition(&self, node: Node<'t>, decorated: Option<(Node<'t>, &Inside<'t>)>) -> Option<Stmt> {
+        let inside = self.inside(node);
+        let name = inside.one(Field::Name)?;
         let decorators = decorated
-            .map(|outer| {
-                self.named(outer)
-                    .into_iter()
-                    .filter(|child| kind(*child) == "decorator")
+            .map(|(_, outer)| {
+                outer
+                    .named()
+                    .filter(|child| kind(*child) == Kind::Decorator)
                     .filter_map(|child| child.named_child(0))
                     .map(|child| self.expr(child))
                     .collect()
             })
             .unwrap_or_default();
-        let whole = span(decorated.unwrap_or(node));
-        let kind = if kind(node) == "class_definition" {
-            StmtKind::Class(Box::new(Class {
-                name: self.text(name).into(),
-                name_span: span(name),
-                span: whole,
-                bases: self
-                    .child(node, "superclasses")
-                    .map(|bases| {
-                        self.named(bases)
-                            .into_iter()
-                            .filter(|base| kind(*base) != "keyword_argument")
-                            .map(|base| self.expr(base))
-                            .collect()
-                    })
-                    .unwrap_or_default(),
-                decorators,
-                body: self.block_of(node, "body"),
-            }))
+        let whole = span(decorated.map_or(node, |(outer, _)| outer));
+        let (name, name_span) = (self.text(name).into(), span(name));
+        let body = self.block_in(&inside, Field::Body);
+        let kind = if kind(node) == Kind::ClassDefinition {
+            let bases = inside
+                .one(Field::Superclasses)
+                .map(|bases| {
+                    let is_base = |base: &Node<'_>| kind(*base) != Kind::KeywordArgument;
+                    self.parts(bases).into_iter().filter(is_base).map(|base| self.expr(base)).collect()
+                })
+                .unwrap_or_default();
+            StmtKind::Class(Box::new(Class { name, name_span, span: whole, bases, decorators, body }))
         } else {
+            let params = inside
+                .one(Field::Parameters)
+                .map(|params| self.parts(params).into_iter().filter_map(|param| self.param(param)).collect())
+                .unwrap_or_default();
             StmtKind::Function(Box::new(Function {
-                name: self.text(name).into(),
-                name_span: span(name),
+                name,
+                name_span,
                 span: whole,
-                params: self
-                    .child(node, "parameters")
-                    .map(|params| {
-                        self.named(params).into_iter().filter_map(|param| self.param(param)).collect()
-                    })
-                    .unwrap_or_default(),
+                params,
                 decorators,
-                returns: self.child(node, "return_type").map(|hint| self.annotation(hint)),
-                body: self.block_of(node, "body"),
+                returns: inside.one(Field::ReturnType).map(|hint| self.annotation(hint)),
+                body,
                 is_async: self.text(node).starts_with("async"),
             }))
         };
@@ -394,90 +378,107 @@ impl<'s, 't> Lowering<'s, 't, '_> {
     }
 
     fn param(&self, node: Node<'t>) -> Option<Param> {
-        let (name, is_variadic) = match kind(node) {
-            "identifier" => (node, false),
-            "default_parameter" | "typed_default_parameter" => (self.child(node, "name")?, false),
-            "typed_parameter" => {
-                let inner = node.named_child(0)?;
-                if kind(inner) == "identifier" { (inner, false) } else { (inner.named_child(0)?, true) }
+        let plain = |name: Node<'t>, is_variadic| {
+            let (text, span) = (self.text(name).into(), span(name));
+            Param { name: text, span, annotation: None, default: None, is_variadic }
+        };
+        let mut param = match kind(node) {
+            Kind::Identifier => return Some(plain(node, false)),
+            Kind::DefaultParameter | Kind::TypedDefaultParameter => {
+                plain(self.inside(node).one(Field::Name)?, false)
             }
-            "list_splat_pattern" | "dictionary_splat_pattern" => (node.named_child(0)?, true),
+            Kind::TypedParameter => {
+                let inner = node.named_child(0)?;
+                let is_plain = kind(inner) == Kind::Identifier;
+                plain(if is_plain { inner } else { inner.named_child(0)? }, !is_plain)
+            }
+            Kind::ListSplatPattern | Kind::DictionarySplatPattern => plain(node.named_child(0)?, true),
             _ => return None,
         };
-        Some(Param {
-            name: self.text(name).into(),
-            span: span(name),
-            annotation: self.child(node, "type").map(|hint| self.annotation(hint)),
-            default: self.child(node, "value").map(|value| self.expr(value)),
-            is_variadic,
-        })
+        let inside = self.inside(node);
+        param.annotation = inside.one(Field::Type).map(|hint| self.annotation(hint));
+        param.default = inside.one(Field::Value).map(|value| self.expr(value));
+        Some(param)
     }
 
     fn annotation(&self, node: Node<'t>) -> Expr {
         match node.named_child(0) {
-            Some(inner) if kind(node) == "type" => self.expr(inner),
+            Some(inner) if kind(node) == Kind::Type => self.expr(inner),
             _ => self.expr(node),
         }
     }
 
-    fn expr_of(&self, node: Node<'t>, field: &str) -> Option<Expr> {
-        let mut parts = self.fields(node, field).into_iter().filter(|child| child.is_named());
-        parts.next().map(|child| self.expr(child))
+    fn expr_in(&self, inside: &Inside<'t>, field: Field) -> Option<Expr> {
+        inside.all(field).find(|child| child.is_named()).map(|child| self.expr(child))
+    }
+
+    fn boxed(&self, inside: &Inside<'t>, field: Field) -> Option<Box<Expr>> {
+        self.expr_in(inside, field).map(Box::new)
+    }
+
+    fn text_in(&self, inside: &Inside<'t>, field: Field) -> &'s str {
+        inside.one(field).map_or("", |child| self.text(child))
     }
 
     fn exprs(&self, node: Node<'t>) -> Vec<Expr> {
         match self.deeper() {
-            Some(inner) => self.named(node).into_iter().map(|child| inner.expr(child)).collect(),
+            Some(lower) => self.parts(node).into_iter().map(|child| lower.expr(child)).collect(),
             None => vec![],
         }
     }
 
-    fn names(&self, node: Node<'t>) -> Vec<Box<str>> {
-        self.named(node).into_iter().map(|name| self.text(name).into()).collect()
+    fn names(&self, node: Node<'t>) -> Vec<Text> {
+        self.parts(node).into_iter().map(|name| self.text(name).into()).collect()
     }
 
     /// The parts of `del a, b`, with or without a list around them.
     fn spread(&self, node: Node<'t>) -> Vec<Expr> {
-        match self.named(node).as_slice() {
-            [only] if kind(*only) == "expression_list" => self.exprs(*only),
+        match self.parts(node).as_slice() {
+            [only] if kind(*only) == Kind::ExpressionList => self.exprs(*only),
             _ => self.exprs(node),
         }
     }
 
     fn expr(&self, node: Node<'t>) -> Expr {
         let kind = match self.deeper() {
-            Some(inner) => inner.expr_kind(node).unwrap_or(ExprKind::Other(vec![])),
+            Some(lower) => lower.expr_kind(node).unwrap_or(ExprKind::Other(vec![])),
             None => ExprKind::Other(vec![]),
         };
         // parentheses disappear, and so does their span
         Expr { span: span(node), kind }
     }
 
-    fn boxed(&self, node: Node<'t>, field: &str) -> Option<Box<Expr>> {
-        self.expr_of(node, field).map(Box::new)
-    }
-
     fn first(&self, node: Node<'t>) -> Option<Box<Expr>> {
-        self.named(node).first().map(|child| Box::new(self.expr(*child)))
+        self.parts(node).first().map(|child| Box::new(self.expr(*child)))
     }
 
     fn expr_kind(&self, node: Node<'t>) -> Option<ExprKind> {
         Some(match kind(node) {
-            "identifier" => ExprKind::Name(self.text(node).into()),
-            "attribute" => ExprKind::Attribute {
-                value: self.boxed(node, "object")?,
-                attr: self.text(self.child(node, "attribute")?).into(),
+            Kind::Identifier => ExprKind::Name(self.text(node).into()),
+            Kind::Integer => ExprKind::Number { value: integer(self.text(node)), is_float: false },
+            Kind::Float => ExprKind::Number {
+                value: self.text(node).replace('_', "").parse().unwrap_or(f64::NAN),
+                is_float: true,
             },
-            "call" => self.call(node)?,
-            "await" => ExprKind::Await(self.first(node)?),
-            "subscript" => ExprKind::Subscript {
-                value: self.boxed(node, "value")?,
-                index: self.fields(node, "subscript").into_iter().map(|child| self.expr(child)).collect(),
+            Kind::True => ExprKind::Bool(true),
+            Kind::False => ExprKind::Bool(false),
+            Kind::None => ExprKind::None,
+            // the most frequent ones have few children, which are found faster by their fields than by a walk
+            Kind::Attribute => ExprKind::Attribute {
+                value: Box::new(self.expr(child(node, Field::Object)?)),
+                attr: self.text(child(node, Field::Attribute)?).into(),
             },
-            "string" => self.string(node),
-            "concatenated_string" => {
+            Kind::Call => self.call(node)?,
+            Kind::BinaryOperator => ExprKind::Binary {
+                left: Box::new(self.expr(child(node, Field::Left)?)),
+                op: self.text(child(node, Field::Operator)?).into(),
+                right: Box::new(self.expr(child(node, Field::Right)?)),
+            },
+            Kind::String => self.string(node),
+            Kind::Await => ExprKind::Await(self.first(node)?),
+            Kind::ConcatenatedString => {
                 let (mut text, mut parts) = (String::new(), vec![]);
-                for piece in self.named(node) {
+                for piece in self.parts(node) {
                     if let ExprKind::Str { text: more, parts: inner } = self.string(piece) {
                         text.push_str(&more);
                         parts.extend(inner);
@@ -485,80 +486,92 @@ impl<'s, 't> Lowering<'s, 't, '_> {
                 }
                 ExprKind::Str { text: text.into(), parts }
             }
-            "integer" => ExprKind::Number { value: integer(self.text(node)), is_float: false },
-            "float" => ExprKind::Number {
-                value: self.text(node).replace('_', "").parse().unwrap_or(f64::NAN),
-                is_float: true,
-            },
-            "true" => ExprKind::Bool(true),
-            "false" => ExprKind::Bool(false),
-            "none" => ExprKind::None,
-            "parenthesized_expression" | "type" => return self.first(node).map(|inner| inner.kind),
-            "list" | "list_pattern" => ExprKind::List(self.exprs(node)),
-            "tuple" | "expression_list" | "pattern_list" | "tuple_pattern" => {
+            Kind::Parenthesized | Kind::Type => return self.first(node).map(|inner| inner.kind),
+            Kind::List | Kind::ListPattern => ExprKind::List(self.exprs(node)),
+            Kind::Tuple | Kind::ExpressionList | Kind::PatternList | Kind::TuplePattern => {
                 ExprKind::Tuple(self.exprs(node))
             }
-            "set" => ExprKind::Set(self.exprs(node)),
-            "dictionary" => ExprKind::Dict(
-                self.named(node)
-                    .into_iter()
-                    .filter_map(|entry| match kind(entry) {
-                        "pair" => Some((self.expr_of(entry, "key"), self.expr_of(entry, "value")?)),
-                        _ => entry.named_child(0).map(|inner| (None, self.expr(inner))),
-                    })
-                    .collect(),
-            ),
-            "list_comprehension" => self.comprehension(node, Collection::List),
-            "set_comprehension" => self.comprehension(node, Collection::Set),
-            "dictionary_comprehension" => self.comprehension(node, Collection::Dict),
-            "generator_expression" => self.comprehension(node, Collection::Generator),
-            "binary_operator" => ExprKind::Binary {
-                left: self.boxed(node, "left")?,
-                op: self.text(self.child(node, "operator")?).into(),
-                right: self.boxed(node, "right")?,
-            },
-            "unary_operator" => ExprKind::Unary {
-                op: self.text(self.child(node, "operator")?).into(),
-                operand: self.boxed(node, "argument")?,
-            },
-            "not_operator" => ExprKind::Unary { op: "not".into(), operand: self.boxed(node, "argument")? },
-            "boolean_operator" => {
-                ExprKind::Bools(vec![self.expr_of(node, "left")?, self.expr_of(node, "right")?])
+            Kind::Set => ExprKind::Set(self.exprs(node)),
+            Kind::Dictionary => {
+                ExprKind::Dict(self.parts(node).into_iter().filter_map(|entry| self.entry(entry)).collect())
             }
-            "comparison_operator" => self.comparison(node)?,
-            "conditional_expression" => {
+            Kind::ListComprehension => self.comprehension(node, Collection::List),
+            Kind::SetComprehension => self.comprehension(node, Collection::Set),
+            Kind::DictionaryComprehension => self.comprehension(node, Collection::Dict),
+            Kind::GeneratorExpression => self.comprehension(node, Collection::Generator),
+            Kind::Conditional => {
                 let mut parts = self.exprs(node).into_iter().map(Box::new);
                 let (body, test, or_else) = (parts.next()?, parts.next()?, parts.next()?);
                 ExprKind::Conditional { test, body, or_else }
             }
-            "lambda" => ExprKind::Lambda(self.boxed(node, "body")?),
-            "list_splat" | "dictionary_splat" | "list_splat_pattern" | "dictionary_splat_pattern" => {
-                ExprKind::Starred(self.first(node)?)
-            }
-            "yield" => ExprKind::Yield(self.first(node)),
-            "named_expression" => {
-                ExprKind::Walrus { target: self.boxed(node, "name")?, value: self.boxed(node, "value")? }
-            }
+            Kind::ListSplat
+            | Kind::DictionarySplat
+            | Kind::ListSplatPattern
+            | Kind::DictionarySplatPattern => ExprKind::Starred(self.first(node)?),
+            Kind::Yield => ExprKind::Yield(self.first(node)),
+            Kind::ComparisonOperator => self.comparison(node)?,
+            Kind::Subscript
+            | Kind::UnaryOperator
+            | Kind::NotOperator
+            | Kind::BooleanOperator
+            | Kind::Lambda
+            | Kind::NamedExpression => return self.compound(node, &self.inside(node)),
             _ => ExprKind::Other(self.exprs(node)),
         })
     }
 
+    /// An expression whose parts are known by what they are to it.
+    fn compound(&self, node: Node<'t>, inside: &Inside<'t>) -> Option<ExprKind> {
+        Some(match kind(node) {
+            Kind::Subscript => ExprKind::Subscript {
+                value: self.boxed(inside, Field::Value)?,
+                index: inside.all(Field::Subscript).map(|child| self.expr(child)).collect(),
+            },
+            Kind::UnaryOperator => ExprKind::Unary {
+                op: self.text(inside.one(Field::Operator)?).into(),
+                operand: self.boxed(inside, Field::Argument)?,
+            },
+            Kind::NotOperator => {
+                ExprKind::Unary { op: "not".into(), operand: self.boxed(inside, Field::Argument)? }
+            }
+            Kind::BooleanOperator => {
+                let (left, right) = (self.expr_in(inside, Field::Left)?, self.expr_in(inside, Field::Right)?);
+                ExprKind::Bools(vec![left, right])
+            }
+            Kind::Lambda => ExprKind::Lambda(self.boxed(inside, Field::Body)?),
+            Kind::NamedExpression => ExprKind::Walrus {
+                target: self.boxed(inside, Field::Name)?,
+                value: self.boxed(inside, Field::Value)?,
+            },
+            _ => return None,
+        })
+    }
+
+    /// One of a dictionary's entries; `**more` has no key.
+    fn entry(&self, node: Node<'t>) -> Option<(Option<Expr>, Expr)> {
+        if kind(node) != Kind::Pair {
+            return node.named_child(0).map(|inner| (None, self.expr(inner)));
+        }
+        let value = self.expr(child(node, Field::Value)?);
+        Some((child(node, Field::Key).map(|key| self.expr(key)), value))
+    }
+
     fn call(&self, node: Node<'t>) -> Option<ExprKind> {
-        let func = self.expr_of(node, "function")?;
-        let arguments = self.child(node, "arguments")?;
+        let func = self.expr(child(node, Field::Function)?);
+        let arguments = child(node, Field::Arguments)?;
         let mut call = Call { func, args: vec![], keywords: vec![] };
-        if kind(arguments) == "generator_expression" {
+        if kind(arguments) == Kind::GeneratorExpression {
             call.args.push(self.expr(arguments));
         } else {
-            for argument in self.named(arguments) {
+            for argument in self.parts(arguments) {
                 match kind(argument) {
-                    "keyword_argument" => {
-                        if let Some(value) = self.expr_of(argument, "value") {
-                            let name = self.child(argument, "name").map(|name| self.text(name).into());
-                            call.keywords.push((name, value));
+                    Kind::KeywordArgument => {
+                        if let Some(value) = child(argument, Field::Value) {
+                            let name = child(argument, Field::Name).map(|name| self.text(name).into());
+                            call.keywords.push((name, self.expr(value)));
                         }
                     }
-                    "dictionary_splat" => {
+                    Kind::DictionarySplat => {
                         if let Some(inner) = self.first(argument) {
                             call.keywords.push((None, *inner));
                         }
@@ -571,30 +584,33 @@ impl<'s, 't> Lowering<'s, 't, '_> {
     }
 
     fn comparison(&self, node: Node<'t>) -> Option<ExprKind> {
-        let operators = self.fields(node, "operators");
-        let mut operands = self.exprs(node).into_iter();
+        let inside = self.inside(node);
+        let lower = self.deeper()?;
+        let mut operands = inside.named().map(|child| lower.expr(child));
         let left = Box::new(operands.next()?);
-        let rest = operators
-            .iter()
-            .map(|op| self.text(*op).split_whitespace().collect::<Vec<_>>().join(" ").into())
-            .zip(operands)
-            .collect();
+        let operator = |op| match self.text(op) {
+            // `not in` may be written with any space between
+            text if text.contains(char::is_whitespace) => {
+                text.split_whitespace().collect::<Vec<_>>().join(" ").into()
+            }
+            text => text.into(),
+        };
+        let rest = inside.all(Field::Operators).map(operator).zip(operands).collect();
         Some(ExprKind::Compare { left, rest })
     }
 
     fn comprehension(&self, node: Node<'t>, of: Collection) -> ExprKind {
         let mut out = Comprehension { kind: of, element: vec![], clauses: vec![], conditions: vec![] };
-        for child in self.named(node) {
+        for child in self.parts(node) {
             match kind(child) {
-                "for_in_clause" => {
-                    if let (Some(target), Some(iter)) =
-                        (self.expr_of(child, "left"), self.expr_of(child, "right"))
-                    {
-                        out.clauses.push((target, iter));
-                    }
+                Kind::ForInClause => {
+                    let inside = self.inside(child);
+                    let (target, iter) =
+                        (self.expr_in(&inside, Field::Left), self.expr_in(&inside, Field::Right));
+                    out.clauses.extend(target.zip(iter));
                 }
-                "if_clause" => out.conditions.extend(self.exprs(child)),
-                "pair" => out.element.extend(self.exprs(child)),
+                Kind::IfClause => out.conditions.extend(self.exprs(child)),
+                Kind::Pair => out.element.extend(self.exprs(child)),
                 _ => out.element.push(self.expr(child)),
             }
         }
@@ -602,13 +618,19 @@ impl<'s, 't> Lowering<'s, 't, '_> {
     }
 
     fn string(&self, node: Node<'t>) -> ExprKind {
+        // most strings are one piece between two quotes
+        if node.child_count() == 3
+            && let Some(only) = node.child(1).filter(|child| kind(*child) == Kind::StringContent)
+        {
+            return ExprKind::Str { text: self.text(only).into(), parts: vec![] };
+        }
         let (mut text, mut parts) = (String::new(), vec![]);
-        for child in self.named(node) {
+        for child in self.parts(node) {
             match kind(child) {
-                "string_content" => text.push_str(self.text(child)),
-                "interpolation" => {
+                Kind::StringContent => text.push_str(self.text(child)),
+                Kind::Interpolation => {
                     text.push_str("{}");
-                    parts.extend(self.expr_of(child, "expression"));
+                    parts.extend(self.expr_in(&self.inside(child), Field::Expression));
                 }
                 _ => {}
             }

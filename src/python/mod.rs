@@ -5,6 +5,7 @@ pub mod ast;
 mod cases;
 mod config;
 mod fixtures;
+mod grammar;
 mod imports;
 mod lower;
 mod module;

@@ -16,7 +16,7 @@ pub struct Module {
     pub body: Vec<Stmt>,
     pub errors: Vec<SyntaxError>,
     /// Local name ─▶ dotted path, from imports at the top (also inside `if` and `try`).
-    pub imports: FxHashMap<Box<str>, Box<str>>,
+    pub imports: FxHashMap<Text, Text>,
     /// Bytes at which lines begin.
     line_starts: Vec<u32>,
 }

@@ -1,6 +1,9 @@
 //! `scan --format json`: the contract that other programs read.
 
-use serde::Serialize;
+use rayon::prelude::*;
+use serde::ser::{Error, SerializeSeq};
+use serde::{Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, json};
 
 use crate::risk::{Assessment, Basis, features};
@@ -10,12 +13,13 @@ use crate::source::FileError;
 /// The contract's version; it grows when a field changes its meaning or goes.
 pub(super) const SCHEMA_VERSION: u32 = 1;
 
-/// A scan as one JSON object, written test by test.
+/// A scan as one JSON object.
 #[derive(Serialize)]
 pub struct ScanReport<'a> {
     schema_version: u32,
     feature_schema: &'static str,
     root: &'a std::path::Path,
+    #[serde(serialize_with = "on_all_cores")]
     tests: Vec<&'a Assessment>,
     errors: &'a [FileError],
     summary: Summary,
@@ -55,6 +59,18 @@ impl<'a> ScanReport<'a> {
             },
         }
     }
+}
+
+/// Tests turned into text by all cores, some hundred at a time so that they are never in memory as text together.
+fn on_all_cores<S: Serializer>(tests: &[&Assessment], to: S) -> Result<S::Ok, S::Error> {
+    let mut out = to.serialize_seq(Some(tests.len()))?;
+    for some in tests.chunks(512) {
+        let texts: Result<Vec<Box<RawValue>>, _> = some.par_iter().map(|test| to_raw_value(test)).collect();
+        for text in texts.map_err(Error::custom)? {
+            out.serialize_element(&text)?;
+        }
+    }
+    out.end()
 }
 
 fn counts<T: ToString>(pairs: Vec<(T, usize)>) -> Map<String, serde_json::Value> {

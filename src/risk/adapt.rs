@@ -86,16 +86,16 @@ impl Adapter {
         let prior: Vec<f32> = tests.iter().map(|test| test.assessment.risk).collect();
         let gathered = gather(&kin, &rank(&prior), known);
         let flat: Vec<f32> = gathered.iter().flat_map(|(row, _)| *row).collect();
-        let (Ok(margins), Ok(values)) = (self.model.margins(&flat), self.model.contributions(&flat)) else {
+        let Ok(values) = self.model.contributions(&flat) else {
             tracing::error!("xgboost refused to predict; risks stay those of the prior");
             return None;
         };
         let ids: Vec<String> = ids.into_iter().map(str::to_owned).collect();
-        for (index, test) in tests.iter_mut().enumerate() {
+        for (index, (test, values)) in tests.iter_mut().zip(values.chunks(EVIDENCE.len() + 1)).enumerate() {
             let assessment = &mut test.assessment;
-            assessment.risk = (with_own(sigmoid(margins[index]), known[index]) * 1e4).round() / 1e4;
+            assessment.risk = (with_own(sigmoid(values.iter().sum()), known[index]) * 1e4).round() / 1e4;
             assessment.risk_basis = RiskBasis::Adapted;
-            assessment.contributions = contributions(&EVIDENCE, &values[index]);
+            assessment.contributions = contributions(&EVIDENCE, values);
             assessment.neighbours = gathered[index]
                 .1
                 .iter()

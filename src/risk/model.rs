@@ -65,14 +65,13 @@ impl Model {
         Ok(self.booster().predict_margin(&DMatrix::from_dense(rows, rows.len() / self.columns)?)?)
     }
 
-    /// SHAP values in log-odds: for each row one a column, and the bias last.
-    pub fn contributions(&self, rows: &[f32]) -> Result<Vec<Vec<f32>>, BoostError> {
+    /// SHAP values in log-odds, row after row: one a column, and the bias last. A row's sum is its margin.
+    pub fn contributions(&self, rows: &[f32]) -> Result<Vec<f32>, BoostError> {
         if rows.is_empty() {
             return Ok(vec![]);
         }
         let matrix = DMatrix::from_dense(rows, rows.len() / self.columns)?;
-        let (values, (_, columns)) = self.booster().predict_contributions(&matrix)?;
-        Ok(values.chunks(columns).map(<[f32]>::to_vec).collect())
+        Ok(self.booster().predict_contributions(&matrix)?.0)
     }
 
     /// XGBoost's own JSON.

@@ -2,6 +2,7 @@
 //! A test is judged among its neighbours, so what the model sees is where each value stands among the tests
 //! scanned together, or among those of the training set where they are too few.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
@@ -133,16 +134,16 @@ impl RiskModel {
     pub fn assess(&self, tests: &mut [ScannedTest]) {
         let rows: Vec<[f32; INPUTS]> = tests.iter().map(inputs).collect();
         let ranked = if rows.len() >= ENOUGH_NEIGHBOURS { ranks(&rows) } else { self.global_ranks(&rows) };
-        let (Ok(margins), Ok(shap)) = (self.model.margins(&ranked), self.model.contributions(&ranked)) else {
+        let Ok(shap) = self.model.contributions(&ranked) else {
             tracing::error!("xgboost refused to predict; risks stay at 0");
             return;
         };
         let names = input_names();
-        for ((test, margin), values) in tests.iter_mut().zip(margins).zip(shap) {
-            test.assessment.risk = (sigmoid(margin) * 1e4).round() / 1e4;
+        tests.par_iter_mut().zip(shap.par_chunks(INPUTS + 1)).for_each(|(test, values)| {
+            test.assessment.risk = (sigmoid(values.iter().sum()) * 1e4).round() / 1e4;
             test.assessment.risk_basis = RiskBasis::Prior;
-            test.assessment.contributions = contributions(&names, &values);
-        }
+            test.assessment.contributions = contributions(&names, values);
+        });
     }
 
     fn global_ranks(&self, rows: &[[f32; INPUTS]]) -> Vec<f32> {
@@ -178,22 +179,19 @@ pub(super) fn sigmoid(margin: f32) -> f32 {
 
 /// Each value's rank among the rows, from 0 to 1, ties in the middle; row after row.
 pub(super) fn ranks(rows: &[[f32; INPUTS]]) -> Vec<f32> {
-    let mut out = vec![0.0; rows.len() * INPUTS];
-    let mut order: Vec<usize> = (0..rows.len()).collect();
-    for column in 0..INPUTS {
-        order.sort_by(|a, b| rows[*a][column].total_cmp(&rows[*b][column]));
-        let mut start = 0;
-        while start < order.len() {
-            let value = rows[order[start]][column];
-            let end = start + order[start..].partition_point(|row| rows[*row][column] <= value);
-            let rank = (start + end) as f32 / (2 * rows.len()) as f32;
-            for row in &order[start..end] {
-                out[row * INPUTS + column] = rank;
-            }
-            start = end;
-        }
-    }
-    out
+    let ranked: Vec<Vec<f32>> = (0..INPUTS).into_par_iter().map(|column| ranks_of(rows, column)).collect();
+    (0..rows.len()).flat_map(|row| ranked.iter().map(move |column| column[row])).collect()
+}
+
+fn ranks_of(rows: &[[f32; INPUTS]], column: usize) -> Vec<f32> {
+    let mut values: Vec<f32> = rows.iter().map(|row| row[column]).collect();
+    values.sort_unstable_by(f32::total_cmp);
+    let rank = |value: f32| {
+        let below = values.partition_point(|known| *known < value);
+        let up_to = values.partition_point(|known| *known <= value);
+        (below + up_to) as f32 / (2 * values.len()) as f32
+    };
+    rows.iter().map(|row| rank(row[column])).collect()
 }
 
 /// 33 quantiles of each input.

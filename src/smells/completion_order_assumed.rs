@@ -53,11 +53,8 @@ impl Rule for CompletionOrderAssumed {
                 .filter(|(_, path)| is_by_completion(path))
                 .map(|(site, _)| site)
                 .collect();
-            if has_one_worker(at) {
-                continue;
-            }
             let appends = at.sites.writes.iter().any(|write| write.at.in_nested && write.method == Some("append"));
-            if threads.is_empty() && streams.is_empty() && !appends {
+            if (threads.is_empty() && streams.is_empty() && !appends) || has_one_worker(at) {
                 continue;
             }
             for assert in &at.sites.asserts {

@@ -121,11 +121,11 @@ pub(super) fn workers<'a, 'v>(at: &Reached<'a, 'v>) -> Vec<(&'a str, &'v CallSit
     let mut found: Vec<(&'a str, &'v CallSite<'a>)> = vec![];
     let mut out: Vec<(&'a str, &'v CallSite<'a>)> = vec![];
     for (site, path) in at.sites.calls.iter().zip(&at.paths) {
-        let is_pool = path.contains("PoolExecutor()") || path.contains("ThreadPool()");
+        let is_pool = || path.contains("PoolExecutor()") || path.contains("ThreadPool()");
         let (target, many) = match last(path) {
             "Thread" if path.starts_with("threading.") => (site.call.keyword("target"), false),
-            "submit" if is_pool => (site.call.args.first(), false),
-            "map" | "imap" | "imap_unordered" | "starmap" if is_pool => (site.call.args.first(), true),
+            "submit" if is_pool() => (site.call.args.first(), false),
+            "map" | "imap" | "imap_unordered" | "starmap" if is_pool() => (site.call.args.first(), true),
             "to_thread" if path.starts_with("asyncio.") => (site.call.args.first(), false),
             // a task that hands it over is itself started again and again
             "run_sync" if path.contains("to_thread") => (site.call.args.first(), site.at.in_nested),

@@ -162,13 +162,15 @@ struct Helpers<'r> {
     /// (folder, dotted path) ─▶ the file it means.
     known: FxHashMap<(String, String), Option<String>>,
     folders: FxHashSet<PathBuf>,
+    /// Folder ─▶ the Python files in it, where it was listed.
+    listed: FxHashMap<String, FxHashSet<String>>,
     used: FxHashSet<String>,
 }
 
 impl<'r> Helpers<'r> {
     fn new(root: &'r Path) -> Helpers<'r> {
-        let (known, folders, used) = Default::default();
-        Helpers { root, known, folders, used }
+        let (known, folders, listed, used) = Default::default();
+        Helpers { root, known, folders, listed, used }
     }
 
     /// The `conftest.py` files beside and above `paths` that were not named before.
@@ -193,16 +195,36 @@ impl<'r> Helpers<'r> {
     /// a test, or below a folder named for tests.
     fn find(&mut self, file: &str, path: &str) -> Option<PathBuf> {
         let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let root = self.root;
+        let (root, listed) = (self.root, &mut self.listed);
         let found = self.known.entry((folder.to_owned(), path.to_owned())).or_insert_with(|| {
             candidates(folder, path)
                 .into_iter()
-                .find(|candidate| is_helper(candidate, folder) && root.join(candidate).is_file())
+                .find(|candidate| is_helper(candidate, folder) && is_there(root, listed, candidate))
         });
         let found = found.as_ref().filter(|found| *found != file)?;
         self.used.insert(found.clone());
         Some(root.join(found))
     }
+}
+
+/// Whether there is such a file. Each folder is listed once: most of what is asked for is not there.
+fn is_there(root: &Path, listed: &mut FxHashMap<String, FxHashSet<String>>, file: &str) -> bool {
+    let (folder, name) = file.rsplit_once('/').unwrap_or(("", file));
+    let names = match listed.get(folder) {
+        Some(names) => names,
+        None => listed.entry(folder.to_owned()).or_insert_with(|| python_files(&root.join(folder))),
+    };
+    names.contains(name)
+}
+
+fn python_files(folder: &Path) -> FxHashSet<String> {
+    let is_file = |entry: &std::fs::DirEntry| match entry.file_type() {
+        Ok(kind) if kind.is_symlink() => entry.path().is_file(),
+        kind => kind.is_ok_and(|kind| kind.is_file()),
+    };
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.filter(|entry| entry.path().extension().is_some_and(|kind| kind == "py"));
+    names.filter(is_file).filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }
 
 fn is_helper(file: &str, folder: &str) -> bool {

@@ -35,6 +35,11 @@ impl<'a> Analysis<'a> {
     pub fn tests(&self, module: usize) -> Vec<TestCase<'a>> {
         let mut out = vec![];
         self.tests_in(module, &self.view(module).module.body, &[], &mut out);
+        let deleted = deleted(&self.view(module).module.body);
+        out.retain(|test| {
+            let outer = test.classes.last().map_or(&test.function.function.name, |class| &class.name);
+            !deleted.contains(&outer.as_str())
+        });
         // a name defined twice is collected once, as its last definition
         let mut seen = rustc_hash::FxHashMap::default();
         for (index, test) in out.iter().enumerate() {
@@ -49,6 +54,34 @@ impl<'a> Analysis<'a> {
             test.position = position;
         }
         out
+    }
+
+    /// Whether a `conftest.py` beside or above tells pytest not to collect the file.
+    pub fn is_left_out(&self, module: usize) -> bool {
+        let file = &self.view(module).module.file;
+        self.conftests(module).into_iter().filter(|conftest| *conftest != module).any(|conftest| {
+            let view = self.view(conftest);
+            let below = |name: &str| match view.module.folder() {
+                "" => name.to_owned(),
+                folder => format!("{folder}/{name}"),
+            };
+            let names = |variable: &str| match view.globals.get(variable)?.value.map(|value| &value.kind)? {
+                ExprKind::List(items) | ExprKind::Tuple(items) => Some(items.iter().filter_map(Expr::as_str)),
+                _ => None,
+            };
+            let is_it = |name: &str| {
+                let path = below(name);
+                file.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            };
+            let fits = |name: &str| {
+                glob::Pattern::new(&below(name)).is_ok_and(|pattern| {
+                    pattern.matches(file)
+                        || file.match_indices('/').any(|(end, _)| pattern.matches(&file[..end]))
+                })
+            };
+            names("collect_ignore").into_iter().flatten().any(is_it)
+                || names("collect_ignore_glob").into_iter().flatten().any(fits)
+        })
     }
 
     fn tests_in(&self, module: usize, body: &'a [Stmt], around: &[&'a Class], out: &mut Vec<TestCase<'a>>) {
@@ -131,6 +164,17 @@ impl<'a> Analysis<'a> {
         !function.decorators.is_empty()
             && self.view(module).fixtures.iter().any(|fixture| std::ptr::eq(fixture.function, function))
     }
+}
+
+/// The names that `del` takes away at the top of a module: base classes that are no tests themselves.
+fn deleted(body: &[Stmt]) -> Vec<&str> {
+    let mut out = vec![];
+    for stmt in body {
+        if let StmtKind::Delete(targets) = &stmt.kind {
+            out.extend(targets.iter().filter_map(Expr::as_name));
+        }
+    }
+    out
 }
 
 /// `__test__ = False` in the class itself or in a base.

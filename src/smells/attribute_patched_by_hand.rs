@@ -57,6 +57,7 @@ impl Rule for AttributePatchedByHand {
                 || is_flag(write)
                 || is_of_before(write)
                 || is_of_a_mock(test, write)
+                || is_of_a_new_owner(at, write)
                 || has_an_opposite(test, write)
                 || is_base_state(at, write)
                 || at
@@ -78,7 +79,7 @@ impl Rule for AttributePatchedByHand {
                 Smell {
                     span: write.span,
                     // what a nested function does, it does when it is called, often within something of its own
-                    severity: if write.at.in_nested { Severity::Medium } else { leak_grade(at.role) },
+                    severity: if write.at.in_nested { Severity::Medium } else { leak_grade(test, at.role) },
                     confidence: 0.9,
                     message: format!(
                         "`{target}` is overwritten and never put back, so every test that runs later gets the replacement"
@@ -129,7 +130,14 @@ fn has_an_opposite(test: &Context<'_, '_>, write: &WriteSite<'_>) -> bool {
 /// `time.time.return_value` under `patch("time.time")` goes with the patch.
 fn is_of_a_mock(test: &Context<'_, '_>, write: &WriteSite<'_>) -> bool {
     let (owner, name) = write.path.rsplit_once('.').unwrap_or_default();
-    matches!(name, "return_value" | "side_effect") || (!owner.is_empty() && test.mocks.targets.iter().any(|target| target == owner))
+    matches!(name, "return_value" | "side_effect") || owner.contains("mock.sentinel") || (!owner.is_empty() && test.mocks.targets.iter().any(|target| target == owner))
+}
+
+/// `app.pool = Pool()`, then `app.pool.size = 1`: what is changed is not what others have.
+fn is_of_a_new_owner(at: &Reached<'_, '_>, write: &WriteSite<'_>) -> bool {
+    let owner = write.path.rsplit_once('.').map_or("", |(owner, _)| owner);
+    let gives = |other: &WriteSite<'_>| other.kind == WriteKind::Assign && other.path == owner;
+    at.sites.writes.iter().any(|other| gives(other) && other.at.order < write.at.order)
 }
 
 /// A switch that a test framework's users set to the same value everywhere.

@@ -52,6 +52,8 @@ pub struct Context<'a, 'v> {
     /// Dotted paths of decorators and marks with their expressions.
     pub decorators: Vec<(String, &'a Expr)>,
     pub mocks: Mocks,
+    /// A mark asks for a fixture that is not in the tree, for what it does.
+    pub has_unseen_fixture: bool,
 }
 
 const SETUPS: [&str; 9] = [
@@ -81,8 +83,15 @@ const MAX_DEPTH: usize = 3;
 impl<'a, 'v> Context<'a, 'v> {
     pub fn new(analysis: &'v Analysis<'a>, case: &'v TestCase<'a>) -> Context<'a, 'v> {
         let decorators = case.decorators(analysis);
-        let mut context =
-            Context { analysis, case, reach: vec![], fixtures: vec![], decorators, mocks: Mocks::default() };
+        let mut context = Context {
+            analysis,
+            case,
+            reach: vec![],
+            fixtures: vec![],
+            decorators,
+            mocks: Mocks::default(),
+            has_unseen_fixture: false,
+        };
         let mut seen = FxHashSet::default();
         context.add(case.function, Role::Test, None, case.function.function.name_span, &mut seen);
         context.add_setups(&mut seen);
@@ -166,6 +175,11 @@ impl<'a, 'v> Context<'a, 'v> {
             "acceptance",
         ];
         self.decorators.iter().any(|(path, _)| APART.contains(&super::words::last(path)))
+    }
+
+    /// Whether a marker skips the test always.
+    pub fn is_skipped(&self) -> bool {
+        self.decorators.iter().any(|(path, _)| matches!(&**path, "pytest.mark.skip" | "unittest.skip"))
     }
 
     /// The text of an expression that stands in one of the functions reached.
@@ -295,14 +309,16 @@ impl<'a, 'v> Context<'a, 'v> {
                 wanted.push((&param.name, span, None));
             }
         }
+        let mut marked: Vec<&str> = vec![];
         let anchor = self.own_span(case.function);
         for (path, expr) in &self.decorators {
             if path == "pytest.mark.usefixtures" {
                 let names =
                     expr.as_call().into_iter().flat_map(|call| &call.args).filter_map(|name| name.as_str());
-                wanted.extend(names.map(|name| (name, anchor, None)));
+                marked.extend(names);
             }
         }
+        wanted.extend(marked.iter().map(|name| (*name, anchor, None)));
         for found in analysis.autouse(case) {
             wanted.push((found.fixture.name, anchor, None));
         }
@@ -318,7 +334,10 @@ impl<'a, 'v> Context<'a, 'v> {
         while next < wanted.len() && self.fixtures.len() < MAX_REACH {
             let (name, anchor, skip) = wanted[next];
             next += 1;
-            let Some(found) = analysis.fixture(case, name, skip) else { continue };
+            let Some(found) = analysis.fixture(case, name, skip) else {
+                self.has_unseen_fixture |= marked.contains(&name);
+                continue;
+            };
             if !known.insert(std::ptr::from_ref(found.fixture.function)) {
                 continue;
             }

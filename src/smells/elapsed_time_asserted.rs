@@ -95,7 +95,7 @@ fn tell<'a>(
         _ if found.known == Known::Ratio => (Severity::Medium, 0.7),
         _ if assert.at.in_while => (Severity::Medium, 0.6),
         None => (Severity::Medium, 0.6),
-        Some(seconds) if seconds <= 2.0 => (Severity::High, 0.9),
+        Some(seconds) if seconds < 1.0 => (Severity::High, 0.9),
         Some(seconds) if seconds <= 10.0 => (Severity::Medium, 0.7),
         Some(_) => (Severity::Low, 0.7),
     };

@@ -29,7 +29,7 @@
 //! `conftest.py` for every test, is how the suite is meant to run, and is not reported.
 
 use super::mend::Mend;
-use super::restored::{is_for_the_run, leak_grade, puts_back};
+use super::restored::{is_for_the_run, leak_grade, puts_back, says_restore};
 use super::words::last;
 use super::{Context, Fix, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind, Span, StmtKind};
@@ -59,7 +59,7 @@ impl Rule for EnvironmentNotRestored {
                 });
                 let makes_room = change.is_removal() && matches!(at.role, Role::Setup | Role::Fixture(_));
                 if !paired && !makes_room && !at.is_rare(change.at) && !is_undone(test, at, change) {
-                    report.add_mended(at, smell(at, change), |mend| put_back(mend, change));
+                    report.add_mended(at, smell(test, at, change), |mend| put_back(mend, change));
                 }
             }
         }
@@ -149,13 +149,15 @@ fn is_context_manager(test: &Context<'_, '_>, at: &Reached<'_, '_>) -> bool {
     members.is_some_and(|members| ["__exit__", "__aexit__"].iter().any(|name| members.methods.contains_key(name)))
 }
 
-fn smell(at: &Reached<'_, '_>, change: &Change<'_>) -> Smell {
+fn smell(test: &Context<'_, '_>, at: &Reached<'_, '_>, change: &Change<'_>) -> Smell {
     let what = change.what;
     let severity = match at.role {
         _ if change.is_removal() => Severity::Medium,
         // who reads the arguments mostly sets them first
         Role::Test if what == "sys.argv" => Severity::High,
-        role => leak_grade(role),
+        // pytest's capture sets them anew after each phase, unless it is told not to capture
+        Role::Test if !test.case.is_unittest && matches!(what, "sys.stdout" | "sys.stderr") => Severity::Medium,
+        role => leak_grade(test, role),
     };
     Smell {
         span: change.span,
@@ -199,6 +201,10 @@ fn is_undone(test: &Context<'_, '_>, at: &Reached<'_, '_>, change: &Change<'_>) 
             let by_monkeypatch = |path: &str, site: &CallSite<'_>| match last(path) {
                 "chdir" => what == "the working directory",
                 "syspath_prepend" => what == "sys.path",
+                "setenv" | "delenv" => {
+                    let key = site.call.args.first().map(|key| test.text(reached, key));
+                    what == "os.environ" && (key == change.key || change.write.is_some_and(|write| write.method == Some("update")))
+                }
                 "setattr" => what.rsplit('.').next().is_some_and(|name| test.text(reached, site.expr).contains(name)),
                 _ => false,
             };
@@ -213,7 +219,8 @@ fn is_undone(test: &Context<'_, '_>, at: &Reached<'_, '_>, change: &Change<'_>) 
                 })
         })
     };
-    patched || by_patch || by_decorator || has_a_keeper(test, what) || moves_back(at, change) || undo()
+    let by_wrapper = test.decorators.iter().any(|(path, _)| says_restore(path));
+    patched || by_patch || by_decorator || by_wrapper || has_a_keeper(test, what) || moves_back(test, at, change) || undo()
 }
 
 /// `stack.register(os.chdir, before)`: whoever takes the function calls it later.
@@ -221,15 +228,22 @@ fn is_undoing(what: &str, handed: &str) -> bool {
     changed_by(handed) == Some(what)
 }
 
-/// `with runner.isolated_filesystem():`, `with tmpdir.as_cwd():`; of the streams `with capture():`
-fn moves_back(at: &Reached<'_, '_>, change: &Change<'_>) -> bool {
+/// `with runner.isolated_filesystem():`, `with tmpdir.as_cwd():`; of the streams `with capture():`; of the environment
+/// `with temp_environ():`, also one that a fixture stands in while the test runs.
+fn moves_back(test: &Context<'_, '_>, at: &Reached<'_, '_>, change: &Change<'_>) -> bool {
     let moves = |path: &str| matches!(last(path), "isolated_filesystem" | "as_cwd" | "chdir" | "working_directory" | "temporary_directory" | "cwd");
     let keeps_streams = |path: &str| ["isolat", "captur", "redirect"].iter().any(|word| last(path).contains(word));
-    at.sites.enclosing_withs(change.at).any(|with| match change.what {
-        "the working directory" => moves(&with.path),
-        "sys.stdout" | "sys.stderr" | "sys.stdin" => keeps_streams(&with.path),
+    let keeps_environment = |path: &str| last(path).to_ascii_lowercase().split('_').any(|word| word.contains("environ") || word == "env");
+    let keeps = |path: &str| match change.what {
+        "the working directory" => moves(path),
+        "sys.stdout" | "sys.stderr" | "sys.stdin" => keeps_streams(path),
+        "os.environ" => keeps_environment(path),
         _ => false,
-    })
+    };
+    let of_a_fixture = |reached: &Reached<'_, '_>| {
+        matches!(reached.role, Role::Fixture(_)) && reached.sites.has_yield && reached.sites.withs.iter().any(|with| keeps(&with.path))
+    };
+    at.sites.enclosing_withs(change.at).any(|with| keeps(&with.path)) || test.reach.iter().any(of_a_fixture)
 }
 
 /// Whether the test asks for a fixture that by its name keeps the thing: `save_cwd`, `restore_environ`, `clean_argv`.

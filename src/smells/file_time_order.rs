@@ -42,7 +42,7 @@ impl Rule for FileTimeOrder {
     }
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
-        let spread = |path: &str| path == "os.utime" || is_sleep(path);
+        let spread = |path: &str| path == "os.utime" || is_sleep(path) || last(path).starts_with("wait");
         for at in test.reach.iter().filter(|at| at.role != Role::Teardown) {
             let wanted = |path: &str| {
                 matches!(path, "os.path.getmtime" | "os.path.getctime" | "os.stat" | "os.lstat")

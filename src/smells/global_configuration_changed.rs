@@ -186,7 +186,7 @@ impl Rule for GlobalConfigurationChanged {
                 at,
                 Smell {
                     span: site.expr.span,
-                    severity: leak_grade(at.role),
+                    severity: leak_grade(test, at.role),
                     confidence: 0.85,
                     message: format!("`{path}` sets {what} for the whole process, and nothing sets it back"),
                     help: help.to_owned(),

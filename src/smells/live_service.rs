@@ -50,7 +50,7 @@ impl Rule for LiveService {
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         for (at, site, path) in test.calls() {
             let Some(service) = service(path) else { continue };
-            if site.at.in_nested || at.role == Role::Teardown || is_stood_in(test, path, service) || is_put_off(site) {
+            if site.at.in_nested || at.role == Role::Teardown || is_stood_in(test, path, service) || is_put_off(site) || is_given_a_stand_in(test, at, site) {
                 continue;
             }
             if !service.connects && !is_used(test, path) {
@@ -59,7 +59,7 @@ impl Rule for LiveService {
             let (severity, confidence) = match () {
                 () if cleans_up(test) => (Severity::Low, 0.7),
                 () if test.is_set_apart() || site.at.in_caught || expects_failure(at, site.at) => (Severity::Low, 0.7),
-                () if at.role == Role::Test && !is_told_where(at, site) => (Severity::High, 0.85),
+                () if at.role == Role::Test && !is_told_where(site) => (Severity::High, 0.85),
                 () => (Severity::Medium, 0.8),
             };
             report.add(
@@ -83,17 +83,28 @@ impl Rule for LiveService {
     }
 }
 
-/// Whether a fixture says which server it is: then somebody takes care of it.
-fn is_told_where(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
-    let from_fixture = |argument: &Expr| {
-        argument.any(&mut |part| part.as_name().is_some_and(|name| at.sites.locals.get(name).is_some_and(|path| path.starts_with('@'))))
-    };
-    site.call.args.iter().chain(site.call.keywords.iter().map(|(_, value)| value)).any(from_fixture)
+/// Whether a fixture, a setting or the environment says which server it is: then somebody takes care of it.
+fn is_told_where(site: &CallSite<'_>) -> bool {
+    let is_given = |argument: &Expr| argument.any(&mut |part| part.as_name().is_some());
+    site.call.args.iter().chain(site.call.keywords.iter().map(|(_, value)| value)).any(is_given)
 }
 
 /// PyMySQL: `connect(defer_connect=True)` makes the object only.
 fn is_put_off(site: &CallSite<'_>) -> bool {
     site.call.keyword("defer_connect").is_some_and(|value| matches!(value.kind, ExprKind::Bool(true)))
+}
+
+/// `Elasticsearch(node_class=DummyNode)`: what would talk is a class of the tests, or says that it does not.
+fn is_given_a_stand_in(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let says = |name: &str| ["_class", "transport", "factory", "pool", "session"].iter().any(|end| name.ends_with(end));
+    site.call.keywords.iter().filter(|(name, _)| name.as_deref().is_some_and(says)).any(|(_, value)| {
+        let named = value.as_name().unwrap_or_default();
+        let is_own = |name: &str| {
+            at.sites.locals.get(name).is_some_and(|path| path.starts_with('~'))
+                || test.analysis.view(at.function.module).classes.contains_key(name)
+        };
+        is_own(named) || ["Dummy", "Fake", "Mock", "Stub", "Recording"].iter().any(|word| test.text(at, value).contains(word))
+    })
 }
 
 #[derive(Clone, Copy)]
@@ -187,7 +198,12 @@ fn is_stood_in(test: &Context<'_, '_>, path: &str, service: Service) -> bool {
     });
     // what the client would send or read is replaced
     let by_patch = mocks.targets.iter().any(|target| TRANSPORT.contains(&last(target)));
-    by_library || own || made || by_patch || mocks.covers(path)
+    // `psycopg2._connect = stub` in a set-up
+    let module = path.split('.').next().unwrap_or(path);
+    let by_hand = test.reach.iter().filter(|at| matches!(at.role, Role::Setup | Role::Fixture(_))).any(|at| {
+        at.sites.writes.iter().any(|write| write.path.strip_prefix(module).is_some_and(|rest| rest.starts_with('.')))
+    });
+    by_library || own || made || by_patch || by_hand || mocks.covers(path)
 }
 
 /// Whether the test calls anything on what the constructor gives.
@@ -197,6 +213,7 @@ fn is_used(test: &Context<'_, '_>, path: &str) -> bool {
         at.role != Role::Teardown
             && other.strip_prefix(&*client).is_some_and(|rest| {
                 rest.starts_with(['.', '['])
+                    && !rest.starts_with(".transport")
                     && !matches!(last(rest), "close" | "connection_pool" | "get_connection_kwargs")
             })
     })

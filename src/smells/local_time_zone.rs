@@ -53,7 +53,7 @@ impl Rule for LocalTimeZone {
                     for (side, other) in [(pair.left, pair.right), (pair.right, pair.left)] {
                         let Some((site, path)) = conversions.behind(side, order) else { continue };
                         let other = flow::resolved(test, at, other, order);
-                        if !is_local(test, at, site, path) || !is_literal(other) || comes_back(path, other) {
+                        if !is_local(test, at, site, path) || !is_literal(other) || comes_back(path, other) || goes_elsewhere(test, at, side, site, order) {
                             continue;
                         }
                         report.add(
@@ -90,6 +90,21 @@ fn converts(path: &str) -> bool {
             | "datetime.datetime.strptime().timestamp"
             | "datetime.datetime().astimezone"
     )
+}
+
+/// `table.count(event)` with the time stamp in the event: what another call makes of it is not the conversion.
+fn goes_elsewhere<'a>(
+    test: &Context<'a, '_>,
+    at: &Reached<'a, '_>,
+    side: &'a Expr,
+    site: &CallSite<'_>,
+    order: u32,
+) -> bool {
+    let Some(call) = flow::resolved(test, at, side, order).as_call() else { return false };
+    let is_plain = call.func.as_name().is_some_and(|name| matches!(name, "int" | "float" | "str" | "round" | "abs" | "tuple" | "list"));
+    let is_it = std::ptr::eq(call, site.call) || call.func.span.holds(site.expr.span);
+    let named = super::origins::root(&call.func).and_then(|name| at.sites.value_of(name, order));
+    !(is_plain || is_it || named.is_some_and(|value| value.span.holds(site.expr.span)))
 }
 
 /// A date made a time stamp and compared with a date again: there and back in one zone.

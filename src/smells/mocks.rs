@@ -2,8 +2,9 @@
 //! mocks a whole service.
 
 use super::context::{Context, Role};
+use crate::python::FunctionRef;
 use crate::python::ast::*;
-use crate::python::sites::WriteKind;
+use crate::python::sites::{Sites, WriteKind};
 
 /// What is mocked around a test.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +27,10 @@ impl Mocks {
         let mut mocks = Mocks::default();
         for (path, expr) in &context.decorators {
             mocks.note(path, expr.as_call());
+            // a decorator of the project's own mocks what it wraps the test in
+            for site in own_function(context, path).iter().flat_map(|sites| &sites.calls) {
+                mocks.note(&site.path, Some(site.call));
+            }
         }
         for found in &context.fixtures {
             mocks.note_words(found.fixture.name);
@@ -107,13 +112,15 @@ impl Mocks {
     fn note_words(&mut self, path: &str) {
         for word in path.split(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
             match word {
-                "freezegun" | "freeze_time" | "time_machine" | "freezer" | "looptime" => self.time = true,
+                "freezegun" | "freeze_time" | "time_machine" | "freezer" | "looptime" | "autojump_clock"
+                | "mock_clock" => self.time = true,
                 "responses" | "respx" | "respx_mock" | "requests_mock" | "httpx_mock" | "aioresponses"
                 | "httpretty" | "vcr" | "pook" | "requests_mocker" | "httmock" | "betamax" => {
                     self.http = true
                 }
                 // a fixture of the project's own: `reqmock`, `mock_http`
-                _ if word.contains("mock")
+                _ if word.len() > 6
+                    && word.contains("mock")
                     && ["req", "http", "resp", "url"].iter().any(|part| word.contains(part)) =>
                 {
                     self.http = true
@@ -125,6 +132,14 @@ impl Mocks {
             }
         }
     }
+}
+
+/// What the function in the tree does that a decorator's path names.
+fn own_function<'a, 'v>(context: &Context<'a, 'v>, path: &str) -> Option<&'v Sites<'a>> {
+    let (analysis, module) = (context.analysis, context.case.function.module);
+    let own = analysis.view(module).functions.get(path);
+    let found = own.map(|function| FunctionRef { module, function, class: None });
+    analysis.sites(found.or_else(|| analysis.function(module, path))?)
 }
 
 fn is_mock(value: &Expr, sites: &crate::python::sites::Sites<'_>) -> bool {

@@ -29,7 +29,8 @@
 use super::restored::registers_cleanup;
 use super::words::last;
 use super::mend::Mend;
-use super::{Context, Fix, Report, Role, Rule, Severity, Smell};
+use super::origins::root;
+use super::{Context, Fix, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::ExprKind;
 use crate::python::sites::CallSite;
 
@@ -46,7 +47,7 @@ impl Rule for PatchNeverStopped {
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         for (at, site, path) in test.calls() {
-            if at.role == Role::Teardown || !starts_patch(path) || is_stopped(test) {
+            if at.role == Role::Teardown || !starts_patch(path) || is_stopped(test) || patches_a_local(at, site) {
                 continue;
             }
             report.add_mended(
@@ -77,6 +78,14 @@ fn starts_patch(path: &str) -> bool {
     let parts: Vec<&str> = receiver.rsplit('.').take(2).collect();
     matches!(parts.as_slice(), ["patch", ..] | ["object" | "dict" | "multiple", "patch"])
         && !receiver.contains("mocker")
+}
+
+/// `patch.object(app, "name").start()` of an `app` that was made here: patch and object go together.
+fn patches_a_local(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let ExprKind::Attribute { value: patcher, .. } = &site.call.func.kind else { return false };
+    let made = patcher.as_name().and_then(|name| at.sites.bound(name, site.at.order)).unwrap_or(patcher);
+    let patched = made.as_call().and_then(|call| root(call.args.first()?));
+    patched.and_then(|name| at.sites.bound(name, site.at.order)).is_some_and(|value| value.as_call().is_some())
 }
 
 fn is_stopped(test: &Context<'_, '_>) -> bool {

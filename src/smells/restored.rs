@@ -8,9 +8,9 @@ use crate::python::ast::{Call, Expr, ExprKind};
 use crate::python::sites::{At, WriteKind, WriteSite};
 
 /// How bad it is that a change of the whole process stays: what set-up does it does for every test anew, so fewer
-/// see it than it seems.
-pub(super) fn leak_grade(role: Role) -> Severity {
-    if role == Role::Test { Severity::Critical } else { Severity::Medium }
+/// see it than it seems; and a fixture that is not in the tree may put it back.
+pub(super) fn leak_grade(test: &Context<'_, '_>, role: Role) -> Severity {
+    if role == Role::Test && !test.has_unseen_fixture { Severity::Critical } else { Severity::Medium }
 }
 
 /// Whether a fixture does this for the whole run, or for every test of a folder: that is how the suite is meant to run.

@@ -41,7 +41,7 @@ impl Rule for RetryMarker {
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         for (path, decorator) in &test.decorators {
-            if !reruns(path) || is_off(decorator) {
+            if !reruns(path) || is_off(decorator) || runs_once(test, path) {
                 continue;
             }
             let at = test.test();
@@ -75,6 +75,17 @@ fn reruns(path: &str) -> bool {
     ) || (name.contains("retry") && !name.contains("no_retry") && !path.starts_with("pytest.mark."))
         || (name.contains("flaky")
             && !["skip", "xfail", "not_", "unflaky"].iter().any(|word| name.contains(word)))
+}
+
+/// A decorator of the project's own that holds no loop, whatever its name: one that skips, or lets the test fail.
+fn runs_once(test: &Context<'_, '_>, path: &str) -> bool {
+    let module = test.case.function.module;
+    let own = test.analysis.view(module).functions.get(path).map(|function| (module, *function));
+    let found = own.or_else(|| test.analysis.function(module, path).map(|found| (found.module, found.function)));
+    found.is_some_and(|(module, function)| {
+        let text = test.analysis.view(module).module.text(function.span);
+        !["for ", "while ", "retry", "rerun"].iter().any(|word| text.split_once(':').is_some_and(|(_, body)| body.contains(word)))
+    })
 }
 
 /// `@pytest.mark.flaky(reruns=0)`

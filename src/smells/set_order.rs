@@ -67,7 +67,8 @@ impl Rule for SetOrder {
                 if length(other).is_some_and(|length| length < 2) && !found.is_pick {
                     continue;
                 }
-                if found.is_pick && holds_one(test, at, found.set) {
+                let listed = [comparison.left, comparison.right].into_iter().filter_map(super::origins::root);
+                if found.is_pick && holds_one(test, at, found.set, &listed.collect::<Vec<_>>()) {
                     continue;
                 }
                 let severity = if holds_numbers(other) || holds_numbers(look.resolve(found.set)) {
@@ -236,14 +237,14 @@ fn holds_numbers(expr: &Expr) -> bool {
     }
 }
 
-/// `assert len(found) == 1 and found.pop() == …`
-fn holds_one(test: &Context<'_, '_>, at: &Reached<'_, '_>, set: &Expr) -> bool {
-    let text = test.text(at, set);
+/// `assert len(found) == 1 and found.pop() == …`, also of a list that was made of the set.
+fn holds_one(test: &Context<'_, '_>, at: &Reached<'_, '_>, set: &Expr, listed: &[&str]) -> bool {
+    let is_it = |text: &str| text == test.text(at, set) || listed.contains(&text);
     at.sites.asserts.iter().flat_map(|assert| comparisons(assert.test)).any(|comparison| {
         let is_length = |expr: &Expr| {
             expr.as_call().is_some_and(|call| {
                 call.func.as_name() == Some("len")
-                    && call.args.first().is_some_and(|arg| test.text(at, arg) == text)
+                    && call.args.first().is_some_and(|arg| is_it(test.text(at, arg)))
             })
         };
         comparison.op == "==" && is_length(comparison.left) && comparison.right.as_number() == Some(1.0)

@@ -32,7 +32,7 @@ use super::assertions::comparisons;
 use super::mend::Mend;
 use super::words::{is_sleep, last, starts_work, wants_nothing};
 use super::{Context, Fix, Reached, Report, Role, Rule, Severity, Smell};
-use crate::python::ast::{Expr, ExprKind, Stmt, StmtKind};
+use crate::python::ast::{Expr, ExprKind, Span, Stmt, StmtKind};
 use crate::python::for_each_statement;
 use crate::python::sites::{At, CallSite};
 
@@ -69,7 +69,7 @@ impl Rule for SleepAsSynchronization {
             }
             let unit = if last(path) == "wait_for_timeout" { 1e-3 } else { 1.0 };
             let seconds = site.call.args.first().and_then(|argument| argument.as_number()).map(|pause| pause * unit);
-            if seconds.is_some_and(|seconds| seconds < MOMENT) || seconds.is_some_and(|seconds| seconds >= FOR_EVER) || is_poll(site.at) {
+            if seconds.is_some_and(|seconds| seconds <= MOMENT) || seconds.is_some_and(|seconds| seconds >= FOR_EVER) || is_poll(site.at) {
                 continue;
             }
             if at.is_nested || (site.at.in_nested && !orders_writes(at, site)) {
@@ -89,7 +89,8 @@ impl Rule for SleepAsSynchronization {
                 (true, Some(_)) if at.role == Role::Helper => (Severity::Medium, 0.65),
                 (true, Some(_)) if lets_something_expire(test, at, site) => (Severity::Medium, 0.6),
                 (true, Some(_)) if next_wants_nothing(test, at, site) || parts_time_stamps(test, at, site) => (Severity::Medium, 0.6),
-                (true, Some(_)) if !waits_for_work(at, site) => (Severity::Medium, 0.65),
+                (true, Some(_)) if site.at.in_finally || compares_two_results(at, site) => (Severity::Medium, 0.6),
+                (true, Some(_)) if !waits_for_work(test, at, site) => (Severity::Medium, 0.65),
                 (true, Some(_)) => (Severity::High, 0.85),
                 (true, None) => (Severity::Medium, 0.7),
                 (false, _) => (Severity::Low, 0.6),
@@ -120,7 +121,7 @@ impl Rule for SleepAsSynchronization {
 fn lets_something_expire(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     const WORDS: [&str; 11] = ["stale", "grace", "modtime", "mtime", "expir", "ttl", "max_age", "maxage", "lifetime", "age_limit", "time_to_live"];
     let start = at.function.function.span.start;
-    let before = crate::python::ast::Span { start, end: site.expr.span.start };
+    let before = Span { start, end: site.expr.span.start };
     let text = test.analysis.view(at.function.module).module.text(before).to_ascii_lowercase();
     WORDS.iter().any(|word| text.contains(word))
 }
@@ -146,16 +147,73 @@ fn next_wants_nothing(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallS
     })
 }
 
-/// Whether the pause stands between work and a look at it: something was started before it, or an assertion follows
-/// with little between. What only keeps two actions apart does so in their times.
-fn waits_for_work(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
-    let calls = || at.sites.calls.iter().zip(&at.paths).filter(|(call, _)| !call.at.in_assert && !std::ptr::eq(*call, site));
-    let is_first = calls().all(|(call, _)| call.at.order > site.at.order);
-    let started = calls().any(|(call, path)| call.at.order < site.at.order && starts_work(path));
-    let between = |end: u32| calls().filter(|(call, _)| (site.at.order..end).contains(&call.at.order)).count();
+/// Whether the pause stands between work that the test started and a look at it: an assertion follows with little
+/// between, and nothing that acts. What only keeps two actions apart does so in their times.
+fn waits_for_work(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let calls = || at.sites.calls.iter().filter(|call| !call.at.in_assert && !std::ptr::eq(*call, site));
     let next = at.sites.asserts.iter().map(|assert| assert.at.order).filter(|order| *order > site.at.order).min();
-    let soon = next.is_some_and(|next| between(next) <= LITTLE);
-    started || (at.role == Role::Test && soon && !is_first)
+    let Some(next) = next else { return false };
+    let between = || calls().filter(|call| (site.at.order..next).contains(&call.at.order));
+    let started = at.sites.calls.iter().zip(&at.paths).filter(|(call, path)| call.at.order < site.at.order && starts_work(path));
+    at.role == Role::Test
+        && started.count() > 0
+        && between().count() <= LITTLE
+        // what is awaited, or blocks until something comes, waits for the work itself
+        && !between().any(|call| call.awaited || acts(last(&call.path)) || (call.call.args.is_empty() && blocks(last(&call.path))))
+        && !is_awaited_first(test, at, site, next)
+        && !is_joined_by_its_block(at, site, next)
+}
+
+/// Whether the work that was started is waited for before it is looked at.
+fn is_awaited_first(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>, next: u32) -> bool {
+    let Some(look) = at.sites.asserts.iter().find(|assert| assert.at.order == next) else { return false };
+    let between = Span { start: site.expr.span.end, end: look.span.start.max(site.expr.span.end) };
+    let text = test.analysis.view(at.function.module).module.text(between);
+    let mut tasks = at.sites.bindings.iter().filter(|bound| bound.value.is_some_and(|value| {
+        at.sites.calls.iter().zip(&at.paths).any(|(call, path)| call.expr.span == value.span && starts_work(path))
+    }));
+    tasks.any(|task| text.contains(&format!("await {}", task.name)))
+}
+
+/// Whether the pause stands in a block that ends when all tasks in it have ended, and the look comes after it.
+fn is_joined_by_its_block(at: &Reached<'_, '_>, site: &CallSite<'_>, next: u32) -> bool {
+    let joins = |path: &str| ["nursery", "taskgroup", "task_group"].iter().any(|word| last(path).to_ascii_lowercase().contains(word));
+    let group = at.sites.enclosing_withs(site.at).find(|with| joins(&with.path));
+    let look = at.sites.asserts.iter().find(|assert| assert.at.order == next);
+    group.is_some_and(|group| look.is_none_or(|look| at.sites.enclosing_withs(look.at).all(|with| !std::ptr::eq(with, group))))
+}
+
+/// Whether a call by its name, without a limit, comes back only when something came.
+fn blocks(name: &str) -> bool {
+    matches!(name, "poll" | "get" | "recv" | "receive" | "accept" | "read" | "readline" | "result")
+}
+
+/// Whether a call by its name moves something, rather than looking at it.
+fn acts(name: &str) -> bool {
+    const ACTIONS: [&str; 18] = [
+        "cancel", "close", "stop", "shutdown", "kill", "terminate", "put", "publish", "set", "release", "join", "wait",
+        "flush", "abort", "notify", "trigger", "advance", "disconnect",
+    ];
+    ACTIONS.contains(&name)
+        || ["send", "write", "start", "stop_", "emit", "close_", "fire", "notify_", "set_"].iter().any(|word| name.starts_with(word))
+}
+
+/// Whether what is asserted next compares what one call gave before the pause with what it gave after: the pause keeps
+/// the two apart.
+fn compares_two_results(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let made = |expr: &Expr, order: u32| {
+        let value = at.sites.value_of(super::origins::root(expr)?, order)?;
+        let call = at.sites.calls.iter().find(|call| call.expr.span == value.span || value.span.holds(call.expr.span))?;
+        let looks = ["get", "read", "len", "count", "list", "stat"].iter().any(|word| last(&call.path).starts_with(word));
+        (!looks).then_some((call.at.order < site.at.order, call.path.as_str()))
+    };
+    let later = at.sites.asserts.iter().filter(|assert| assert.at.order > site.at.order);
+    later.flat_map(|assert| comparisons(assert.test).into_iter().map(move |pair| (pair, assert.at.order))).any(|(pair, order)| {
+        match (made(pair.left, order), made(pair.right, order)) {
+            (Some((left_before, left)), Some((right_before, right))) => left_before != right_before && left == right,
+            _ => false,
+        }
+    })
 }
 
 /// The pause between two looks of a loop that waits for a condition.

@@ -61,12 +61,13 @@ impl Rule for SleepInFixture {
             // a pause that only keeps two actions apart waits for nothing
             let mut calls = at.sites.calls.iter().zip(&at.paths);
             let started = calls.any(|(call, path)| call.at.order < site.at.order && starts_work(path));
+            // most tests wait for what they need themselves, so a short set-up bites few of them
             let is_sure = seconds.is_some() && started;
             report.add(
                 at,
                 Smell {
                     span: site.expr.span,
-                    severity: if is_sure { Severity::High } else { Severity::Medium },
+                    severity: if is_sure { Severity::Medium } else { Severity::Low },
                     confidence: if is_sure { 0.85 } else { 0.7 },
                     message: format!(
                         "`{}` in {place} guesses how long the set-up takes; when it takes longer, every test that relies on it fails",

@@ -31,7 +31,7 @@
 use super::words::is_sleep;
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::any_expression;
-use crate::python::ast::ExprKind;
+use crate::python::ast::{Expr, ExprKind};
 use crate::python::sites::{CallSite, Use};
 
 pub(super) struct TaskLeftRunning;
@@ -55,7 +55,7 @@ impl Rule for TaskLeftRunning {
                 Use::Assigned(name) => is_local(at, site, name) && !is_used(at, name),
                 _ => false,
             };
-            if !lost || collects_all_tasks(test) {
+            if !lost || collects_all_tasks(test) || hands_over(site) {
                 continue;
             }
             let guesses = !site.at.in_nested && sleeps_before_an_assertion(at, site);
@@ -74,6 +74,12 @@ impl Rule for TaskLeftRunning {
             );
         }
     }
+}
+
+/// `create_task(queue.put(1))`: whoever takes from the queue waits for it.
+fn hands_over(site: &CallSite<'_>) -> bool {
+    let work = site.call.args.first().and_then(Expr::as_call);
+    work.is_some_and(|call| matches!(&call.func.kind, ExprKind::Attribute { attr, .. } if attr == "put"))
 }
 
 fn starts_task(path: &str) -> bool {

@@ -68,7 +68,7 @@ impl Rule for ThreadNotJoined {
                 at,
                 Smell {
                     span: site.expr.span,
-                    severity: if daemon || site.at.in_nested || is_told_to_end(test, at, site) { Severity::Medium } else { Severity::High },
+                    severity: if daemon || site.at.in_nested || is_told_to_end(test, at, site) { Severity::Low } else { Severity::Medium },
                     confidence: if daemon { 0.7 } else { 0.85 },
                     message: format!(
                         "this {kind} is started and never joined, so it runs on beside the assertions and into later tests"
@@ -124,7 +124,20 @@ fn is_told_to_end(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<
                 other.sites.calls.iter().any(|call| STOPS.contains(&last(&call.path)) && is_cleanup(other, call.at))
             })
     };
-    ends_something || hands_over || at.sites.calls.iter().any(tells) || stopped_elsewhere()
+    // `target=self.server.serve`, and somewhere `self.server.close()`
+    let owner = |at: &Reached<'_, '_>, expr: &Expr| match &expr.kind {
+        ExprKind::Attribute { value, .. } => test.text(at, value).to_owned(),
+        _ => String::new(),
+    };
+    let served = owner(at, target);
+    let owner_stopped = || {
+        !served.is_empty()
+            && served != "self"
+            && test.reach.iter().any(|other| {
+                other.sites.calls.iter().any(|call| STOPS.contains(&last(&call.path)) && owner(other, &call.call.func) == served)
+            })
+    };
+    owner_stopped() || ends_something || hands_over || at.sites.calls.iter().any(tells) || stopped_elsewhere()
 }
 
 fn makes(path: &str) -> Option<&'static str> {

@@ -68,7 +68,9 @@ pub(crate) fn last(path: &str) -> &str {
     while let Some(called) = path.strip_suffix("()") {
         path = called;
     }
-    path.rfind('.').map_or(path, |dot| &path[dot + 1..])
+    // paths are short: a plain walk back is quicker than the search for long texts
+    let dot = path.bytes().rposition(|byte| byte == b'.');
+    dot.map_or(path, |dot| &path[dot + 1..])
 }
 
 /// Calls that bound how long something may take.
@@ -244,17 +246,29 @@ pub(super) fn wants_nothing(test: &Expr) -> bool {
     match &test.kind {
         ExprKind::Unary { op, .. } => &**op == "not",
         ExprKind::Compare { rest, .. } => rest.iter().all(|(op, right)| match &**op {
-            "is" | "==" => {
-                matches!(right.kind, ExprKind::None | ExprKind::Bool(false)) || right.as_number() == Some(0.0)
-            }
+            "is" | "==" => is_nothing(right),
             "not in" => true,
             _ => false,
         }),
-        ExprKind::Call(call) => matches!(
-            &call.func.kind,
-            ExprKind::Attribute { attr, .. }
-                if matches!(&**attr, "assertFalse" | "assertIsNone" | "assertNotIn" | "assert_not_called" | "assert_not_awaited")
-        ),
+        ExprKind::Call(call) => match &call.func.kind {
+            ExprKind::Attribute { attr, .. } => match &**attr {
+                "assertFalse" | "assertIsNone" | "assertNotIn" | "assert_not_called"
+                | "assert_not_awaited" => true,
+                "assertEqual" | "assertListEqual" => call.args.iter().any(is_nothing),
+                _ => false,
+            },
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// `0`, `None`, `False`, `[]`
+fn is_nothing(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::None | ExprKind::Bool(false) => true,
+        ExprKind::Number { value, .. } => *value == 0.0,
+        ExprKind::List(parts) => parts.is_empty(),
         _ => false,
     }
 }

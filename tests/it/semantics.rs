@@ -223,3 +223,23 @@ fn what_a_test_does_and_what_is_done_for_it() {
     assert_eq!(of("def test_x():\n    assert ', '.join(['a']) == 'a'\n").0, []);
     assert_eq!(of("import os\n\ndef test_x():\n    assert os.path.join('a', 'b')\n").0, []);
 }
+
+#[test]
+fn what_pytest_does_not_collect_is_no_test() {
+    let suite = project(&[
+        ("pytest.ini", "[pytest]\n"),
+        (
+            "conftest.py",
+            "collect_ignore = ['vendored', 'setup_test.py']\ncollect_ignore_glob = ['*_old.py']\n",
+        ),
+        ("vendored/test_a.py", "import time\n\ndef test_a():\n    time.sleep(1)\n    assert done()\n"),
+        ("test_old.py", "import time\n\ndef test_old():\n    time.sleep(1)\n    assert done()\n"),
+        (
+            "test_b.py",
+            "import time\n\nclass TestBase:\n    def test_c(self):\n        time.sleep(1)\n        assert done()\n\n\
+             class TestOne(TestBase):\n    pass\n\ndel TestBase\n\n\
+             if False:\n    def test_never():\n        time.sleep(1)\n        assert done()\n",
+        ),
+    ]);
+    check(&suite, "FD101", &[("TestOne::test_c", "itself")]);
+}

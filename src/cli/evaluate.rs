@@ -13,7 +13,7 @@ use crate::config::ProjectFile;
 use crate::explain::connect::connect;
 use crate::index::edge::Access;
 use crate::report;
-use crate::risk::evaluate::{Report, best, evaluate, ranked};
+use crate::risk::evaluate::{Report, best, evaluate, ranked, with_mined};
 use crate::risk::hindsight::hindsight;
 use crate::risk::rehearse::rehearse;
 use crate::risk::{Model, dataset, mended};
@@ -30,6 +30,9 @@ pub(super) struct Args {
     /// The table made by `dataset build`
     #[arg(long, value_name = "FILE", default_value = "models/dataset.csv.gz")]
     dataset: PathBuf,
+    /// A second table, of labels that `dataset mine` found: are tests ranked better with them?
+    #[arg(long, value_name = "FILE")]
+    mined: Option<PathBuf>,
     /// Compare what rules and risk say of a project with its observed outcomes instead
     #[arg(long)]
     history: bool,
@@ -108,7 +111,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     if args.history {
         return in_hindsight(args);
     }
-    let report = evaluate_table(&args.dataset)?.1;
+    let (rows, mut report, _) = evaluate_table(&args.dataset)?;
+    if let Some(path) = &args.mined {
+        note("evaluating with mined labels");
+        report.mined = with_mined(&best(&report).1, &rows, &dataset::read(path)?)?;
+    }
     print(&match args.format {
         DataFormat::Text => report::evaluation(&report),
         DataFormat::Json => serde_json::to_string_pretty(&report)?,

@@ -18,7 +18,7 @@ use crate::source::history::{Blobs, FileChange, Head, file_changes};
 /// A commit that changes more files than this is no mending of one test.
 const MOST_FILES: usize = 12;
 /// So many lines of the test may differ, added and removed together.
-const MOST_LINES: usize = 40;
+pub(super) const MOST_LINES: usize = 40;
 /// File changes looked at between two looks at the clock.
 const CHUNK: usize = 64;
 
@@ -58,7 +58,7 @@ pub fn walk(
     most: usize,
     goes_on: &(dyn Fn(usize) -> bool + Sync),
 ) -> Result<Walk, GitError> {
-    let commits = file_changes(git_dir, repo, from, until, most, &is_test_file)?;
+    let commits = file_changes(git_dir, repo, from, until, most, None, &is_test_file)?;
     let mut out = Walk::default();
     let total = commits.len();
     let mut left = commits.into_iter();
@@ -92,7 +92,7 @@ pub fn walk(
     Ok(out)
 }
 
-fn is_test_file(path: &str) -> bool {
+pub(super) fn is_test_file(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     path.ends_with(".py")
         && (name.starts_with("test") || name.ends_with("_test.py") || name.ends_with("_tests.py"))
@@ -263,7 +263,7 @@ fn touches(finding: &Finding, before: &Text, after: &Text) -> bool {
 }
 
 /// Lines of either text that the other does not have.
-fn different_lines(one: &str, two: &str) -> usize {
+pub(super) fn different_lines(one: &str, two: &str) -> usize {
     fn count(text: &str) -> BTreeMap<&str, i64> {
         let mut out: BTreeMap<&str, i64> = BTreeMap::new();
         for line in text.lines() {

@@ -10,6 +10,7 @@ mod hostile;
 mod mined;
 mod names;
 mod splice;
+mod told;
 mod verify;
 
 pub use by_rule::{Mended, MendedFile, Refused, mend};
@@ -17,4 +18,5 @@ pub use edits::{diff, patched};
 pub use functions::functions;
 pub use mined::{Pair, Walk, walk};
 pub use splice::{SpliceError, splice};
+pub use told::{Told, told};
 pub use verify::{Patch, Verdict, libraries, verify, verify_text};

@@ -87,18 +87,37 @@ pub fn read_labels(path: &Path) -> Result<Vec<Label>, DatasetError> {
         .map_err(|error| DatasetError::Columns { path: shown, reason: error.to_string() })
 }
 
-/// Scans each labelled repository at its commit. Of a repository with several commits the one with the most labels
-/// is taken, and the labels of the others are looked for there.
-pub fn build(labels: &[Label], clones: &Path, scan: &Scanner, progress: &(dyn Fn(&str) + Sync)) -> Dataset {
-    let mut by_repo: BTreeMap<&str, Vec<&Label>> = BTreeMap::new();
+/// Which commits of a repository are scanned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Commits {
+    /// The one with the most labels; the labels of the others are looked for there.
+    Fullest,
+    /// Each that has a label, as a repository of its own (`owner/name@commit`): a label of a mending commit holds until
+    /// then. Of the tests without a label so many stay, drawn by their names.
+    Each { around: usize },
+}
+
+/// Scans each labelled repository at its commits.
+pub fn build(
+    labels: &[Label],
+    clones: &Path,
+    commits: Commits,
+    scan: &Scanner,
+    progress: &(dyn Fn(&str) + Sync),
+) -> Dataset {
+    let mut by_repo: BTreeMap<(&str, &str), Vec<&Label>> = BTreeMap::new();
     for label in labels {
-        by_repo.entry(&label.repo).or_default().push(label);
+        let commit = if commits == Commits::Fullest { "" } else { &*label.sha };
+        by_repo.entry((&label.repo, commit)).or_default().push(label);
     }
     let groups = groups(labels);
     let parts: Vec<Dataset> = by_repo
         .par_iter()
-        .map(|(repo, labels)| {
-            let part = build_one(repo, labels, &groups[*repo], clones, scan);
+        .map(|((repo, commit), labels)| {
+            let mut part = build_one(repo, labels, &groups[*repo], clones, scan);
+            if let Commits::Each { around } = commits {
+                thin(&mut part.rows, commit, around);
+            }
             progress(&format!(
                 "{repo}: {} tests, {} labels without one",
                 part.rows.len(),
@@ -113,6 +132,18 @@ pub fn build(labels: &[Label], clones: &Path, scan: &Scanner, progress: &(dyn Fn
         out.unmatched.extend(part.unmatched);
     }
     out
+}
+
+/// Leaves the labelled tests of one commit and some of those around them, under a name of their own.
+fn thin(rows: &mut Vec<Row>, commit: &str, around: usize) {
+    let lot = |row: &Row| *blake3::hash(row.test_id.as_bytes()).as_bytes();
+    rows.sort_by_cached_key(|row| (!row.is_flaky(), lot(row)));
+    let labelled = rows.iter().filter(|row| row.is_flaky()).count();
+    rows.truncate(labelled + around);
+    for row in &mut *rows {
+        row.repo = format!("{}@{}", row.repo, &commit[..commit.len().min(12)]);
+    }
+    rows.sort_by(|a, b| a.test_id.cmp(&b.test_id));
 }
 
 /// Repository ─▶ group: copies share a commit or, but for case, a name.

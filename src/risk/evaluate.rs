@@ -9,7 +9,7 @@ use super::dataset::{CATEGORIES, Row};
 use super::features;
 use super::metrics::{average_precision, mean, roc_auc};
 use super::model::{BoostError, Model, Recipe};
-use super::prior::{INPUTS, ranks};
+use super::prior::{COLUMNS, INPUTS, columns, ranks};
 use super::rehearse;
 
 /// How many parts the groups of repositories are dealt into.
@@ -42,9 +42,14 @@ pub struct Report {
     pub folds: usize,
     pub candidates: Vec<Figures>,
     pub baselines: Vec<Figures>,
+    /// What labels out of mending commits bring: the listed and the mined tests, by models trained without and with them.
+    pub mined: Vec<Figures>,
     /// How well the rest is ranked when some outcomes of the repository are known.
     pub adaptation: Vec<rehearse::Figures>,
 }
+
+/// The recipe that is also tried without some of the columns.
+const PLAIN: &str = "linear, lambda 1";
 
 /// The recipes that are compared.
 pub fn recipes() -> Vec<(&'static str, Recipe)> {
@@ -73,7 +78,7 @@ pub fn recipes() -> Vec<(&'static str, Recipe)> {
     };
     vec![
         ("linear, lambda 0.1", linear("0.1")),
-        ("linear, lambda 1", linear("1")),
+        (PLAIN, linear("1")),
         ("linear, lambda 10", linear("10")),
         ("trees of depth 2, 80 rounds", trees("2", 80)),
         ("trees of depth 3, 150 rounds", trees("3", 150)),
@@ -84,8 +89,14 @@ pub fn recipes() -> Vec<(&'static str, Recipe)> {
 pub struct Ranked<'r> {
     pub rows: Vec<&'r Row>,
     pub group: &'r str,
+    /// The ranks of the inputs.
     pub inputs: Vec<f32>,
+    /// What the model sees.
+    pub columns: Vec<f32>,
 }
+
+/// Which of a repository's figures a model is given.
+type Pick = for<'p> fn(&'p Ranked<'_>) -> &'p [f32];
 
 /// Ranks every repository's tests among themselves. Repositories in which nothing is labelled are left out.
 pub fn ranked(rows: &[Row]) -> Vec<Ranked<'_>> {
@@ -98,7 +109,8 @@ pub fn ranked(rows: &[Row]) -> Vec<Ranked<'_>> {
         .filter(|rows| rows.iter().any(|row| row.is_flaky()))
         .map(|rows| {
             let values: Vec<[f32; INPUTS]> = rows.iter().map(|row| row.inputs).collect();
-            Ranked { group: &rows[0].group, inputs: ranks(&values), rows }
+            let inputs = ranks(&values);
+            Ranked { group: &rows[0].group, columns: columns(&inputs), inputs, rows }
         })
         .collect()
 }
@@ -108,6 +120,10 @@ pub fn ranked(rows: &[Row]) -> Vec<Ranked<'_>> {
 /// # Errors
 /// XGBoost refuses.
 pub fn fit(recipe: &Recipe, parts: &[&Ranked<'_>]) -> Result<Model, BoostError> {
+    fit_on(recipe, parts, COLUMNS, |part| &part.columns)
+}
+
+fn fit_on(recipe: &Recipe, parts: &[&Ranked<'_>], width: usize, pick: Pick) -> Result<Model, BoostError> {
     let (mut inputs, mut labels, mut weights) = (vec![], vec![], vec![]);
     for part in parts {
         let flaky = part.rows.iter().filter(|row| row.is_flaky()).count();
@@ -115,7 +131,7 @@ pub fn fit(recipe: &Recipe, parts: &[&Ranked<'_>]) -> Result<Model, BoostError> 
         if flaky == 0 || stable == 0 {
             continue;
         }
-        inputs.extend_from_slice(&part.inputs);
+        inputs.extend_from_slice(pick(part));
         // a repository's weight grows with the root of its evidence: one label says less than fifty
         let whole = (flaky as f32).sqrt();
         for row in &part.rows {
@@ -126,7 +142,7 @@ pub fn fit(recipe: &Recipe, parts: &[&Ranked<'_>]) -> Result<Model, BoostError> 
     }
     let scale = weights.len() as f32 / weights.iter().sum::<f32>();
     weights.iter_mut().for_each(|weight| *weight *= scale);
-    Model::train(recipe, &inputs, INPUTS, &labels, &weights)
+    Model::train(recipe, &inputs, width, &labels, &weights)
 }
 
 /// Evaluates all recipes and baselines on a table.
@@ -136,20 +152,27 @@ pub fn fit(recipe: &Recipe, parts: &[&Ranked<'_>]) -> Result<Model, BoostError> 
 pub fn evaluate(rows: &[Row], data_hash: String, progress: &dyn Fn(&str)) -> Result<Report, BoostError> {
     let parts = ranked(rows);
     let folds = folds(&parts);
-    let mut candidates = vec![];
-    for (name, recipe) in recipes() {
+    let judge = |name: &str, recipe: &Recipe, width: usize, pick: Pick| {
         progress(&format!("evaluating {name}"));
         let mut scores: Vec<Vec<f32>> = parts.iter().map(|part| vec![0.0; part.rows.len()]).collect();
         for fold in 0..FOLDS {
             let training: Vec<&Ranked<'_>> =
                 parts.iter().zip(&folds).filter(|(_, own)| **own != fold).map(|(part, _)| part).collect();
-            let model = fit(&recipe, &training)?;
+            let model = fit_on(recipe, &training, width, pick)?;
             for (index, part) in parts.iter().enumerate().filter(|(index, _)| folds[*index] == fold) {
-                scores[index] = model.margins(&part.inputs)?;
+                scores[index] = model.margins(pick(part))?;
             }
         }
-        candidates.push(figures(name, &parts, &scores));
+        Ok::<_, BoostError>(figures(name, &parts, &scores))
+    };
+    let mut candidates = vec![];
+    for (name, recipe) in recipes() {
+        candidates.push(judge(name, &recipe, COLUMNS, |part| &part.columns)?);
     }
+    let without = recipes().into_iter().find(|(name, _)| *name == PLAIN).map(|(_, recipe)| recipe);
+    let without = without.map(|recipe| {
+        judge("linear, lambda 1, without how far a test stands apart", &recipe, INPUTS, |part| &part.inputs)
+    });
     let by_input = |name: &str, pick: &dyn Fn(&Row) -> f32| {
         let scores: Vec<Vec<f32>> =
             parts.iter().map(|part| part.rows.iter().map(|row| pick(row)).collect()).collect();
@@ -166,7 +189,7 @@ pub fn evaluate(rows: &[Row], data_hash: String, progress: &dyn Fn(&str)) -> Res
         let grades = ["findings_low", "findings_medium", "findings_high", "findings_critical"];
         grades.iter().rposition(|name| feature(row, name) > 0.0).map_or(0.0, |grade| grade as f32 + 1.0)
     };
-    let baselines = vec![
+    let mut baselines = vec![
         by_input("lines of code", &|row| row.inputs[features::COUNT + 2]),
         by_input("number of findings", &findings),
         by_input("highest severity", &severity),
@@ -177,6 +200,12 @@ pub fn evaluate(rows: &[Row], data_hash: String, progress: &dyn Fn(&str)) -> Res
             ]))
         }),
     ];
+    let apart: Vec<Vec<f32>> = parts
+        .iter()
+        .map(|part| part.columns.chunks(COLUMNS).map(|row| row[INPUTS..].iter().sum()).collect())
+        .collect();
+    baselines.push(figures("how far a test stands apart, untrained", &parts, &apart));
+    baselines.extend(without.transpose()?);
     let tests: usize = parts.iter().map(|part| part.rows.len()).sum();
     let flaky = parts.iter().flat_map(|part| &part.rows).filter(|row| row.is_flaky()).count();
     let groups: std::collections::BTreeSet<_> = parts.iter().map(|part| part.group).collect();
@@ -191,19 +220,47 @@ pub fn evaluate(rows: &[Row], data_hash: String, progress: &dyn Fn(&str)) -> Res
         folds: FOLDS,
         candidates,
         baselines,
+        mined: vec![],
         adaptation: vec![],
     })
 }
 
-/// The recipe of the candidate that ranks best.
+/// Ranks listed and mined tests by the same recipe, trained on the listed alone and on both; of a group only one side.
+///
+/// # Errors
+/// XGBoost refuses.
+pub fn with_mined(recipe: &Recipe, listed: &[Row], mined: &[Row]) -> Result<Vec<Figures>, BoostError> {
+    let mut parts = ranked(listed);
+    let own = parts.len();
+    parts.extend(ranked(mined));
+    let folds = folds(&parts);
+    let mut out = vec![];
+    for (name, most) in [("trained on the listed", own), ("trained on both", parts.len())] {
+        let mut scores: Vec<Vec<f32>> = parts.iter().map(|_| vec![]).collect();
+        for fold in 0..FOLDS {
+            let training: Vec<&Ranked<'_>> =
+                (0..most).filter(|place| folds[*place] != fold).map(|place| &parts[place]).collect();
+            let model = fit(recipe, &training)?;
+            for place in (0..parts.len()).filter(|place| folds[*place] == fold) {
+                scores[place] = model.margins(&parts[place].columns)?;
+            }
+        }
+        out.push(figures(&format!("listed tests, {name}"), &parts[..own], &scores[..own]));
+        out.push(figures(&format!("mined tests, {name}"), &parts[own..], &scores[own..]));
+    }
+    Ok(out)
+}
+
+/// Candidates this near to the best rank as well as it.
+const AS_GOOD: f64 = 0.002;
+
+/// The recipe of the candidate that ranks best; of several as good the first, whose figures are spread the widest.
 pub fn best(report: &Report) -> (&'static str, Recipe) {
-    let best = report
-        .candidates
-        .iter()
-        .max_by(|a, b| a.auc.total_cmp(&b.auc))
-        .map_or("", |figures| figures.name.as_str());
+    let most = report.candidates.iter().map(|figures| figures.auc).fold(0.0, f64::max);
+    let good = report.candidates.iter().find(|figures| figures.auc > most - AS_GOOD);
+    let name = good.map_or("", |figures| figures.name.as_str());
     let mut recipes = recipes();
-    let place = recipes.iter().position(|(name, _)| *name == best).unwrap_or(0);
+    let place = recipes.iter().position(|(known, _)| *known == name).unwrap_or(0);
     recipes.swap_remove(place)
 }
 

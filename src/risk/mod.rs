@@ -9,6 +9,7 @@ mod evidence;
 pub mod features;
 pub mod hindsight;
 pub mod history;
+mod isolation;
 pub mod junit;
 mod kin;
 mod measure;

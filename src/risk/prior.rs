@@ -8,6 +8,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::features::{self, SCHEMA};
+use super::isolation::{ISOLATION, isolation};
 use super::model::{BoostError, Model};
 use super::{Contribution, RiskBasis, ScannedTest};
 
@@ -31,8 +32,10 @@ pub struct Place {
 
 /// Names of the inputs in [`Place`], in their order.
 pub(super) const PLACE: [&str; 4] = ["position_in_file", "tests_in_file", "lines", "class_depth"];
-/// How many inputs the model has.
+/// How many inputs are measured.
 pub(super) const INPUTS: usize = features::COUNT + PLACE.len();
+/// How many columns the model has: the ranks of the inputs, and of how far a test stands apart by them.
+pub(super) const COLUMNS: usize = INPUTS + ISOLATION.len();
 
 /// All inputs of a test, before they are ranked.
 pub(super) fn inputs(test: &ScannedTest) -> [f32; INPUTS] {
@@ -46,6 +49,23 @@ pub(super) fn inputs(test: &ScannedTest) -> [f32; INPUTS] {
 /// The names of the inputs, in their order.
 pub(super) fn input_names() -> Vec<&'static str> {
     features::DEFINITIONS.iter().map(|(name, _)| *name).chain(PLACE).collect()
+}
+
+/// The names of the model's columns, in their order.
+pub(super) fn column_names() -> Vec<&'static str> {
+    input_names().into_iter().chain(ISOLATION).collect()
+}
+
+/// The model's columns from the ranks of the inputs, row after row. Among too few tests nothing stands apart.
+pub(super) fn columns(ranks: &[f32]) -> Vec<f32> {
+    let count = ranks.len() / INPUTS;
+    let apart =
+        if count >= ENOUGH_NEIGHBOURS { isolation(ranks) } else { vec![[0.0; ISOLATION.len()]; count] };
+    let apart: Vec<Vec<f32>> =
+        (0..ISOLATION.len()).into_par_iter().map(|column| ranks_of(&apart, column)).collect();
+    let rows = ranks.chunks(INPUTS).enumerate();
+    rows.flat_map(|(row, ranks)| ranks.iter().copied().chain(apart.iter().map(move |column| column[row])))
+        .collect()
 }
 
 /// Why a model file cannot be used.
@@ -120,11 +140,11 @@ impl RiskModel {
             return Err(ModelError::Schema { found, expected: SCHEMA });
         }
         let file: ModelFile = serde_json::from_value(value).map_err(broken)?;
-        if file.inputs != input_names() || file.quantiles.len() != INPUTS {
+        if file.inputs != column_names() || file.quantiles.len() != INPUTS {
             return Err(ModelError::Broken("its inputs are not those of this version".to_owned()));
         }
         Ok(RiskModel {
-            model: Model::from_json(&file.booster, INPUTS)?,
+            model: Model::from_json(&file.booster, COLUMNS)?,
             quantiles: file.quantiles,
             card: file.card,
         })
@@ -134,12 +154,12 @@ impl RiskModel {
     pub fn assess(&self, tests: &mut [ScannedTest]) {
         let rows: Vec<[f32; INPUTS]> = tests.iter().map(inputs).collect();
         let ranked = if rows.len() >= ENOUGH_NEIGHBOURS { ranks(&rows) } else { self.global_ranks(&rows) };
-        let Ok(shap) = self.model.contributions(&ranked) else {
+        let Ok(shap) = self.model.contributions(&columns(&ranked)) else {
             tracing::error!("xgboost refused to predict; risks stay at 0");
             return;
         };
-        let names = input_names();
-        tests.par_iter_mut().zip(shap.par_chunks(INPUTS + 1)).for_each(|(test, values)| {
+        let names = column_names();
+        tests.par_iter_mut().zip(shap.par_chunks(COLUMNS + 1)).for_each(|(test, values)| {
             test.assessment.risk = (sigmoid(values.iter().sum()) * 1e4).round() / 1e4;
             test.assessment.risk_basis = RiskBasis::Prior;
             test.assessment.contributions = contributions(&names, values);
@@ -183,7 +203,7 @@ pub(super) fn ranks(rows: &[[f32; INPUTS]]) -> Vec<f32> {
     (0..rows.len()).flat_map(|row| ranked.iter().map(move |column| column[row])).collect()
 }
 
-fn ranks_of(rows: &[[f32; INPUTS]], column: usize) -> Vec<f32> {
+fn ranks_of<const WIDTH: usize>(rows: &[[f32; WIDTH]], column: usize) -> Vec<f32> {
     let mut values: Vec<f32> = rows.iter().map(|row| row[column]).collect();
     values.sort_unstable_by(f32::total_cmp);
     let rank = |value: f32| {

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::adapt::rank;
 use super::evaluate::{self, FOLDS, Ranked};
-use super::evidence::{EVIDENCE, Known, Row, gather};
+use super::evidence::{EVIDENCE, Known, Row, Siblings, gather};
 use super::kin::Kin;
 use super::metrics::{calibration_error, f1, mean, roc_auc};
 use super::model::{BoostError, Model, Recipe};
@@ -42,8 +42,10 @@ const JUDGED: [(&str, Taken); 5] = [
     ("one known flaky test", Taken::Flaky(1)),
     ("three known flaky tests", Taken::Flaky(3)),
 ];
-/// Draws of each kind.
-const REPETITIONS: usize = 5;
+/// Draws of each kind; the figures of a tenth known need many.
+const REPETITIONS: usize = 20;
+/// The share of flaky tests that a class or file of one known test is thought to have.
+const SMOOTH: f32 = 0.05;
 /// A repository that is judged has so many tests, and so many flaky ones.
 const JUDGEABLE: (usize, usize) = (30, 4);
 /// Runs that a label stands for.
@@ -80,14 +82,8 @@ struct Scene<'r> {
 /// How the stack is trained: where more of a piece of evidence can only speak for the test being flaky, more of it may
 /// not lower the risk.
 fn recipe() -> Recipe {
-    let directions: Vec<&str> = EVIDENCE
-        .iter()
-        .map(|name| match *name {
-            "likest_stable" => "-1",
-            name if name.contains("known") => "0",
-            _ => "1",
-        })
-        .collect();
+    let directions: Vec<&str> =
+        EVIDENCE.iter().map(|name| if name.starts_with("known") { "0" } else { "1" }).collect();
     let directions = format!("({})", directions.join(","));
     let parameters = [
         ("objective", "binary:logistic"),
@@ -147,7 +143,7 @@ fn scenes<'r>(
             let ids: Vec<&str> = part.rows.iter().map(|row| row.test_id.as_str()).collect();
             let terms: Vec<_> = part.rows.iter().map(|row| row.terms.clone()).collect();
             let kin = Kin::new(&ids, &terms, part.inputs.clone());
-            out[place] = Some(Scene { part, kin, prior: rank(&model.margins(&part.inputs)?) });
+            out[place] = Some(Scene { part, kin, prior: rank(&model.margins(&part.columns)?) });
         }
     }
     Ok(out.into_iter().flatten().collect())
@@ -278,23 +274,23 @@ impl Judged {
                 let place = EVIDENCE.iter().position(|known| *known == name).unwrap_or(0);
                 rows.iter().map(|row| row[place]).collect::<Vec<f32>>()
             };
-            let (class, class_known) = (column("class_outcomes"), column("class_known"));
-            let (file, file_known) = (column("file_outcomes"), column("file_known"));
-            let siblings: Vec<f32> = (0..rows.len())
-                .map(|row| match (class_known[row] > 0.0, file_known[row] > 0.0) {
-                    (true, _) => class[row],
-                    (false, true) => file[row],
-                    _ => 0.0,
+            let beside = Siblings::new(&scene.kin, &known);
+            let mut new = vec![];
+            let siblings: Vec<f32> = tests
+                .iter()
+                .map(|test| {
+                    let [class, file] = [0, 1].map(|level| beside.of(&scene.kin, *test, level));
+                    new.push(class.1 == 0.0);
+                    let share = |(flaky, count): (f32, f32)| (flaky + SMOOTH) / (count + 1.0);
+                    if class.1 > 0.0 { share(class) } else { share(file) }
                 })
                 .collect();
-            let (new_risks, new_truth): (Vec<f32>, Vec<bool>) = (0..tests.len())
-                .filter(|row| class_known[*row] == 0.0)
-                .map(|row| (risks[row], truth[row]))
-                .unzip();
+            let (new_risks, new_truth): (Vec<f32>, Vec<bool>) =
+                (0..tests.len()).filter(|row| new[*row]).map(|row| (risks[row], truth[row])).unzip();
             self.by_repo.entry(scene.part.rows[0].repo.clone()).or_default().push([
                 roc_auc(&risks, &truth),
                 roc_auc(&siblings, &truth),
-                roc_auc(&column("kernel"), &truth),
+                roc_auc(&column("kernel_share"), &truth),
                 roc_auc(&column("prior"), &truth),
                 roc_auc(&new_risks, &new_truth),
             ]);

@@ -8,7 +8,7 @@ use super::evaluate::{self, Report};
 use super::evidence::EVIDENCE;
 use super::features::SCHEMA;
 use super::model::{BoostError, Model};
-use super::prior::{ModelFile, input_names, quantiles};
+use super::prior::{ModelFile, column_names, quantiles};
 
 /// The file of the stack that adapts, with its figures in the card.
 ///
@@ -33,7 +33,7 @@ pub fn train(rows: &[Row], report: &Report, date: &str) -> Result<ModelFile, Boo
     let values: Vec<_> = rows.iter().map(|row| row.inputs).collect();
     Ok(ModelFile {
         feature_schema: SCHEMA.to_owned(),
-        inputs: input_names().into_iter().map(str::to_owned).collect(),
+        inputs: column_names().into_iter().map(str::to_owned).collect(),
         quantiles: quantiles(&values),
         card: json!({
             "date": date,

@@ -35,6 +35,38 @@ pub fn find_clone(folder: &Path, repo: &str) -> Result<PathBuf, GitError> {
         .ok_or_else(|| GitError::NoClone { repo: repo.to_owned(), folder: folder.to_owned() })
 }
 
+/// The git clones in a folder, bare or not, by `owner/name` or `name`; or the one that the folder itself is.
+pub fn clones(folder: &Path) -> Vec<(String, PathBuf)> {
+    let is_clone = |path: &Path| path.join("HEAD").is_file() && path.join("objects").is_dir();
+    let inner = |path: &Path| {
+        ["", ".git", "repo", "repo/.git"].iter().map(|inner| path.join(inner)).find(|path| is_clone(path))
+    };
+    let name =
+        |path: &Path| path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    if let Some(only) = inner(folder) {
+        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        return vec![(name(&folder), only)];
+    }
+    let list = |folder: &Path| -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
+    };
+    let mut out = vec![];
+    for path in list(folder) {
+        match inner(&path) {
+            Some(found) => out.push((name(&path).replacen('+', "/", 1), found)),
+            None => {
+                let below = list(&path).into_iter();
+                out.extend(
+                    below.filter_map(|one| Some((format!("{}/{}", name(&path), name(&one)), inner(&one)?))),
+                );
+            }
+        }
+    }
+    out.sort();
+    out
+}
+
 /// Writes those Python files and test settings of one commit below `into` that `keep` wants, given their paths.
 /// Files whose content the clone lacks are passed over.
 ///

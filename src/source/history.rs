@@ -6,13 +6,14 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use super::git::GitError;
 
-/// A commit without its message.
+/// A commit with the first line of its message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     pub commit: String,
     /// Seconds since 1970.
     pub date: i64,
     pub author: String,
+    pub subject: String,
 }
 
 /// A file that a commit changed, or renamed and changed.
@@ -20,13 +21,15 @@ pub struct Head {
 pub struct FileChange {
     /// As it is called after.
     pub path: String,
+    /// As it is called before.
+    pub was: String,
     /// Names of the contents.
     pub before: String,
     pub after: String,
 }
 
 /// Commits without merges, from `from` back, at most `most` of them and none that `until` can reach, each with the files
-/// that it changed and that `keep` wants.
+/// that it changed and that `keep` wants; of `saying` only those whose message fits this extended regular expression.
 ///
 /// # Errors
 /// Git cannot be run, or there is no such commit.
@@ -36,6 +39,7 @@ pub fn file_changes(
     from: &str,
     until: Option<&str>,
     most: usize,
+    saying: Option<&str>,
     keep: &dyn Fn(&str) -> bool,
 ) -> Result<Vec<(Head, Vec<FileChange>)>, GitError> {
     let mut command = Command::new("git");
@@ -48,7 +52,8 @@ pub fn file_changes(
         "--no-abbrev",
         "-M",
     ]);
-    command.args(["--format=%x01%H%x00%at%x00%an", &format!("--max-count={most}"), from]);
+    command.args(saying.iter().flat_map(|pattern| ["-i", "-E", "--grep", pattern]));
+    command.args(["--format=%x01%H%x00%at%x00%an%x00%s", &format!("--max-count={most}"), from]);
     command.args(until.map(|until| format!("^{until}")));
     let mut child = command
         .stdin(Stdio::null())
@@ -63,8 +68,9 @@ pub fn file_changes(
             if let Some(head) = line.strip_prefix('\x01') {
                 let mut parts = head.split('\0');
                 let mut next = || parts.next().unwrap_or_default().to_owned();
-                let (commit, date, author) = (next(), next(), next());
-                out.push((Head { commit, date: date.parse().unwrap_or_default(), author }, vec![]));
+                let (commit, date, author, subject) = (next(), next(), next(), next());
+                let date = date.parse().unwrap_or_default();
+                out.push((Head { commit, date, author, subject }, vec![]));
             } else if let (Some(change), Some((_, changes))) = (change(&line), out.last_mut())
                 && keep(&change.path)
             {
@@ -84,9 +90,10 @@ fn change(line: &str) -> Option<FileChange> {
     let (head, paths) = line.strip_prefix(':')?.split_once('\t')?;
     let mut parts = head.split(' ').skip(2);
     let (before, after, kind) = (parts.next()?, parts.next()?, parts.next()?);
-    let path = paths.rsplit('\t').next()?;
+    let (was, path) = paths.split_once('\t').unwrap_or((paths, paths));
     kind.starts_with(['M', 'R']).then(|| FileChange {
         path: path.to_owned(),
+        was: was.to_owned(),
         before: before.to_owned(),
         after: after.to_owned(),
     })

@@ -1,0 +1,125 @@
+//! How far a test stands apart from the rest of its repository. Unstable tests are unlike their neighbours: the
+//! distance to the nearest of them in the ranks of what was measured orders tests better than any single measure, without
+//! training (`models/README.md` has the figures). Knows nothing of outcomes.
+
+use rayon::prelude::*;
+
+use super::features;
+use super::prior::INPUTS;
+
+/// Names of the inputs, in their order: distances to the nearest three and ten tests and the density around a test, once by
+/// what its code does, once with where it stands.
+pub(super) const ISOLATION: [&str; 6] =
+    ["code_apart_3", "code_apart_10", "code_alone", "apart_3", "apart_10", "alone"];
+
+/// Larger repositories compare each test with this many of their tests.
+const ANCHORS: usize = 200;
+/// Up to so many tests each is compared with all others.
+const ALL: usize = 500;
+/// Tests farther away than this, squared, add nothing to a density.
+const FAR: f32 = 6.0;
+
+/// The isolation of every test, not ranked yet, from its [`INPUTS`] ranks.
+pub(super) fn isolation(ranks: &[f32]) -> Vec<[f32; 6]> {
+    let varying = |range: std::ops::Range<usize>| -> Vec<usize> {
+        range.filter(|column| ranks.chunks(INPUTS).any(|row| row[*column] != ranks[*column])).collect()
+    };
+    let (code, place) = (varying(0..features::COUNT), varying(features::COUNT..INPUTS));
+    let rows = |columns: &[usize]| -> Vec<f32> {
+        ranks.chunks(INPUTS).flat_map(|row| columns.iter().map(move |column| row[*column])).collect()
+    };
+    let count = ranks.len() / INPUTS;
+    let anchors = anchors(count);
+    let (code_rows, place_rows) = (rows(&code), rows(&place));
+    let of = |rows: &[f32], width: usize, test: usize, other: usize| -> f32 {
+        let (one, two) = (&rows[test * width..(test + 1) * width], &rows[other * width..(other + 1) * width]);
+        one.iter().zip(two).map(|(a, b)| (a - b) * (a - b)).sum()
+    };
+    (0..count)
+        .into_par_iter()
+        .map(|test| {
+            let (mut by_code, mut by_all) = (Around::default(), Around::default());
+            for other in anchors.iter().copied().filter(|other| *other != test) {
+                let distance = of(&code_rows, code.len(), test, other);
+                by_code.add(distance);
+                by_all.add(distance + of(&place_rows, place.len(), test, other));
+            }
+            let [a, b, c] = by_code.figures();
+            let [d, e, f] = by_all.figures();
+            [a, b, c, d, e, f]
+        })
+        .collect()
+}
+
+/// All tests, or of many a sample that does not depend on where they stand.
+fn anchors(count: usize) -> Vec<usize> {
+    let mut all: Vec<usize> = (0..count).collect();
+    if count > ALL {
+        all.sort_by_key(|test| (*test as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20);
+        all.truncate(ANCHORS);
+    }
+    all
+}
+
+/// The nearest ten and the density, as other tests come in.
+#[derive(Default)]
+struct Around {
+    nearest: [f32; 10],
+    known: usize,
+    density: f32,
+}
+
+impl Around {
+    fn add(&mut self, distance: f32) {
+        if distance < FAR {
+            self.density += (-2.0 * distance).exp();
+        }
+        if self.known == self.nearest.len() && distance >= self.nearest[self.known - 1] {
+            return;
+        }
+        let place = self.nearest[..self.known].partition_point(|near| *near <= distance);
+        self.known = (self.known + 1).min(self.nearest.len());
+        self.nearest[place..self.known].rotate_right(1);
+        self.nearest[place] = distance;
+    }
+
+    fn figures(&self) -> [f32; 3] {
+        let mean = |most: usize| {
+            let near = &self.nearest[..self.known.min(most)];
+            near.iter().sum::<f32>() / near.len().max(1) as f32
+        };
+        [mean(3), mean(10), -self.density]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_unlike_the_rest_stands_apart() {
+        let mut ranks = vec![0.5; 30 * INPUTS];
+        for column in 0..8 {
+            ranks[7 * INPUTS + column] = 1.0;
+        }
+        let apart = isolation(&ranks);
+        assert_eq!(apart[7][..2], [2.0, 2.0]);
+        assert!((0..30).all(|test| test == 7 || apart[test][0] == 0.0));
+        assert!(apart[7][2] > apart[3][2]);
+    }
+
+    #[test]
+    fn the_nearest_are_kept_in_order() {
+        let mut around = Around::default();
+        for distance in [5.0, 3.0, 9.0, 1.0, 2.0, 8.0, 7.0, 6.0, 4.0, 10.0, 0.5, 11.0] {
+            around.add(distance);
+        }
+        assert_eq!(around.nearest, [0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]);
+    }
+
+    #[test]
+    fn one_test_alone_and_none_are_no_trouble() {
+        assert_eq!(isolation(&vec![0.5; INPUTS]), [[0.0, 0.0, -0.0, 0.0, 0.0, -0.0]]);
+        assert!(isolation(&[]).is_empty());
+    }
+}

@@ -134,3 +134,33 @@ fn a_table_or_clones_that_cannot_be_used_are_one_message() {
         assert!(message.contains(words), "{table}: {message}");
     }
 }
+
+#[test]
+fn commits_that_say_so_become_labels_and_a_table() {
+    let suite = Suite::new();
+    repository(&suite);
+    let folder = suite.path().join("clones/owner+name");
+    let last = AFTER.replace("== datetime.date.today()", "in (report.made, datetime.date.today())");
+    for (content, message) in [
+        (last.clone(), "Steady an intermittent test"),
+        (last.replace("done == [1]", "[1] == done"), "Turn a comparison round"),
+    ] {
+        suite.file("clones/owner+name/tests/test_all.py", content);
+        git(&folder, &["commit", "--quiet", "--all", "--message", message]);
+    }
+    let (before, commit) = (git(&folder, &["rev-parse", "HEAD~2"]), git(&folder, &["rev-parse", "HEAD~1"]));
+    let mined = suite.run(&["dataset", "mine", "--clones", "clones"]);
+    assert!(mined.status.success(), "{}", text(&mined.stderr));
+    // the first mend changed two tests, and the last commit says nothing of the kind
+    let label = format!("owner/name,{before},tests/test_all.py::test_today,NOD,{commit}");
+    let written = std::fs::read_to_string(suite.path().join("mined.csv")).unwrap();
+    assert_eq!(written, format!("repo,sha,test_id,category,commit\n{label}\n"));
+    let build = ["dataset", "build", "--labels", "mined.csv", "--clones", "clones", "--output", "table.csv.gz"];
+    let built = suite.run(&[&build[..], &["--each-commit", "0"]].concat());
+    assert!(text(&built.stderr).contains("1 tests, 1 of them flaky"), "{}", text(&built.stderr));
+
+    suite.file("without.txt", "Owner/Name\n");
+    let nothing = suite.run(&["dataset", "mine", "--clones", "clones", "--without", "without.txt"]);
+    assert_eq!(nothing.status.code(), Some(2));
+    assert!(text(&nothing.stderr).contains("holds no git clone"), "{}", text(&nothing.stderr));
+}

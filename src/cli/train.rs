@@ -43,6 +43,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     };
     write(&args.output, serde_json::to_string(&file)?)?;
     write(&args.output.with_extension("evaluation.json"), serde_json::to_string_pretty(&report)? + "\n")?;
+    let page = report::page(&report, &args.date)
+        .map_err(|error| anyhow::anyhow!("the plots cannot be drawn: {error}"))?;
+    write(&args.output.with_extension("evaluation.html"), page)?;
     let stack_path = args.output.with_file_name("adapt.json");
     write(&stack_path, serde_json::to_string(&stack(&stack_model, &report, &args.date)?)?)?;
     note(&report::evaluation(&report));

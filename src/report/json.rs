@@ -65,7 +65,7 @@ impl<'a> ScanReport<'a> {
 fn on_all_cores<S: Serializer>(tests: &[&Assessment], to: S) -> Result<S::Ok, S::Error> {
     let mut out = to.serialize_seq(Some(tests.len()))?;
     for some in tests.chunks(512) {
-        let texts: Result<Vec<Box<RawValue>>, _> = some.par_iter().map(|test| to_raw_value(test)).collect();
+        let texts: Result<Vec<Box<RawValue>>, _> = some.par_iter().map(to_raw_value).collect();
         for text in texts.map_err(Error::custom)? {
             out.serialize_element(&text)?;
         }

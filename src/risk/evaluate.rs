@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::dataset::{CATEGORIES, Row};
 use super::features;
-use super::metrics::{average_precision, mean, roc_auc};
+use super::metrics::{RATES, average_precision, mean, roc, roc_auc};
 use super::model::{BoostError, Model, Recipe};
 use super::prior::{COLUMNS, INPUTS, columns, ranks};
 use super::rehearse;
@@ -27,6 +27,10 @@ pub struct Figures {
     pub below_half: usize,
     pub pooled_auc: f64,
     pub average_precision: f64,
+    /// The AUC of each repository, ascending.
+    pub spread: Vec<f64>,
+    /// The true positive rate at false positive rates of 0, 0.05, …, 1, mean over repositories.
+    pub roc: Vec<f64>,
 }
 
 /// The report of one evaluation.
@@ -292,7 +296,7 @@ fn figures(name: &str, parts: &[Ranked<'_>], scores: &[Vec<f32>]) -> Figures {
             })
             .collect()
     };
-    let all = within(&|row| Some(row.is_flaky()));
+    let mut all = within(&|row| Some(row.is_flaky()));
     let (auc, standard_error) = mean(&all);
     let by_category = CATEGORIES
         .into_iter()
@@ -307,6 +311,16 @@ fn figures(name: &str, parts: &[Ranked<'_>], scores: &[Vec<f32>]) -> Figures {
     let pooled_scores: Vec<f32> = scores.iter().flatten().copied().collect();
     let pooled_labels: Vec<bool> =
         parts.iter().flat_map(|part| &part.rows).map(|row| row.is_flaky()).collect();
+    let curves: Vec<[f64; RATES]> = parts
+        .iter()
+        .zip(scores)
+        .filter_map(|(part, scores)| {
+            roc(scores, &part.rows.iter().map(|row| row.is_flaky()).collect::<Vec<_>>())
+        })
+        .collect();
+    let curve = |step: usize| mean(&curves.iter().map(|curve| curve[step]).collect::<Vec<_>>()).0;
+    all.sort_by(f64::total_cmp);
+    let short = |value: f64| (value * 1e4).round() / 1e4;
     Figures {
         name: name.to_owned(),
         auc,
@@ -316,5 +330,7 @@ fn figures(name: &str, parts: &[Ranked<'_>], scores: &[Vec<f32>]) -> Figures {
         below_half: all.iter().filter(|value| **value < 0.5).count(),
         pooled_auc: roc_auc(&pooled_scores, &pooled_labels).unwrap_or(0.5),
         average_precision: average_precision(&pooled_scores, &pooled_labels).unwrap_or(0.0),
+        spread: all.iter().copied().map(short).collect(),
+        roc: (0..RATES).map(curve).map(short).collect(),
     }
 }

@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn one_test_alone_and_none_are_no_trouble() {
-        assert_eq!(isolation(&vec![0.5; INPUTS]), [[0.0, 0.0, -0.0, 0.0, 0.0, -0.0]]);
+        assert_eq!(isolation(&[0.5; INPUTS]), [[0.0, 0.0, -0.0, 0.0, 0.0, -0.0]]);
         assert!(isolation(&[]).is_empty());
     }
 }

@@ -11,7 +11,7 @@ use super::adapt::rank;
 use super::evaluate::{self, FOLDS, Ranked};
 use super::evidence::{EVIDENCE, Known, Row, Siblings, gather};
 use super::kin::Kin;
-use super::metrics::{calibration_error, f1, mean, roc_auc};
+use super::metrics::{calibration, calibration_error, f1, mean, roc_auc};
 use super::model::{BoostError, Model, Recipe};
 use super::prior::sigmoid;
 
@@ -68,6 +68,8 @@ pub struct Figures {
     pub in_new_classes: f64,
     /// Expected calibration error over ten bins, pooled.
     pub calibration_error: f64,
+    /// Of each tenth of probabilities: the mean of what was said, the share that is flaky, and how many tests.
+    pub calibration: Vec<[f64; 3]>,
     /// At the threshold that is best on the training repositories, pooled.
     pub f1: f64,
 }
@@ -325,6 +327,7 @@ impl Judged {
             prior: of(3).1.0,
             in_new_classes: of(4).1.0,
             calibration_error: calibration_error(&self.risks, &self.truth),
+            calibration: calibration(&self.risks, &self.truth),
             f1: f1(&called, &self.truth, 0.5),
         }
     }

@@ -155,7 +155,8 @@ fn commits_that_say_so_become_labels_and_a_table() {
     let label = format!("owner/name,{before},tests/test_all.py::test_today,NOD,{commit}");
     let written = std::fs::read_to_string(suite.path().join("mined.csv")).unwrap();
     assert_eq!(written, format!("repo,sha,test_id,category,commit\n{label}\n"));
-    let build = ["dataset", "build", "--labels", "mined.csv", "--clones", "clones", "--output", "table.csv.gz"];
+    let build =
+        ["dataset", "build", "--labels", "mined.csv", "--clones", "clones", "--output", "table.csv.gz"];
     let built = suite.run(&[&build[..], &["--each-commit", "0"]].concat());
     assert!(text(&built.stderr).contains("1 tests, 1 of them flaky"), "{}", text(&built.stderr));
 

@@ -25,30 +25,55 @@ pub(super) fn isolation(ranks: &[f32]) -> Vec<[f32; 6]> {
         range.filter(|column| ranks.chunks(INPUTS).any(|row| row[*column] != ranks[*column])).collect()
     };
     let (code, place) = (varying(0..features::COUNT), varying(features::COUNT..INPUTS));
-    let rows = |columns: &[usize]| -> Vec<f32> {
-        ranks.chunks(INPUTS).flat_map(|row| columns.iter().map(move |column| row[*column])).collect()
-    };
     let count = ranks.len() / INPUTS;
     let anchors = anchors(count);
-    let (code_rows, place_rows) = (rows(&code), rows(&place));
-    let of = |rows: &[f32], width: usize, test: usize, other: usize| -> f32 {
-        let (one, two) = (&rows[test * width..(test + 1) * width], &rows[other * width..(other + 1) * width]);
-        one.iter().zip(two).map(|(a, b)| (a - b) * (a - b)).sum()
-    };
+    let (code, place) = (Rows::of(ranks, &code), Rows::of(ranks, &place));
     (0..count)
         .into_par_iter()
         .map(|test| {
             let (mut by_code, mut by_all) = (Around::default(), Around::default());
             for other in anchors.iter().copied().filter(|other| *other != test) {
-                let distance = of(&code_rows, code.len(), test, other);
+                let distance = code.distance(test, other);
                 by_code.add(distance);
-                by_all.add(distance + of(&place_rows, place.len(), test, other));
+                by_all.add(distance + place.distance(test, other));
             }
             let [a, b, c] = by_code.figures();
             let [d, e, f] = by_all.figures();
             [a, b, c, d, e, f]
         })
         .collect()
+}
+
+/// So many differences are reckoned at once.
+const LANES: usize = 8;
+
+/// Some columns of all tests, filled up with zeros to whole lanes.
+struct Rows {
+    values: Vec<f32>,
+    width: usize,
+}
+
+impl Rows {
+    fn of(ranks: &[f32], columns: &[usize]) -> Rows {
+        let width = columns.len().next_multiple_of(LANES).max(LANES);
+        let mut values = vec![0.0; ranks.len() / INPUTS * width];
+        for (row, ranks) in values.chunks_mut(width).zip(ranks.chunks(INPUTS)) {
+            row.iter_mut().zip(columns).for_each(|(value, column)| *value = ranks[*column]);
+        }
+        Rows { values, width }
+    }
+
+    /// Euclidean, squared.
+    fn distance(&self, one: usize, other: usize) -> f32 {
+        let row = |test: usize| self.values[test * self.width..(test + 1) * self.width].chunks_exact(LANES);
+        let mut sums = [0.0_f32; LANES];
+        for (one, other) in row(one).zip(row(other)) {
+            for lane in 0..LANES {
+                sums[lane] += (one[lane] - other[lane]) * (one[lane] - other[lane]);
+            }
+        }
+        sums.iter().sum()
+    }
 }
 
 /// All tests, or of many a sample that does not depend on where they stand.

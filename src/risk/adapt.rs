@@ -6,9 +6,11 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::evidence::{EVIDENCE, Known, gather};
+use super::inputs::inputs;
 use super::kin::{Kin, terms};
 use super::model::Model;
-use super::prior::{ModelError, contributions, inputs, ranks, sigmoid};
+use super::prior::{ModelError, contributions, sigmoid};
+use super::ranks::{rank, ranks};
 use super::{RiskBasis, ScannedTest};
 
 /// The stack that is built into the binary.
@@ -121,23 +123,6 @@ fn with_own(others: f32, own: Option<Known>) -> f32 {
             odds / (1.0 + odds)
         }
     }
-}
-
-/// Each value's rank, from 0 to 1, ties in the middle.
-pub(super) fn rank(values: &[f32]) -> Vec<f32> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
-    let mut out = vec![0.0; values.len()];
-    let mut start = 0;
-    while start < order.len() {
-        let value = values[order[start]];
-        let end = start + order[start..].partition_point(|test| values[*test] <= value);
-        for test in &order[start..end] {
-            out[*test] = (start + end) as f32 / (2 * values.len()) as f32;
-        }
-        start = end;
-    }
-    out
 }
 
 #[cfg(test)]

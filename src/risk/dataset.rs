@@ -13,8 +13,8 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use super::checkout::{Checkout, Scanner, matching};
+use super::inputs::{INPUTS, input_names, inputs};
 use super::kin::{Terms, terms};
-use super::prior::{INPUTS, input_names, inputs};
 use crate::source::git;
 
 /// What kinds of unstable tests the labels tell apart.

@@ -7,9 +7,11 @@ use serde::Serialize;
 
 use super::dataset::{CATEGORIES, Row};
 use super::features;
+use super::inputs::INPUTS;
 use super::metrics::{RATES, average_precision, mean, roc, roc_auc};
 use super::model::{BoostError, Model, Recipe};
-use super::prior::{COLUMNS, INPUTS, columns, ranks};
+use super::prior::{COLUMNS, columns};
+use super::ranks::ranks;
 use super::rehearse;
 
 /// How many parts the groups of repositories are dealt into.

@@ -3,9 +3,9 @@
 
 use rayon::prelude::*;
 
-use super::adapt::rank;
 use super::kin::Kin;
 use super::prior::sigmoid;
+use super::ranks::rank;
 
 /// What is known of a test.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -266,8 +266,8 @@ impl Siblings {
 
 #[cfg(test)]
 mod tests {
+    use super::super::inputs::INPUTS;
     use super::super::kin::{Terms, terms};
-    use super::super::prior::INPUTS;
     use super::*;
 
     fn village() -> Kin {

@@ -5,7 +5,7 @@
 use rayon::prelude::*;
 
 use super::features;
-use super::prior::INPUTS;
+use super::inputs::INPUTS;
 
 /// Names of the inputs, in their order: distances to the nearest three and ten tests and the density around a test, once by
 /// what its code does, once with where it stands.

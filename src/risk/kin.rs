@@ -3,7 +3,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::prior::INPUTS;
+use super::inputs::INPUTS;
 use crate::words::words;
 
 /// Words of a test, hashed: sorted, each once.

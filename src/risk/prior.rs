@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
-use super::features::{self, SCHEMA};
+use super::features::SCHEMA;
+use super::inputs::{INPUTS, input_names, inputs};
 use super::isolation::{ISOLATION, isolation};
 use super::model::{BoostError, Model};
+use super::ranks::{ranks, ranks_of};
 use super::{Contribution, RiskBasis, ScannedTest};
 
 /// The model that is built into the binary.
@@ -19,37 +21,8 @@ const ENOUGH_NEIGHBOURS: usize = 20;
 /// How many contributions are reported.
 const CONTRIBUTIONS: usize = 8;
 
-/// Where a test stands: inputs beside the 42.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Place {
-    /// Position among the tests of the file, from 0 to below 1.
-    pub position: f32,
-    pub tests_in_file: f32,
-    pub lines: f32,
-    /// How many classes it is nested in.
-    pub depth: f32,
-}
-
-/// Names of the inputs in [`Place`], in their order.
-pub(super) const PLACE: [&str; 4] = ["position_in_file", "tests_in_file", "lines", "class_depth"];
-/// How many inputs are measured.
-pub(super) const INPUTS: usize = features::COUNT + PLACE.len();
 /// How many columns the model has: the ranks of the inputs, and of how far a test stands apart by them.
 pub(super) const COLUMNS: usize = INPUTS + ISOLATION.len();
-
-/// All inputs of a test, before they are ranked.
-pub(super) fn inputs(test: &ScannedTest) -> [f32; INPUTS] {
-    let Place { position, tests_in_file, lines, depth } = test.place;
-    let mut out = [0.0; INPUTS];
-    out[..features::COUNT].copy_from_slice(&test.assessment.features.0);
-    out[features::COUNT..].copy_from_slice(&[position, tests_in_file, lines, depth]);
-    out
-}
-
-/// The names of the inputs, in their order.
-pub(super) fn input_names() -> Vec<&'static str> {
-    features::DEFINITIONS.iter().map(|(name, _)| *name).chain(PLACE).collect()
-}
 
 /// The names of the model's columns, in their order.
 pub(super) fn column_names() -> Vec<&'static str> {
@@ -197,23 +170,6 @@ pub(super) fn sigmoid(margin: f32) -> f32 {
     1.0 / (1.0 + (-margin).exp())
 }
 
-/// Each value's rank among the rows, from 0 to 1, ties in the middle; row after row.
-pub(super) fn ranks(rows: &[[f32; INPUTS]]) -> Vec<f32> {
-    let ranked: Vec<Vec<f32>> = (0..INPUTS).into_par_iter().map(|column| ranks_of(rows, column)).collect();
-    (0..rows.len()).flat_map(|row| ranked.iter().map(move |column| column[row])).collect()
-}
-
-fn ranks_of<const WIDTH: usize>(rows: &[[f32; WIDTH]], column: usize) -> Vec<f32> {
-    let mut values: Vec<f32> = rows.iter().map(|row| row[column]).collect();
-    values.sort_unstable_by(f32::total_cmp);
-    let rank = |value: f32| {
-        let below = values.partition_point(|known| *known < value);
-        let up_to = values.partition_point(|known| *known <= value);
-        (below + up_to) as f32 / (2 * values.len()) as f32
-    };
-    rows.iter().map(|row| rank(row[column])).collect()
-}
-
 /// 33 quantiles of each input.
 pub(super) fn quantiles(rows: &[[f32; INPUTS]]) -> Vec<Vec<f32>> {
     (0..INPUTS)
@@ -230,19 +186,6 @@ pub(super) fn quantiles(rows: &[[f32; INPUTS]]) -> Vec<Vec<f32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ranks_put_ties_in_the_middle() {
-        let row = |value: f32| {
-            let mut row = [0.0; INPUTS];
-            row[0] = value;
-            row
-        };
-        let ranked = ranks(&[row(5.0), row(1.0), row(1.0), row(9.0)]);
-        let first: Vec<f32> = ranked.chunks(INPUTS).map(|row| row[0]).collect();
-        assert_eq!(first, [0.625, 0.25, 0.25, 0.875]);
-        assert!(ranked.chunks(INPUTS).all(|row| row[1] == 0.5));
-    }
 
     #[test]
     fn a_model_of_another_schema_is_refused() {

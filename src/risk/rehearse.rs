@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::adapt::rank;
 use super::evaluate::{self, FOLDS, Ranked};
 use super::evidence::{EVIDENCE, Known, Row, Siblings, gather};
 use super::kin::Kin;
 use super::metrics::{calibration, calibration_error, f1, mean, roc_auc};
 use super::model::{BoostError, Model, Recipe};
 use super::prior::sigmoid;
+use super::ranks::rank;
 
 /// What is taken as known.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -137,7 +137,7 @@ fn about(input: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::super::evidence::EVIDENCE;
-    use super::super::prior::input_names;
+    use super::super::inputs::input_names;
     use super::*;
 
     #[test]

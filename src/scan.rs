@@ -146,7 +146,7 @@ fn scan_files(
     root: &Path,
     config: PytestConfig,
     shared: Vec<SourceFile>,
-    leaves: Vec<SourceFile>,
+    mut leaves: Vec<SourceFile>,
     wanted: &FxHashSet<String>,
     model: Option<&RiskModel>,
 ) -> Scan {
@@ -159,7 +159,9 @@ fn scan_files(
         |analysis: &Analysis<'_>, index: usize| scan_module(analysis, index, wanted, &repo, &owners, request);
     let mut parts: Vec<Part> =
         (0..project.modules.len()).into_par_iter().map(|index| look(&base, index)).collect();
-    parts.par_extend(leaves.into_par_iter().map(|file| {
+    // the longest first and each by itself, so that no core is left with a long one at the end
+    leaves.sort_by_key(|file| std::cmp::Reverse(file.text.len()));
+    parts.par_extend(leaves.into_par_iter().with_max_len(1).map(|file| {
         let module = parse(file);
         let analysis = Analysis::over(&base, &module);
         look(&analysis, analysis.own())

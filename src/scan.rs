@@ -229,7 +229,7 @@ fn scan_module(
     let file = module.file.clone();
     let mut errors: Vec<FileError> =
         module.errors.first().into_iter().map(|error| syntax_error(module, error)).collect();
-    let is_named = || request.paths.iter().any(|path| path.is_file() && path.ends_with(name_of(&file)));
+    let is_named = || request.paths.iter().any(|path| path.is_file() && path.ends_with(module.name()));
     if !wanted.contains(&file) || (analysis.is_left_out(index) && !is_named()) {
         return Part { file, tests: vec![], errors };
     }
@@ -243,10 +243,6 @@ fn scan_module(
     };
     errors.extend(unused_suppressions(analysis, index, &tests, &cases, &request.selection));
     Part { file, tests, errors }
-}
-
-fn name_of(file: &str) -> &str {
-    file.rsplit('/').next().unwrap_or(file)
 }
 
 fn syntax_error(module: &Module, error: &SyntaxError) -> FileError {

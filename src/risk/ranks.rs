@@ -11,31 +11,19 @@ pub(super) fn ranks(rows: &[[f32; INPUTS]]) -> Vec<f32> {
 }
 
 pub(super) fn ranks_of<const WIDTH: usize>(rows: &[[f32; WIDTH]], column: usize) -> Vec<f32> {
-    let mut values: Vec<f32> = rows.iter().map(|row| row[column]).collect();
-    values.sort_unstable_by(f32::total_cmp);
-    let rank = |value: f32| {
-        let below = values.partition_point(|known| *known < value);
-        let up_to = values.partition_point(|known| *known <= value);
-        (below + up_to) as f32 / (2 * values.len()) as f32
-    };
-    rows.iter().map(|row| rank(row[column])).collect()
+    rank(&rows.iter().map(|row| row[column]).collect::<Vec<_>>())
 }
 
 /// Each value's rank, from 0 to 1, ties in the middle.
 pub(super) fn rank(values: &[f32]) -> Vec<f32> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
-    let mut out = vec![0.0; values.len()];
-    let mut start = 0;
-    while start < order.len() {
-        let value = values[order[start]];
-        let end = start + order[start..].partition_point(|test| values[*test] <= value);
-        for test in &order[start..end] {
-            out[*test] = (start + end) as f32 / (2 * values.len()) as f32;
-        }
-        start = end;
-    }
-    out
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f32::total_cmp);
+    let rank = |value: f32| {
+        let below = sorted.partition_point(|known| *known < value);
+        let up_to = sorted.partition_point(|known| *known <= value);
+        (below + up_to) as f32 / (2 * sorted.len()) as f32
+    };
+    values.iter().map(|value| rank(*value)).collect()
 }
 
 #[cfg(test)]

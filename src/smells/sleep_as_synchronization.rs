@@ -30,11 +30,11 @@
 
 use super::assertions::comparisons;
 use super::mend::Mend;
-use super::words::{is_sleep, last, starts_work, wants_nothing};
+use super::words::{is_nothing, is_sleep, last, starts_work, wants_nothing};
 use super::{Context, Fix, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind, Span, Stmt, StmtKind};
 use crate::python::for_each_statement;
-use crate::python::sites::{At, CallSite};
+use crate::python::sites::{AssertSite, At, CallSite};
 
 /// Nobody waits this long for something to happen: it stands for work that is cancelled. In seconds.
 const FOR_EVER: f64 = 60.0;
@@ -151,22 +151,21 @@ fn next_wants_nothing(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallS
 /// between, and nothing that acts. What only keeps two actions apart does so in their times.
 fn waits_for_work(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     let calls = || at.sites.calls.iter().filter(|call| !call.at.in_assert && !std::ptr::eq(*call, site));
-    let next = at.sites.asserts.iter().map(|assert| assert.at.order).filter(|order| *order > site.at.order).min();
-    let Some(next) = next else { return false };
-    let between = || calls().filter(|call| (site.at.order..next).contains(&call.at.order));
+    let later = at.sites.asserts.iter().filter(|assert| assert.at.order > site.at.order);
+    let Some(look) = later.min_by_key(|assert| assert.at.order) else { return false };
+    let between = || calls().filter(|call| (site.at.order..look.at.order).contains(&call.at.order));
     let started = at.sites.calls.iter().zip(&at.paths).filter(|(call, path)| call.at.order < site.at.order && starts_work(path));
     at.role == Role::Test
         && started.count() > 0
         && between().count() <= LITTLE
         // what is awaited, or blocks until something comes, waits for the work itself
         && !between().any(|call| call.awaited || acts(last(&call.path)) || (call.call.args.is_empty() && blocks(last(&call.path))))
-        && !is_awaited_first(test, at, site, next)
-        && !is_joined_by_its_block(at, site, next)
+        && !is_awaited_first(test, at, site, look)
+        && !is_joined_by_its_block(at, site, look)
 }
 
 /// Whether the work that was started is waited for before it is looked at.
-fn is_awaited_first(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>, next: u32) -> bool {
-    let Some(look) = at.sites.asserts.iter().find(|assert| assert.at.order == next) else { return false };
+fn is_awaited_first(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>, look: &AssertSite<'_>) -> bool {
     let between = Span { start: site.expr.span.end, end: look.span.start.max(site.expr.span.end) };
     let text = test.analysis.view(at.function.module).module.text(between);
     let mut tasks = at.sites.bindings.iter().filter(|bound| bound.value.is_some_and(|value| {
@@ -176,11 +175,10 @@ fn is_awaited_first(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSit
 }
 
 /// Whether the pause stands in a block that ends when all tasks in it have ended, and the look comes after it.
-fn is_joined_by_its_block(at: &Reached<'_, '_>, site: &CallSite<'_>, next: u32) -> bool {
+fn is_joined_by_its_block(at: &Reached<'_, '_>, site: &CallSite<'_>, look: &AssertSite<'_>) -> bool {
     let joins = |path: &str| ["nursery", "taskgroup", "task_group"].iter().any(|word| last(path).to_ascii_lowercase().contains(word));
     let group = at.sites.enclosing_withs(site.at).find(|with| joins(&with.path));
-    let look = at.sites.asserts.iter().find(|assert| assert.at.order == next);
-    group.is_some_and(|group| look.is_none_or(|look| at.sites.enclosing_withs(look.at).all(|with| !std::ptr::eq(with, group))))
+    group.is_some_and(|group| at.sites.enclosing_withs(look.at).all(|with| !std::ptr::eq(with, group)))
 }
 
 /// Whether a call by its name, without a limit, comes back only when something came.
@@ -298,13 +296,13 @@ fn holds_at_once(test: &Expr) -> bool {
     match &test.kind {
         ExprKind::Unary { op, .. } => &**op == "not",
         ExprKind::Compare { rest, .. } => rest.iter().any(|(op, right)| {
-            matches!(&**op, "!=" | "not in" | "is not" | "<" | "<=") || is_nothing(right)
+            matches!(&**op, "!=" | "not in" | "is not" | "<" | "<=") || is_empty(right)
         }),
         ExprKind::Bools(parts) => parts.iter().any(holds_at_once),
         ExprKind::Call(call) => match &call.func.kind {
             ExprKind::Attribute { attr, .. } if attr.starts_with("assert") => {
                 ["False", "None", "Not", "Less"].iter().any(|word| attr.contains(word))
-                    || call.args.iter().any(is_nothing)
+                    || call.args.iter().any(is_empty)
             }
             _ => false,
         },
@@ -312,14 +310,12 @@ fn holds_at_once(test: &Expr) -> bool {
     }
 }
 
-fn is_nothing(expr: &Expr) -> bool {
+fn is_empty(expr: &Expr) -> bool {
     match &expr.kind {
-        ExprKind::None | ExprKind::Bool(false) => true,
-        ExprKind::Number { value, .. } => *value == 0.0,
-        ExprKind::List(parts) | ExprKind::Tuple(parts) => parts.is_empty(),
+        ExprKind::Tuple(parts) => parts.is_empty(),
         ExprKind::Dict(parts) => parts.is_empty(),
         ExprKind::Str { text, .. } => text.is_empty(),
-        _ => false,
+        _ => is_nothing(expr),
     }
 }
 

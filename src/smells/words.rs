@@ -264,7 +264,7 @@ pub(super) fn wants_nothing(test: &Expr) -> bool {
 }
 
 /// `0`, `None`, `False`, `[]`
-fn is_nothing(expr: &Expr) -> bool {
+pub(super) fn is_nothing(expr: &Expr) -> bool {
     match &expr.kind {
         ExprKind::None | ExprKind::Bool(false) => true,
         ExprKind::Number { value, .. } => *value == 0.0,

@@ -28,22 +28,21 @@ pub fn find_clone(folder: &Path, repo: &str) -> Result<PathBuf, GitError> {
     let name = repo.rsplit('/').next().unwrap_or(repo);
     [repo, &flat, name]
         .iter()
-        .flat_map(|stem| {
-            ["", ".git", "repo", "repo/.git"].iter().map(move |inner| folder.join(stem).join(inner))
-        })
-        .find(|candidate| candidate.join("HEAD").is_file() && candidate.join("objects").is_dir())
+        .find_map(|stem| git_dir_in(&folder.join(stem)))
         .ok_or_else(|| GitError::NoClone { repo: repo.to_owned(), folder: folder.to_owned() })
+}
+
+/// The git directory of the clone that a folder is or holds, bare or not.
+fn git_dir_in(folder: &Path) -> Option<PathBuf> {
+    let inner = ["", ".git", "repo", "repo/.git"].iter().map(|inner| folder.join(inner));
+    inner.into_iter().find(|path| path.join("HEAD").is_file() && path.join("objects").is_dir())
 }
 
 /// The git clones in a folder, bare or not, by `owner/name` or `name`; or the one that the folder itself is.
 pub fn clones(folder: &Path) -> Vec<(String, PathBuf)> {
-    let is_clone = |path: &Path| path.join("HEAD").is_file() && path.join("objects").is_dir();
-    let inner = |path: &Path| {
-        ["", ".git", "repo", "repo/.git"].iter().map(|inner| path.join(inner)).find(|path| is_clone(path))
-    };
     let name =
         |path: &Path| path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    if let Some(only) = inner(folder) {
+    if let Some(only) = git_dir_in(folder) {
         let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
         return vec![(name(&folder), only)];
     }
@@ -53,12 +52,14 @@ pub fn clones(folder: &Path) -> Vec<(String, PathBuf)> {
     };
     let mut out = vec![];
     for path in list(folder) {
-        match inner(&path) {
+        match git_dir_in(&path) {
             Some(found) => out.push((name(&path).replacen('+', "/", 1), found)),
             None => {
                 let below = list(&path).into_iter();
                 out.extend(
-                    below.filter_map(|one| Some((format!("{}/{}", name(&path), name(&one)), inner(&one)?))),
+                    below.filter_map(|one| {
+                        Some((format!("{}/{}", name(&path), name(&one)), git_dir_in(&one)?))
+                    }),
                 );
             }
         }

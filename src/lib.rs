@@ -14,6 +14,7 @@ pub mod ask;
 pub mod baseline;
 pub mod cli;
 pub mod config;
+pub mod effects;
 pub mod explain;
 pub mod fixes;
 pub mod http;

@@ -12,7 +12,7 @@ use crate::index::sync::{SyncError, SyncReport, sync};
 use crate::index::{Embedder, IndexedTest, VectorStore};
 use crate::risk::history::{History, Verdict};
 use crate::risk::names::{Folded, Names};
-use crate::risk::{Place, RiskModel, ScannedTest, junit};
+use crate::risk::{Place, RiskModel, ScannedTest, Shares, junit, share};
 use crate::scan::adapt;
 
 /// A report that was read.
@@ -94,6 +94,7 @@ pub async fn refresh(
         return Ok(SyncReport::default());
     }
     let mut tests = with_places(stored);
+    share(&mut tests);
     risk.assess(&mut tests);
     for test in &mut tests {
         let outcomes = history.get(&test.assessment.id);
@@ -101,7 +102,7 @@ pub async fn refresh(
         test.assessment.neighbours = vec![];
     }
     adapt(&mut tests, history);
-    let tests = tests.into_iter().map(|test| IndexedTest::new(test.assessment, test.source)).collect();
+    let tests = tests.into_iter().map(IndexedTest::scanned).collect();
     sync(store, embedder, repo, tests, &[], &|_| {}).await
 }
 
@@ -140,6 +141,8 @@ fn with_places(mut stored: Vec<IndexedTest>) -> Vec<ScannedTest> {
                     assessment: test.assessment.clone(),
                     source: test.source.clone(),
                     place,
+                    touches: test.touches.clone(),
+                    shares: Shares::default(),
                     touched: true,
                 }
             })

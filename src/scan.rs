@@ -9,14 +9,16 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::effects::{Index, Roots};
 use crate::python::{Analysis, Module, Project, PytestConfig, SyntaxError, TestCase};
 use crate::risk::history::Outcomes;
 use crate::risk::{
-    Adapter, Assessment, Basis, History, Known, Place, RiskBasis, RiskModel, ScannedTest, measure, weight,
+    Adapter, Assessment, Basis, History, Known, Place, RiskBasis, RiskModel, ScannedTest, Shares, measure,
+    share, weight,
 };
-use crate::smells::{self, Cause, Context, Finding, Selection, Severity};
+use crate::smells::{self, Cause, Context, Finding, Role, Selection, Severity};
 use crate::source::git::ChangedFile;
-use crate::source::{self, FileError, Owners, SourceError, SourceFile};
+use crate::source::{self, Discovered, FileError, Owners, SourceError, SourceFile};
 
 /// A file with this many tests is worth splitting over the cores; smaller ones go whole, so that few are in memory.
 const MANY_TESTS: usize = 200;
@@ -109,8 +111,10 @@ pub fn scan_over(
             file.text.clone_from(text);
         }
     }
-    let mut scan = scan_files(request, &root, config, found.shared, found.leaves, &found.tests, model);
-    scan.errors.extend(found.errors);
+    let wanted = std::mem::take(&mut found.tests);
+    let errors = std::mem::take(&mut found.errors);
+    let mut scan = scan_files(request, &root, config, found, &wanted, model);
+    scan.errors.extend(errors);
     scan.errors.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
     if scan.tests.is_empty() {
         let paths =
@@ -134,8 +138,9 @@ pub fn scan_text(file: &str, text: String, request: &ScanRequest, model: Option<
     let started = Instant::now();
     let config = PytestConfig::load(Path::new("/nonexistent"));
     let wanted = FxHashSet::from_iter([file.to_owned()]);
-    let text = SourceFile { file: file.to_owned(), text };
-    let mut scan = scan_files(request, Path::new("."), config, vec![], vec![text], &wanted, model);
+    let leaves = vec![SourceFile { file: file.to_owned(), text }];
+    let found = Discovered { leaves, ..Discovered::default() };
+    let mut scan = scan_files(request, Path::new("."), config, found, &wanted, model);
     scan.seconds = started.elapsed().as_secs_f64();
     scan
 }
@@ -145,26 +150,27 @@ fn scan_files(
     request: &ScanRequest,
     root: &Path,
     config: PytestConfig,
-    shared: Vec<SourceFile>,
-    mut leaves: Vec<SourceFile>,
+    found: Discovered,
     wanted: &FxHashSet<String>,
     model: Option<&RiskModel>,
 ) -> Scan {
+    let Discovered { shared, mut leaves, code, .. } = found;
     let repo = request.repo.clone().unwrap_or_else(|| source::repository_name(root));
     let owners = Owners::load(root, request.team.as_deref());
     let parse = |file: SourceFile| Module::parse(file.file, file.text);
+    let code: Vec<Module> = code.into_par_iter().map(parse).collect();
     let project = Project::new(shared.into_par_iter().map(parse).collect(), config);
     let base = Analysis::new(&project);
-    let look =
-        |analysis: &Analysis<'_>, index: usize| scan_module(analysis, index, wanted, &repo, &owners, request);
+    let names = Index::new(&base, &code);
+    let look = |names: &Index<'_>, index: usize| scan_module(names, index, wanted, &repo, &owners, request);
     let mut parts: Vec<Part> =
-        (0..project.modules.len()).into_par_iter().map(|index| look(&base, index)).collect();
+        (0..project.modules.len()).into_par_iter().map(|index| look(&names, index)).collect();
     // the longest first and each by itself, so that no core is left with a long one at the end
     leaves.sort_by_key(|file| std::cmp::Reverse(file.text.len()));
     parts.par_extend(leaves.into_par_iter().with_max_len(1).map(|file| {
         let module = parse(file);
         let analysis = Analysis::over(&base, &module);
-        look(&analysis, analysis.own())
+        look(&Index::over(&names, &analysis), analysis.own())
     }));
     parts.sort_by(|a, b| a.file.cmp(&b.file));
     let within = source::within_repository(root);
@@ -173,6 +179,7 @@ fn scan_files(
         tests.extend(part.tests);
         errors.extend(part.errors);
     }
+    share(&mut tests);
     if let Some(model) = model {
         model.assess(&mut tests);
     }
@@ -218,13 +225,14 @@ struct Part {
 }
 
 fn scan_module(
-    analysis: &Analysis<'_>,
+    names: &Index<'_>,
     index: usize,
     wanted: &FxHashSet<String>,
     repo: &str,
     owners: &Owners,
     request: &ScanRequest,
 ) -> Part {
+    let analysis = names.analysis();
     let module = analysis.view(index).module;
     let file = module.file.clone();
     let mut errors: Vec<FileError> =
@@ -235,7 +243,7 @@ fn scan_module(
     }
     let cases = analysis.tests(index);
     let teams = owners.of(&file);
-    let assess = |case| assess(analysis, case, cases.len(), repo, &teams, request);
+    let assess = |case| assess(names, case, cases.len(), repo, &teams, request);
     let tests: Vec<_> = if cases.len() < MANY_TESTS {
         cases.iter().map(assess).collect()
     } else {
@@ -254,13 +262,14 @@ fn syntax_error(module: &Module, error: &SyntaxError) -> FileError {
 }
 
 fn assess(
-    analysis: &Analysis<'_>,
+    names: &Index<'_>,
     case: &TestCase<'_>,
     tests_in_file: usize,
     repo: &str,
     teams: &[String],
     request: &ScanRequest,
 ) -> ScannedTest {
+    let analysis = names.analysis();
     let context = Context::new(analysis, case);
     let findings = smells::check(&context, &request.selection);
     let features = measure(&context, &findings);
@@ -310,7 +319,22 @@ fn assess(
         fixtures,
     };
     summarize(&mut assessment);
-    ScannedTest { assessment, source, place, touched }
+    let touches = names.touches(&roots(&context));
+    ScannedTest { assessment, source, place, touches, shares: Shares::default(), touched }
+}
+
+/// What runs because of a test and is not called by another function.
+fn roots<'a, 'v>(context: &Context<'a, 'v>) -> Roots<'a, 'v> {
+    let of = |role: Role| {
+        let reached = context.reach.iter().filter(move |reached| reached.role == role);
+        reached.map(|reached| reached.function).collect()
+    };
+    Roots {
+        test: context.case.function,
+        setups: of(Role::Setup),
+        teardowns: of(Role::Teardown),
+        fixtures: context.fixtures.clone(),
+    }
 }
 
 /// Severity, confidence and causes of a test follow from its findings.

@@ -84,8 +84,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
 pub(super) async fn index_scan(scan: Scan, opened: &Opened) -> anyhow::Result<()> {
     let started = Instant::now();
     let (repo, within) = (scan.repo, scan.scope);
-    let tests: Vec<IndexedTest> =
-        scan.tests.into_iter().map(|test| IndexedTest::new(test.assessment, test.source)).collect();
+    let tests: Vec<IndexedTest> = scan.tests.into_iter().map(IndexedTest::scanned).collect();
     let bar = progress_bar();
     let shown = bar.clone();
     let show = move |progress: Progress| {

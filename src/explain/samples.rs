@@ -63,6 +63,7 @@ pub(crate) fn test(id: &str, source: &str, findings: Vec<Finding>) -> IndexedTes
         },
         source: source.to_string(),
         document: String::new(),
+        touches: vec![],
         mended: None,
         content_hash: String::new(),
     }

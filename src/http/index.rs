@@ -76,8 +76,7 @@ async fn post_index(
     change(&service, id, |slot| *slot = Some(job.clone()));
     tokio::spawn(async move {
         let (repo, within) = (scan.repo.clone(), scan.scope.clone());
-        let tests =
-            scan.tests.into_iter().map(|test| IndexedTest::new(test.assessment, test.source)).collect();
+        let tests = scan.tests.into_iter().map(IndexedTest::scanned).collect();
         let shown = service.clone();
         let show = move |progress: Progress| {
             update(&shown, id, |job| (job.done, job.total) = (progress.done, progress.total));

@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use super::store::Terms;
 use super::terms;
-use crate::risk::Assessment;
+use crate::effects::{self, Touch};
+use crate::risk::{Assessment, ScannedTest};
 use crate::smells::Cause;
 use crate::words;
 
@@ -25,6 +26,10 @@ pub struct IndexedTest {
     pub source: String,
     /// The sentences that were embedded.
     pub document: String,
+    /// Which state it reads and changes, hashed; what it shares with others follows when outcomes come.
+    #[serde(default, with = "effects::as_text", skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = String)]
+    pub touches: Vec<Touch>,
     /// How it was mended, in the collection of fixes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mended: Option<Mended>,
@@ -59,7 +64,15 @@ impl IndexedTest {
     pub fn new(assessment: Assessment, source: String) -> Self {
         let document = build(&assessment);
         let content_hash = content_hash(&assessment, &source, &document);
-        IndexedTest { assessment, source, document, mended: None, content_hash }
+        IndexedTest { assessment, source, document, touches: vec![], mended: None, content_hash }
+    }
+
+    /// As [`IndexedTest::new`], with all that a scan knows.
+    pub fn scanned(test: ScannedTest) -> Self {
+        let mut out = IndexedTest { touches: test.touches, ..IndexedTest::new(test.assessment, test.source) };
+        let touches = effects::text(&out.touches);
+        out.content_hash = blake3::hash(format!("{} {touches}", out.content_hash).as_bytes()).to_string();
+        out
     }
 
     /// The id of its point.

@@ -224,38 +224,54 @@ impl Expr {
 
     /// The direct parts of an expression, in the order of the source.
     pub fn children(&self) -> Vec<&Expr> {
+        let mut out = vec![];
+        self.for_each_child(&mut |child| out.push(child));
+        out
+    }
+
+    /// Visits the direct parts of an expression, in the order of the source.
+    pub fn for_each_child<'e>(&'e self, visit: &mut dyn FnMut(&'e Expr)) {
         match &self.kind {
-            ExprKind::Name(_) | ExprKind::Number { .. } | ExprKind::Bool(_) | ExprKind::None => vec![],
-            ExprKind::Attribute { value, .. } => vec![value],
-            ExprKind::Subscript { value, index } => std::iter::once(&**value).chain(index).collect(),
-            ExprKind::Call(call) => std::iter::once(&call.func)
-                .chain(&call.args)
-                .chain(call.keywords.iter().map(|(_, value)| value))
-                .collect(),
-            ExprKind::Await(inner) | ExprKind::Starred(inner) | ExprKind::Lambda(inner) => vec![inner],
-            ExprKind::Str { parts, .. } => parts.iter().collect(),
-            ExprKind::List(items)
+            ExprKind::Name(_) | ExprKind::Number { .. } | ExprKind::Bool(_) | ExprKind::None => {}
+            ExprKind::Attribute { value, .. } => visit(value),
+            ExprKind::Subscript { value, index } => {
+                visit(value);
+                index.iter().for_each(visit);
+            }
+            ExprKind::Call(call) => {
+                visit(&call.func);
+                call.args.iter().for_each(&mut *visit);
+                call.keywords.iter().for_each(|(_, value)| visit(value));
+            }
+            ExprKind::Await(inner) | ExprKind::Starred(inner) | ExprKind::Lambda(inner) => visit(inner),
+            ExprKind::Unary { operand, .. } => visit(operand),
+            ExprKind::Str { parts: items, .. }
+            | ExprKind::List(items)
             | ExprKind::Tuple(items)
             | ExprKind::Set(items)
             | ExprKind::Bools(items)
-            | ExprKind::Other(items) => items.iter().collect(),
+            | ExprKind::Other(items) => items.iter().for_each(visit),
             ExprKind::Dict(items) => {
-                items.iter().flat_map(|(key, value)| key.iter().chain(std::iter::once(value))).collect()
+                items
+                    .iter()
+                    .flat_map(|(key, value)| key.iter().chain(std::iter::once(value)))
+                    .for_each(visit);
             }
-            ExprKind::Comprehension(inner) => inner
-                .element
-                .iter()
-                .chain(inner.clauses.iter().flat_map(|(target, iter)| [target, iter]))
-                .chain(&inner.conditions)
-                .collect(),
-            ExprKind::Binary { left, right, .. } => vec![left, right],
-            ExprKind::Unary { operand, .. } => vec![operand],
+            ExprKind::Comprehension(inner) => {
+                inner.element.iter().for_each(&mut *visit);
+                inner.clauses.iter().flat_map(|(target, iter)| [target, iter]).for_each(&mut *visit);
+                inner.conditions.iter().for_each(visit);
+            }
+            ExprKind::Binary { left, right, .. } => [left, right].into_iter().for_each(|part| visit(part)),
             ExprKind::Compare { left, rest } => {
-                std::iter::once(&**left).chain(rest.iter().map(|(_, value)| value)).collect()
+                visit(left);
+                rest.iter().for_each(|(_, value)| visit(value));
             }
-            ExprKind::Conditional { test, body, or_else } => vec![body, test, or_else],
-            ExprKind::Yield(inner) => inner.iter().map(|inner| &**inner).collect(),
-            ExprKind::Walrus { target, value } => vec![target, value],
+            ExprKind::Conditional { test, body, or_else } => {
+                [body, test, or_else].into_iter().for_each(|part| visit(part));
+            }
+            ExprKind::Yield(inner) => inner.iter().for_each(|inner| visit(inner)),
+            ExprKind::Walrus { target, value } => [target, value].into_iter().for_each(|part| visit(part)),
         }
     }
 

@@ -11,6 +11,7 @@ mod lower;
 mod module;
 mod project;
 pub mod sites;
+mod standard;
 #[cfg(test)]
 mod value_tests;
 
@@ -21,3 +22,4 @@ pub use imports::imports;
 pub use lower::SyntaxError;
 pub use module::{Module, any_expression, blocks, expressions, for_each_statement};
 pub use project::{Analysis, ClassRef, FunctionRef, Global, Project, Shared, View, candidates, methods};
+pub use standard::is_part_of_python;

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::evidence::{EVIDENCE, Known, gather};
 use super::inputs::inputs;
-use super::kin::{Kin, terms};
+use super::kin::{Kin, states, terms};
 use super::model::Model;
 use super::prior::{ModelError, contributions, sigmoid};
 use super::ranks::{rank, ranks};
@@ -84,7 +84,8 @@ impl Adapter {
         let rows: Vec<_> = tests.iter().map(inputs).collect();
         let ids: Vec<&str> = tests.iter().map(|test| test.assessment.id.as_str()).collect();
         let words: Vec<_> = tests.iter().map(|test| terms(&test.assessment.id, &test.source)).collect();
-        let kin = Kin::new(&ids, &words, ranks(&rows));
+        let used: Vec<_> = tests.iter().map(|test| states(&test.touches)).collect();
+        let kin = Kin::new(&ids, &words, &used, ranks(&rows));
         let prior: Vec<f32> = tests.iter().map(|test| test.assessment.risk).collect();
         let gathered = gather(&kin, &rank(&prior), known);
         let flat: Vec<f32> = gathered.iter().flat_map(|(row, _)| *row).collect();

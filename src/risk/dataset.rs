@@ -14,7 +14,8 @@ use thiserror::Error;
 
 use super::checkout::{Checkout, Scanner, matching};
 use super::inputs::{INPUTS, input_names, inputs};
-use super::kin::{Terms, terms};
+use super::kin::{Terms, states, terms};
+use crate::effects::State;
 use crate::source::git;
 
 /// What kinds of unstable tests the labels tell apart.
@@ -42,6 +43,8 @@ pub struct Row {
     pub inputs: [f32; INPUTS],
     /// Hashed words of its name and code.
     pub(super) terms: Terms,
+    /// Hashed states that it reads or changes.
+    pub(super) states: Vec<State>,
 }
 
 impl Row {
@@ -204,6 +207,7 @@ fn build_one(repo: &str, labels: &[&Label], group: &str, clones: &Path, scan: &S
             category: categories.get(test.assessment.id.as_str()).copied().unwrap_or_default().to_owned(),
             inputs: inputs(test),
             terms: terms(&test.assessment.id, &test.source),
+            states: states(&test.touches),
         })
         .collect();
     Dataset { rows, unmatched }
@@ -224,16 +228,18 @@ fn labelled_paths(labels: &[&Label], folder: &Path) -> Vec<PathBuf> {
 pub fn write(path: &Path, rows: &[Row]) -> Result<(), DatasetError> {
     let failed = |reason: String| DatasetError::Unwritable { path: path.display().to_string(), reason };
     let mut writer = csv::Writer::from_writer(GzEncoder::new(vec![], Compression::best()));
-    let head =
-        ["repo", "sha", "group", "test_id", "category"].into_iter().chain(input_names()).chain(["terms"]);
+    let head = ["repo", "sha", "group", "test_id", "category"]
+        .into_iter()
+        .chain(input_names())
+        .chain(["terms", "states"]);
     writer.write_record(head).map_err(|error| failed(error.to_string()))?;
     for row in rows {
         let text = [&row.repo, &row.sha, &row.group, &row.test_id, &row.category].map(String::clone);
         // four digits tell all that the model can use
         let numbers = row.inputs.iter().map(|value| format!("{}", (value * 1e4).round() / 1e4));
-        let terms = row.terms.iter().map(|term| format!("{term:x}")).collect::<Vec<_>>().join(" ");
+        let hashes = [hex(&row.terms), hex(&row.states)];
         writer
-            .write_record(text.into_iter().chain(numbers).chain([terms]))
+            .write_record(text.into_iter().chain(numbers).chain(hashes))
             .map_err(|error| failed(error.to_string()))?;
     }
     let encoder = writer.into_inner().map_err(|error| failed(error.to_string()))?;
@@ -258,7 +264,7 @@ pub fn read(path: &Path) -> Result<Vec<Row>, DatasetError> {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let head: Vec<String> =
         reader.headers().map_err(|error| table(error.to_string()))?.iter().map(str::to_owned).collect();
-    let expected: Vec<&str> = input_names().into_iter().chain(["terms"]).collect();
+    let expected: Vec<&str> = input_names().into_iter().chain(["terms", "states"]).collect();
     if head.iter().skip(5).ne(&expected) {
         return Err(table("its columns are others".to_owned()));
     }
@@ -277,15 +283,20 @@ pub fn read(path: &Path) -> Result<Vec<Row>, DatasetError> {
             test_id: text(3),
             category: text(4),
             inputs,
-            terms: record
-                .get(5 + INPUTS)
-                .unwrap_or_default()
-                .split_whitespace()
-                .map(|term| {
-                    u16::from_str_radix(term, 16).map_err(|_| table(format!("'{term}' is no hashed word")))
-                })
-                .collect::<Result<_, _>>()?,
+            terms: unhex(record.get(5 + INPUTS)).map_err(table)?,
+            states: unhex(record.get(6 + INPUTS)).map_err(table)?,
         });
     }
     Ok(rows)
+}
+
+/// Hashes as text.
+fn hex<T: std::fmt::LowerHex>(hashes: &[T]) -> String {
+    hashes.iter().map(|hash| format!("{hash:x}")).collect::<Vec<_>>().join(" ")
+}
+
+fn unhex<T: TryFrom<u32>>(text: Option<&str>) -> Result<Vec<T>, String> {
+    let hash = |word: &str| u32::from_str_radix(word, 16).ok().and_then(|hash| T::try_from(hash).ok());
+    let words = text.unwrap_or_default().split_whitespace();
+    words.map(|word| hash(word).ok_or_else(|| format!("'{word}' is no hash"))).collect()
 }

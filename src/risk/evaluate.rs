@@ -116,7 +116,7 @@ pub fn ranked(rows: &[Row]) -> Vec<Ranked<'_>> {
         .map(|rows| {
             let values: Vec<[f32; INPUTS]> = rows.iter().map(|row| row.inputs).collect();
             let inputs = ranks(&values);
-            Ranked { group: &rows[0].group, columns: columns(&inputs), inputs, rows }
+            Ranked { group: &rows[0].group, columns: columns(inputs.clone()), inputs, rows }
         })
         .collect()
 }

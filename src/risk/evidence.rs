@@ -285,7 +285,7 @@ mod tests {
             .map(|id| terms(id, if id.contains("lock") { "redis acquire" } else { "text tree" }))
             .collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        Kin::new(&ids, &all, vec![0.5; 40 * INPUTS])
+        Kin::new(&ids, &all, &vec![vec![]; 40], vec![0.5; 40 * INPUTS])
     }
 
     #[test]

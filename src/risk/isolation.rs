@@ -5,12 +5,21 @@
 use rayon::prelude::*;
 
 use super::features;
-use super::inputs::INPUTS;
+use super::inputs::{INPUTS, OWN};
 
-/// Names of the inputs, in their order: distances to the nearest three and ten tests and the density around a test, once by
-/// what its code does, once with where it stands.
-pub(super) const ISOLATION: [&str; 6] =
-    ["code_apart_3", "code_apart_10", "code_alone", "apart_3", "apart_10", "alone"];
+/// Names of the inputs, in their order: distances to the nearest three and ten tests and the density around a test, by
+/// what its code does, by how it shares state, and by both.
+pub(super) const ISOLATION: [&str; 9] = [
+    "code_apart_3",
+    "code_apart_10",
+    "code_alone",
+    "state_apart_3",
+    "state_apart_10",
+    "state_alone",
+    "apart_3",
+    "apart_10",
+    "alone",
+];
 
 /// Larger repositories compare each test with this many of their tests.
 const ANCHORS: usize = 200;
@@ -20,26 +29,29 @@ const ALL: usize = 500;
 const FAR: f32 = 6.0;
 
 /// The isolation of every test, not ranked yet, from its [`INPUTS`] ranks.
-pub(super) fn isolation(ranks: &[f32]) -> Vec<[f32; 6]> {
+pub(super) fn isolation(ranks: &[f32]) -> Vec<[f32; ISOLATION.len()]> {
     let varying = |range: std::ops::Range<usize>| -> Vec<usize> {
         range.filter(|column| ranks.chunks(INPUTS).any(|row| row[*column] != ranks[*column])).collect()
     };
-    let (code, place) = (varying(0..features::COUNT), varying(features::COUNT..INPUTS));
+    let (code, state) = (varying(0..features::COUNT), varying(OWN..INPUTS));
     let count = ranks.len() / INPUTS;
     let anchors = anchors(count);
-    let (code, place) = (Rows::of(ranks, &code), Rows::of(ranks, &place));
+    let (code, state) = (Rows::of(ranks, &code), Rows::of(ranks, &state));
     (0..count)
         .into_par_iter()
         .map(|test| {
-            let (mut by_code, mut by_all) = (Around::default(), Around::default());
+            let mut around = [Around::default(), Around::default(), Around::default()];
             for other in anchors.iter().copied().filter(|other| *other != test) {
-                let distance = code.distance(test, other);
-                by_code.add(distance);
-                by_all.add(distance + place.distance(test, other));
+                let (by_code, by_state) = (code.distance(test, other), state.distance(test, other));
+                around.iter_mut().zip([by_code, by_state, by_code + by_state]).for_each(
+                    |(around, distance)| {
+                        around.add(distance);
+                    },
+                );
             }
-            let [a, b, c] = by_code.figures();
-            let [d, e, f] = by_all.figures();
-            [a, b, c, d, e, f]
+            let mut out = [0.0; ISOLATION.len()];
+            out.chunks_mut(3).zip(&around).for_each(|(out, around)| out.copy_from_slice(&around.figures()));
+            out
         })
         .collect()
 }
@@ -144,7 +156,7 @@ mod tests {
 
     #[test]
     fn one_test_alone_and_none_are_no_trouble() {
-        assert_eq!(isolation(&[0.5; INPUTS]), [[0.0, 0.0, -0.0, 0.0, 0.0, -0.0]]);
+        assert_eq!(isolation(&[0.5; INPUTS]), [[0.0; ISOLATION.len()]]);
         assert!(isolation(&[]).is_empty());
     }
 }

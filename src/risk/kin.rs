@@ -1,10 +1,18 @@
-//! How alike two tests of a repository are: by name, by code, by where they stand and by their inputs.
+//! How alike two tests of a repository are: by name, by code, by where they stand, by the state that they use and by their
+//! inputs.
 //! Knows nothing of outcomes.
+
+use std::hash::Hash;
+use std::ops::Range;
 
 use rustc_hash::FxHashMap;
 
-use super::inputs::INPUTS;
+use super::inputs::{INPUTS, OWN};
+use crate::effects::{READ, State, Touch, WRITE};
 use crate::words::words;
+
+/// How much it counts that two tests use the same state, and that they share it alike with others.
+const SHARED: f32 = 0.3;
 
 /// Words of a test, hashed: sorted, each once.
 pub(super) type Terms = Vec<u16>;
@@ -27,22 +35,29 @@ fn hashed(words: impl Iterator<Item = String>) -> Terms {
     out
 }
 
+/// The states that a test reads or changes, sorted.
+pub(super) fn states(touches: &[Touch]) -> Vec<State> {
+    touches.iter().filter(|touch| touch.is(READ | WRITE)).map(|touch| touch.state).collect()
+}
+
 /// Term ─▶ weight, ascending by term, of unit length.
-type Sparse = Vec<(u16, f32)>;
+type Sparse<T> = Vec<(T, f32)>;
 
 /// The tests of one repository, ready to be compared.
 pub(super) struct Kin {
-    names: Vec<Sparse>,
-    texts: Vec<Sparse>,
+    names: Vec<Sparse<u16>>,
+    texts: Vec<Sparse<u16>>,
     /// Class, file and folder of each.
     places: Vec<[u32; 3]>,
+    /// The state that each uses.
+    states: Vec<Sparse<State>>,
     /// [`INPUTS`] ranks each.
     ranks: Vec<f32>,
 }
 
 impl Kin {
-    /// `ranks` are [`INPUTS`] a test, one test after the other.
-    pub(super) fn new(ids: &[&str], terms: &[Terms], ranks: Vec<f32>) -> Kin {
+    /// `states` are sorted; `ranks` are [`INPUTS`] a test, one test after the other.
+    pub(super) fn new(ids: &[&str], terms: &[Terms], states: &[Vec<State>], ranks: Vec<f32>) -> Kin {
         let names: Vec<Terms> =
             ids.iter().map(|id| hashed(words(id.rsplit("::").next().unwrap_or(id)).into_iter())).collect();
         let mut known: FxHashMap<&str, u32> = FxHashMap::default();
@@ -58,7 +73,7 @@ impl Kin {
                 })
             })
             .collect();
-        Kin { names: weighted(&names), texts: weighted(terms), places, ranks }
+        Kin { names: weighted(&names), texts: weighted(terms), states: weighted(states), places, ranks }
     }
 
     /// How many tests.
@@ -76,20 +91,22 @@ impl Kin {
         cosine(&self.texts[a], &self.texts[b])
     }
 
-    /// The kernel of the two, given the cosine of their code: 0 for strangers, 3.2 for twins.
+    /// The kernel of the two, given the cosine of their code: 0 for strangers, 3.8 for twins.
     pub(super) fn alike(&self, a: usize, b: usize, text: f32) -> f32 {
         let same = |level: usize| f32::from(u8::from(self.places[a][level] == self.places[b][level]));
-        let distance: f32 = self
-            .ranks_of(a)
-            .iter()
-            .zip(self.ranks_of(b))
-            .map(|(left, right)| (left - right) * (left - right))
-            .sum();
+        let near = |columns: Range<usize>| {
+            let (left, right) = (&self.ranks_of(a)[columns.clone()], &self.ranks_of(b)[columns]);
+            let distance: f32 =
+                left.iter().zip(right).map(|(left, right)| (left - right) * (left - right)).sum();
+            (-distance).exp()
+        };
         text + 0.5 * cosine(&self.names[a], &self.names[b])
             + 0.25 * same(0)
             + 0.15 * same(1)
             + 0.3 * same(2)
-            + (-distance).exp()
+            + near(0..OWN)
+            + SHARED * near(OWN..INPUTS)
+            + SHARED * cosine(&self.states[a], &self.states[b])
     }
 
     fn ranks_of(&self, test: usize) -> &[f32] {
@@ -98,19 +115,19 @@ impl Kin {
 }
 
 /// TF-IDF with each term counted once; what only one test has, or nearly all have, says nothing about others.
-fn weighted(all: &[Terms]) -> Vec<Sparse> {
-    let mut frequency: FxHashMap<u16, u32> = FxHashMap::default();
+fn weighted<T: Copy + Eq + Hash>(all: &[Vec<T>]) -> Vec<Sparse<T>> {
+    let mut frequency: FxHashMap<T, u32> = FxHashMap::default();
     for term in all.iter().flatten() {
         *frequency.entry(*term).or_default() += 1;
     }
     let count = all.len() as f32;
-    let weight = |term: u16| {
+    let weight = |term: T| {
         let frequency = frequency[&term] as f32;
         (frequency > 1.0 && frequency <= 0.9 * count).then(|| ((1.0 + count) / (1.0 + frequency)).ln())
     };
     all.iter()
         .map(|terms| {
-            let mut out: Sparse =
+            let mut out: Sparse<T> =
                 terms.iter().filter_map(|term| weight(*term).map(|weight| (*term, weight))).collect();
             let length =
                 out.iter().map(|(_, weight)| weight * weight).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
@@ -120,7 +137,7 @@ fn weighted(all: &[Terms]) -> Vec<Sparse> {
         .collect()
 }
 
-fn cosine(a: &Sparse, b: &Sparse) -> f32 {
+fn cosine<T: Copy + Ord>(a: &Sparse<T>, b: &Sparse<T>) -> f32 {
     let (mut i, mut j, mut sum) = (0, 0, 0.0);
     while let (Some((left, x)), Some((right, y))) = (a.get(i), b.get(j)) {
         match left.cmp(right) {
@@ -150,7 +167,7 @@ mod tests {
         ];
         let sources = ["lock.acquire(redis)", "lock.acquire(redis)", "parse(text)", "sum(text)"];
         let all: Vec<Terms> = ids.iter().zip(sources).map(|(id, source)| terms(id, source)).collect();
-        let kin = Kin::new(&ids, &all, vec![0.5; 4 * INPUTS]);
+        let kin = Kin::new(&ids, &all, &vec![vec![]; 4], vec![0.5; 4 * INPUTS]);
         let alike = |a, b| kin.alike(a, b, kin.text(a, b));
         assert!(kin.text(0, 1) > 0.9);
         assert_eq!(kin.text(0, 2), 0.0);

@@ -21,6 +21,7 @@ pub mod names;
 mod prior;
 mod ranks;
 pub mod rehearse;
+mod shares;
 pub mod train;
 pub mod why;
 
@@ -33,10 +34,12 @@ pub use junit::SCANNER_SUITE;
 pub use measure::{measure, weight};
 pub use model::Model;
 pub use prior::{ModelError, RiskModel};
+pub use shares::{Shares, share};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::effects::Touch;
 use crate::smells::{Activity, Cause, Finding, Severity};
 use features::Features;
 
@@ -110,6 +113,10 @@ pub struct ScannedTest {
     /// The test's code as it stands in the file, decorators included.
     pub source: String,
     pub place: Place,
+    /// Which state it reads and changes, sorted.
+    pub touches: Vec<Touch>,
+    /// How it shares that with the other tests of the repository.
+    pub shares: Shares,
     /// Whether what changed since the base of a comparison runs because of it; always, where nothing is compared.
     pub touched: bool,
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::features::SCHEMA;
-use super::inputs::{INPUTS, input_names, inputs};
+use super::inputs::{INPUTS, OWN, input_names, inputs};
 use super::isolation::{ISOLATION, isolation};
 use super::model::{BoostError, Model};
 use super::ranks::{ranks, ranks_of};
@@ -17,7 +17,7 @@ use super::{Contribution, RiskBasis, ScannedTest};
 /// The model that is built into the binary.
 const BUILT_IN: &str = include_str!("../../models/risk.json");
 /// Below this many tests in one scan, ranks come from the training set.
-const ENOUGH_NEIGHBOURS: usize = 20;
+const ENOUGH_NEIGHBOURS: usize = 10;
 /// How many contributions are reported.
 const CONTRIBUTIONS: usize = 8;
 
@@ -29,11 +29,16 @@ pub(super) fn column_names() -> Vec<&'static str> {
     input_names().into_iter().chain(ISOLATION).collect()
 }
 
-/// The model's columns from the ranks of the inputs, row after row. Among too few tests nothing stands apart.
-pub(super) fn columns(ranks: &[f32]) -> Vec<f32> {
+/// The model's columns from the ranks of the inputs, row after row. Among too few tests nothing stands apart, and it says
+/// little who shares what.
+pub(super) fn columns(mut ranks: Vec<f32>) -> Vec<f32> {
     let count = ranks.len() / INPUTS;
-    let apart =
-        if count >= ENOUGH_NEIGHBOURS { isolation(ranks) } else { vec![[0.0; ISOLATION.len()]; count] };
+    let apart = if count >= ENOUGH_NEIGHBOURS {
+        isolation(&ranks)
+    } else {
+        ranks.chunks_mut(INPUTS).for_each(|row| row[OWN..].fill(0.5));
+        vec![[0.0; ISOLATION.len()]; count]
+    };
     let apart: Vec<Vec<f32>> =
         (0..ISOLATION.len()).into_par_iter().map(|column| ranks_of(&apart, column)).collect();
     let rows = ranks.chunks(INPUTS).enumerate();
@@ -127,7 +132,7 @@ impl RiskModel {
     pub fn assess(&self, tests: &mut [ScannedTest]) {
         let rows: Vec<[f32; INPUTS]> = tests.iter().map(inputs).collect();
         let ranked = if rows.len() >= ENOUGH_NEIGHBOURS { ranks(&rows) } else { self.global_ranks(&rows) };
-        let Ok(shap) = self.model.contributions(&columns(&ranked)) else {
+        let Ok(shap) = self.model.contributions(&columns(ranked)) else {
             tracing::error!("xgboost refused to predict; risks stay at 0");
             return;
         };

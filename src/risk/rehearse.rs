@@ -144,7 +144,8 @@ fn scenes<'r>(
         for (place, part) in parts.iter().enumerate().filter(|(place, _)| folds[*place] == fold) {
             let ids: Vec<&str> = part.rows.iter().map(|row| row.test_id.as_str()).collect();
             let terms: Vec<_> = part.rows.iter().map(|row| row.terms.clone()).collect();
-            let kin = Kin::new(&ids, &terms, part.inputs.clone());
+            let states: Vec<_> = part.rows.iter().map(|row| row.states.clone()).collect();
+            let kin = Kin::new(&ids, &terms, &states, part.inputs.clone());
             out[place] = Some(Scene { part, kin, prior: rank(&model.margins(&part.columns)?) });
         }
     }

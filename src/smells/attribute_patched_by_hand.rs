@@ -99,7 +99,9 @@ impl Rule for AttributePatchedByHand {
 
 /// Whether the path is an attribute of something imported. `sys.stdout` and its like have a rule of their own.
 fn is_imported(test: &Context<'_, '_>, at: &Reached<'_, '_>, path: &str) -> bool {
-    if path.starts_with(['#', ':', '@', '~']) || path.contains(['(', '[']) || path.starts_with("sys.") {
+    // pytest runs each test under `warnings.catch_warnings`
+    if path.starts_with(['#', ':', '@', '~']) || path.contains(['(', '['])
+        || path.starts_with("sys.") || path.starts_with("warnings.") {
         return false;
     }
     let Some((owner, _)) = path.rsplit_once('.') else { return false };

@@ -177,9 +177,16 @@ impl<'a, 'v> Context<'a, 'v> {
         self.decorators.iter().any(|(path, _)| APART.contains(&super::words::last(path)))
     }
 
-    /// Whether a marker skips the test always.
-    pub fn is_skipped(&self) -> bool {
-        self.decorators.iter().any(|(path, _)| matches!(&**path, "pytest.mark.skip" | "unittest.skip"))
+    /// Whether a marker sees to it that the test never fails: it is always skipped, or may fail.
+    pub fn never_fails(&self) -> bool {
+        self.decorators.iter().any(|(path, expr)| match &**path {
+            "pytest.mark.skip" | "unittest.skip" => true,
+            "pytest.mark.xfail" => expr.as_call().is_none_or(|mark| {
+                mark.args.is_empty()
+                    && ["strict", "condition", "raises"].iter().all(|name| mark.keyword(name).is_none())
+            }),
+            _ => false,
+        })
     }
 
     /// The text of an expression that stands in one of the functions reached.

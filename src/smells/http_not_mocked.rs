@@ -49,7 +49,8 @@ impl Rule for HttpNotMocked {
         }
         for (at, site, path) in test.calls() {
             let Some((position, library)) = url_position(path) else { continue };
-            if site.at.in_nested || test.mocks.covers(path) || has_own_transport(at, path) {
+            let has_proxy = site.call.keyword("proxies").is_some() || site.call.keyword("proxy").is_some();
+            if site.at.in_nested || has_proxy || test.mocks.covers(path) || has_own_transport(at, path) {
                 continue;
             }
             let Some(argument) = site.call.argument(position, "url") else { continue };

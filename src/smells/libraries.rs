@@ -1,12 +1,10 @@
 //! Which third-party libraries and services a test touches, by the names that people use for them.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
-
-use rustc_hash::FxHashSet;
 
 use super::context::Context;
 use crate::python::ast::{Expr, ExprKind};
+use crate::python::is_part_of_python;
 
 /// Import name ─▶ what people call it.
 const NAMES: [(&str, &str); 34] = [
@@ -46,29 +44,12 @@ const NAMES: [(&str, &str); 34] = [
     ("playwright", "playwright"),
 ];
 
-/// Names that are part of Python, or only of how tests are written.
-const NOT_LIBRARIES: &str = "__future__ _pytest _thread abc argparse array ast asyncio atexit base64 bdb binascii \
-bisect builtins bz2 calendar cgi chunk cmath cmd code codecs collections concurrent configparser conftest contextlib \
-contextvars copy copyreg csv ctypes curses dataclasses datetime decimal difflib dis distutils doctest email enum \
-errno exceptiongroup faulthandler fcntl filecmp fileinput fnmatch fractions ftplib functools gc getpass gettext glob \
-grp gzip hashlib heapq hmac html http imaplib imghdr imp importlib inspect io ipaddress itertools json keyword \
-linecache locale logging lzma mailbox marshal math mimetypes mmap mock multiprocessing netrc numbers operator \
-optparse os parameterized pathlib pdb pickle pickletools pkg_resources pkgutil platform plistlib poplib posix pprint \
-profile pstats pty pwd py py_compile pyclbr pydoc pyexpat pytest pytest_asyncio pytest_mock queue quopri random re \
-readline reprlib resource runpy sched secrets select selectors setuptools shelve shlex shutil signal site six smtplib \
-sndhdr socket socketserver sqlite3 ssl stat statistics string stringprep struct subprocess sunau symtable sys \
-sysconfig syslog tarfile telnetlib tempfile termios test tests testing textwrap threading time timeit tkinter token \
-tokenize tomllib trace traceback tracemalloc tty turtle types typing typing_extensions unicodedata unittest unittest2 \
-urllib uuid venv warnings wave weakref webbrowser wsgiref xdrlib xml xmlrpc zipapp zipfile zipimport zlib zoneinfo";
-
-static KNOWN: LazyLock<FxHashSet<&str>> = LazyLock::new(|| NOT_LIBRARIES.split_whitespace().collect());
-
 /// The libraries that the test, its fixtures and its helpers name, sorted.
 pub fn libraries(test: &Context<'_, '_>) -> Vec<String> {
     let mut found = BTreeSet::new();
     let mut note = |path: &str| {
         let root = path.split(['.', '(', '[']).next().unwrap_or("");
-        if path.starts_with(['.', ':', '@', '#', '~']) || root.is_empty() || is_part_of_python(root) {
+        if path.starts_with(['.', ':', '@', '#', '~']) || root.is_empty() || is_no_library(root) {
             return;
         }
         let name = NAMES.iter().find(|(known, _)| *known == root).map_or(root, |(_, name)| name);
@@ -104,8 +85,8 @@ pub fn libraries(test: &Context<'_, '_>) -> Vec<String> {
     found.into_iter().collect()
 }
 
-fn is_part_of_python(root: &str) -> bool {
-    root == "self" || root == "cls" || KNOWN.contains(root) || BUILTINS.contains(&root)
+fn is_no_library(root: &str) -> bool {
+    root == "self" || root == "cls" || is_part_of_python(root) || BUILTINS.contains(&root)
 }
 
 /// Builtins whose results have methods that are called.

@@ -56,7 +56,7 @@ impl Rule for TightTimeout {
             });
             let found = known.unwrap_or_else(|| (handed_on(test, at, site), GivesUp::Elsewhere, 2.0));
             let (Some(seconds), gives_up, longest) = found else { continue };
-            if !(0.001..=longest).contains(&seconds) || test.mocks.covers(path) || expects_time_out(at, site) {
+            if !(0.001..=longest).contains(&seconds) || test.mocks.covers(path) || expects_time_out(at, site) || is_there(at, site) {
                 continue;
             }
             if gives_up == GivesUp::Quietly && !is_relied_upon(at, site) {
@@ -117,6 +117,18 @@ fn expects_time_out(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
             || name.contains("assertRaises")
             || name.contains("warns")
             || name == "suppress"
+    })
+}
+
+/// `assert not queue.empty()`, and then `queue.get(timeout=…)`
+fn is_there(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let Some(queue) = site.path.strip_suffix(".get") else { return false };
+    at.sites.asserts.iter().any(|assert| {
+        let emptied = |part: &Expr| part.as_call().is_some_and(|call| at.sites.calls.iter().any(|other| {
+            std::ptr::eq(other.call, call) && other.path.strip_suffix(".empty") == Some(queue)
+        }));
+        assert.at.order < site.at.order
+            && matches!(&assert.test.kind, ExprKind::Unary { op, operand } if op == "not" && emptied(operand))
     })
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use utoipa::ToSchema;
 
+use super::code;
 use crate::python::{PytestConfig, candidates, imports};
 
 /// A file that could not be used, or not wholly. An element of `errors` in `scan --format json`.
@@ -44,6 +45,8 @@ pub struct Discovered {
     pub shared: Vec<SourceFile>,
     /// Test files that no other file uses.
     pub leaves: Vec<SourceFile>,
+    /// What the tests import of the code under test, and what that imports, most wanted first.
+    pub code: Vec<SourceFile>,
     /// Root-relative paths of the files whose tests are wanted.
     pub tests: FxHashSet<String>,
     pub errors: Vec<FileError>,
@@ -85,6 +88,7 @@ pub fn discover(paths: &[PathBuf], root: &Path, config: &PytestConfig) -> Result
     next.extend(helpers.conftests(&next));
     let mut known: FxHashSet<PathBuf> = FxHashSet::default();
     let mut files: Vec<SourceFile> = vec![];
+    let mut wanted: Vec<(String, Vec<String>)> = vec![];
     // helpers import helpers: three waves are enough for what rules follow
     for wave in 0..3 {
         next.sort();
@@ -95,6 +99,7 @@ pub fn discover(paths: &[PathBuf], root: &Path, config: &PytestConfig) -> Result
             match result {
                 Ok((file, imports)) => {
                     imported.extend(imports.iter().filter_map(|path| helpers.find(&file.file, path)));
+                    wanted.push((file.file.clone(), imports));
                     files.push(file);
                 }
                 Err(error) => out.errors.push(error),
@@ -106,6 +111,7 @@ pub fn discover(paths: &[PathBuf], root: &Path, config: &PytestConfig) -> Result
         imported.extend(helpers.conftests(&imported));
         next = imported;
     }
+    out.code = code::under_test(root, wanted, &known);
     files.sort_by(|a, b| a.file.cmp(&b.file));
     (out.shared, out.leaves) = files.into_iter().partition(|file| helpers.used.contains(&file.file));
     Ok(out)
@@ -162,8 +168,7 @@ struct Helpers<'r> {
     /// (folder, dotted path) ─▶ the file it means.
     known: FxHashMap<(String, String), Option<String>>,
     folders: FxHashSet<PathBuf>,
-    /// Folder ─▶ the Python files in it, where it was listed.
-    listed: FxHashMap<String, FxHashSet<String>>,
+    listed: Listed,
     used: FxHashSet<String>,
 }
 
@@ -207,8 +212,11 @@ impl<'r> Helpers<'r> {
     }
 }
 
+/// Folder ─▶ the Python files in it, where it was listed.
+pub(super) type Listed = FxHashMap<String, FxHashSet<String>>;
+
 /// Whether there is such a file. Each folder is listed once: most of what is asked for is not there.
-fn is_there(root: &Path, listed: &mut FxHashMap<String, FxHashSet<String>>, file: &str) -> bool {
+pub(super) fn is_there(root: &Path, listed: &mut Listed, file: &str) -> bool {
     let (folder, name) = file.rsplit_once('/').unwrap_or(("", file));
     let names = match listed.get(folder) {
         Some(names) => names,
@@ -233,7 +241,7 @@ fn is_helper(file: &str, folder: &str) -> bool {
 }
 
 /// A file with the dotted paths that it imports.
-fn read(path: &Path, root: &Path) -> Result<(SourceFile, Vec<String>), FileError> {
+pub(super) fn read(path: &Path, root: &Path) -> Result<(SourceFile, Vec<String>), FileError> {
     let file = relative(path, root);
     let fail = |message: String| FileError { file: file.clone(), line: 1, message };
     let size = std::fs::metadata(path).map(|meta| meta.len()).unwrap_or(0);

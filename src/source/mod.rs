@@ -1,5 +1,6 @@
 //! Which files, from which repository, owned by whom. Knows nothing of Python's meaning.
 
+mod code;
 mod files;
 pub mod git;
 pub mod history;

@@ -1,0 +1,99 @@
+//! Which state that outlives a function the functions of a tree read, write and put back: variables of modules,
+//! attributes of classes, environment and working folder, files, caches, wide fixtures, databases. Followed through
+//! calls, also into the code under test. It is an estimate that favours finding too much: what a method of a shared
+//! object does to it is not known, so a call counts as a change. Knows nothing of what is unstable.
+
+mod function;
+mod index;
+mod meaning;
+mod outside;
+mod summary;
+mod unit;
+
+pub use index::Index;
+pub use summary::Roots;
+
+use std::hash::{Hash, Hasher};
+
+use rustc_hash::FxHasher;
+
+/// One piece of state, hashed: the same in every file of a tree.
+pub type State = u32;
+
+/// What is done to a piece of state; bits of [`Touch::how`].
+pub const READ: u8 = 1;
+/// Changed, or possibly changed.
+pub const WRITE: u8 = 2;
+/// Given a value that does not depend on the one before; of a test: by its set-up or fixtures.
+pub const RESET: u8 = 4;
+/// Of a test: changed by what it does itself, not by giving it a new value.
+pub const MUTATE: u8 = 8;
+
+/// A piece of state and what is done to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Touch {
+    pub state: State,
+    pub how: u8,
+}
+
+impl Touch {
+    pub fn is(self, how: u8) -> bool {
+        self.how & how != 0
+    }
+}
+
+/// The hash of a piece of state of some kind.
+fn state(kind: &str, parts: &[&str]) -> State {
+    let mut hasher = FxHasher::default();
+    (kind, parts).hash(&mut hasher);
+    let hash = hasher.finish();
+    (hash ^ (hash >> 32)) as State
+}
+
+/// Sorted, each state once, with all that is done to it.
+fn merged(mut all: Vec<Touch>) -> Vec<Touch> {
+    all.sort_unstable();
+    all.dedup_by(|next, kept| {
+        let same = next.state == kept.state;
+        if same {
+            kept.how |= next.how;
+        }
+        same
+    });
+    all.shrink_to_fit();
+    all
+}
+
+/// One word each: `1f0c3a77:3`.
+pub fn text(touches: &[Touch]) -> String {
+    touches.iter().map(|touch| format!("{:x}:{:x}", touch.state, touch.how)).collect::<Vec<_>>().join(" ")
+}
+
+/// For fields that are stored as [`text`].
+pub mod as_text {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Touch;
+
+    /// # Errors
+    /// The format refuses text.
+    pub fn serialize<S: Serializer>(touches: &[Touch], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&super::text(touches))
+    }
+
+    /// # Errors
+    /// A word is none that [`super::text`] writes.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Touch>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let touch = |word: &str| {
+            let (state, how) = word.split_once(':')?;
+            let state = u32::from_str_radix(state, 16).ok()?;
+            Some(Touch { state, how: u8::from_str_radix(how, 16).ok()? })
+        };
+        let words = text.split_whitespace();
+        words
+            .map(|word| touch(word).ok_or_else(|| D::Error::custom(format!("'{word}' is no touch"))))
+            .collect()
+    }
+}

@@ -27,9 +27,9 @@ MEMORY_GOAL = 2.0
 
 
 def bring(name, folder):
-    """The tests of a package from PyPI, fetched once."""
+    """The folders with the tests of a package from PyPI, fetched once; the code under test lies around them."""
     requirement, sha256 = SUITES[name]
-    suite = folder / requirement.replace("==", "-")
+    suite = folder / f"{requirement.replace('==', '-')} whole"
     if not suite.is_dir():
         with tempfile.TemporaryDirectory(dir=folder) as aside:
             pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
@@ -39,10 +39,9 @@ def bring(name, folder):
                 sys.exit(f"bench: {wheel.name} is not the file that was pinned; the figures would not compare")
             tests = pathlib.Path(aside, "tests")
             with zipfile.ZipFile(wheel) as archive:
-                wanted = [n for n in archive.namelist() if "/tests/" in n or n.endswith("conftest.py")]
-                archive.extractall(tests, wanted)
+                archive.extractall(tests, [n for n in archive.namelist() if n.endswith(".py")])
             tests.rename(suite)
-    return suite
+    return [path for path in sorted(suite.rglob("tests")) if "tests" not in path.relative_to(suite).parts[:-1]]
 
 
 def measure(command):
@@ -55,11 +54,11 @@ def measure(command):
     return time.perf_counter() - started, usage.ru_maxrss / 1024
 
 
-def pair(ours, ruff, path, runs=RUNS):
+def pair(ours, ruff, paths, runs=RUNS):
     """Medians of (seconds, MB) of both, run in turn after one run that is not counted."""
     commands = [
-        [ours, "scan", "--format", "json", path],
-        [ruff, "check", "--isolated", "--no-cache", "--select", "ALL", path],
+        [ours, "scan", "--format", "json", *paths],
+        [ruff, "check", "--isolated", "--no-cache", "--select", "ALL", *paths],
     ]
     taken = [[measure(command) for command in commands] for _ in range(runs + 1)][1:]
     return [tuple(statistics.median(run[who][what] for run in taken) for what in (0, 1)) for who in (0, 1)]
@@ -99,15 +98,17 @@ def main():
     binary, redis, cache = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
     ruff = pathlib.Path(sys.executable).with_name("ruff")
     cache.mkdir(parents=True, exist_ok=True)
-    suites = {"redis-py 5.0.8": redis / "tests", **{name: bring(name, cache) for name in SUITES}}
+    suites = {"redis-py 5.0.8": [redis / "tests"], **{name: bring(name, cache) for name in SUITES}}
     print(f"{RUNS} runs each, in turn; medians; {os.cpu_count()} cores\n")
     print(f"{'':22} {'files':>6} {'lines':>8} {'ours s':>8} {'ruff s':>8} {'ratio':>6} {'ours MB':>8} {'ruff MB':>8} {'ratio':>6}")
     goals = []
-    for name, path in suites.items():
-        goals += row(name, sorted(path.rglob("*.py")), *pair(binary, ruff, path))
+    for name, paths in suites.items():
+        files = [file for path in paths for file in path.rglob("*.py")]
+        goals += row(name, files, *pair(binary, ruff, paths))
     with tempfile.TemporaryDirectory() as scratch:
-        for folder in growth(sorted(suites["pandas 2.2.3"].rglob("test_*.py")), pathlib.Path(scratch)):
-            row(folder.name, list(folder.iterdir()), *pair(binary, ruff, folder, runs=5))
+        (pandas,) = suites["pandas 2.2.3"]
+        for folder in growth(sorted(pandas.rglob("test_*.py")), pathlib.Path(scratch)):
+            row(folder.name, list(folder.iterdir()), *pair(binary, ruff, [folder], runs=5))
     print(f"\n{sum(goals)} of {len(goals)} goals reached (time at most ruff's, memory at most twice)")
     sys.exit(not all(goals))
 

@@ -26,8 +26,6 @@ pub const READ: u8 = 1;
 pub const WRITE: u8 = 2;
 /// Given a value that does not depend on the one before; of a test: by its set-up or fixtures.
 pub const RESET: u8 = 4;
-/// Of a test: changed by what it does itself, not by giving it a new value.
-pub const MUTATE: u8 = 8;
 
 /// A piece of state and what is done to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

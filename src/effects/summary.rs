@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use super::function::Effects;
 use super::index::Index;
 use super::meaning::{ClassId, FunctionId, Meaning};
-use super::{MUTATE, READ, RESET, Touch, WRITE, merged, state};
+use super::{READ, Touch, WRITE, merged, state};
 use crate::python::{FixtureRef, FunctionRef, Scope};
 
 /// How many calls deep functions are followed.
@@ -33,14 +33,9 @@ impl<'a> Index<'a> {
     /// What a test reads and changes, sorted by state. Set-up counts as reset where it gives a new value; what only
     /// clean-up does counts as a change.
     pub fn touches(&self, roots: &Roots<'a, '_>) -> Vec<Touch> {
-        let mut all = vec![];
-        for touch in self.of(roots.test, roots) {
-            let mutates = touch.is(WRITE) && !touch.is(RESET);
-            all.push(Touch {
-                state: touch.state,
-                how: touch.how & (READ | WRITE) | if mutates { MUTATE } else { 0 },
-            });
-        }
+        let own = self.of(roots.test, roots).into_iter();
+        let mut all: Vec<Touch> =
+            own.map(|touch| Touch { how: touch.how & (READ | WRITE), ..touch }).collect();
         let prepared =
             roots.setups.iter().copied().chain(roots.fixtures.iter().map(|found| found.as_function()));
         all.extend(prepared.flat_map(|function| self.of(function, roots)));
@@ -50,7 +45,7 @@ impl<'a> Index<'a> {
             roots.teardowns.iter().copied().chain(yielding).flat_map(|function| self.of(function, roots))
         {
             if touch.is(WRITE) {
-                all.push(Touch { state: touch.state, how: WRITE });
+                all.push(Touch { how: WRITE, ..touch });
             }
         }
         let mut all = merged(all);

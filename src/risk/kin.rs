@@ -3,16 +3,12 @@
 //! Knows nothing of outcomes.
 
 use std::hash::Hash;
-use std::ops::Range;
 
 use rustc_hash::FxHashMap;
 
 use super::inputs::{INPUTS, OWN};
-use crate::effects::{READ, State, Touch, WRITE};
+use crate::effects::{State, Touch};
 use crate::words::words;
-
-/// How much it counts that two tests use the same state, and that they share it alike with others.
-const SHARED: f32 = 0.3;
 
 /// Words of a test, hashed: sorted, each once.
 pub(super) type Terms = Vec<u16>;
@@ -37,7 +33,7 @@ fn hashed(words: impl Iterator<Item = String>) -> Terms {
 
 /// The states that a test reads or changes, sorted.
 pub(super) fn states(touches: &[Touch]) -> Vec<State> {
-    touches.iter().filter(|touch| touch.is(READ | WRITE)).map(|touch| touch.state).collect()
+    touches.iter().map(|touch| touch.state).collect()
 }
 
 /// Term ─▶ weight, ascending by term, of unit length.
@@ -91,26 +87,22 @@ impl Kin {
         cosine(&self.texts[a], &self.texts[b])
     }
 
-    /// The kernel of the two, given the cosine of their code: 0 for strangers, 3.8 for twins.
+    /// The kernel of the two, given the cosine of their code: 0 for strangers, 4.2 for twins.
     pub(super) fn alike(&self, a: usize, b: usize, text: f32) -> f32 {
         let same = |level: usize| f32::from(u8::from(self.places[a][level] == self.places[b][level]));
-        let near = |columns: Range<usize>| {
-            let (left, right) = (&self.ranks_of(a)[columns.clone()], &self.ranks_of(b)[columns]);
-            let distance: f32 =
-                left.iter().zip(right).map(|(left, right)| (left - right) * (left - right)).sum();
-            (-distance).exp()
-        };
+        let (left, right) = (self.ranks_of(a), self.ranks_of(b));
+        let distance: f32 = left.iter().zip(right).map(|(left, right)| (left - right) * (left - right)).sum();
         text + 0.5 * cosine(&self.names[a], &self.names[b])
             + 0.25 * same(0)
             + 0.15 * same(1)
             + 0.3 * same(2)
-            + near(0..OWN)
-            + SHARED * near(OWN..INPUTS)
-            + SHARED * cosine(&self.states[a], &self.states[b])
+            + (-distance).exp()
+            + cosine(&self.states[a], &self.states[b])
     }
 
+    /// What describes a test by itself.
     fn ranks_of(&self, test: usize) -> &[f32] {
-        &self.ranks[test * INPUTS..(test + 1) * INPUTS]
+        &self.ranks[test * INPUTS..test * INPUTS + OWN]
     }
 }
 

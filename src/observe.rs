@@ -12,7 +12,7 @@ use crate::index::sync::{SyncError, SyncReport, sync};
 use crate::index::{Embedder, IndexedTest, VectorStore};
 use crate::risk::history::{History, Verdict};
 use crate::risk::names::{Folded, Names};
-use crate::risk::{Place, RiskModel, ScannedTest, Shares, junit, share};
+use crate::risk::{Place, RiskModel, ScannedTest, junit, share};
 use crate::scan::adapt;
 
 /// A report that was read.
@@ -142,7 +142,6 @@ fn with_places(mut stored: Vec<IndexedTest>) -> Vec<ScannedTest> {
                     source: test.source.clone(),
                     place,
                     touches: test.touches.clone(),
-                    shares: Shares::default(),
                     touched: true,
                 }
             })

@@ -307,6 +307,7 @@ fn assess(
         causes: vec![],
         findings,
         features,
+        shares: Shares::default(),
         contributions: vec![],
         neighbours: vec![],
         outcomes: None,
@@ -320,7 +321,7 @@ fn assess(
     };
     summarize(&mut assessment);
     let touches = names.touches(&roots(&context));
-    ScannedTest { assessment, source, place, touches, shares: Shares::default(), touched }
+    ScannedTest { assessment, source, place, touches, touched }
 }
 
 /// What runs because of a test and is not called by another function.

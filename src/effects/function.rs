@@ -209,17 +209,49 @@ impl<'a> Walk<'_, 'a> {
     fn block(&mut self, body: &'a [Stmt]) {
         for stmt in body {
             match &stmt.kind {
-                StmtKind::Assign { targets, value: Some(_), .. } => {
-                    targets.iter().for_each(|target| self.store(target, false));
+                StmtKind::Assign { targets, value, .. } => {
+                    for target in targets.iter().filter(|_| value.is_some()) {
+                        self.store(target, false);
+                        self.around(target);
+                    }
+                    value.iter().for_each(|value| self.expr(value));
+                    continue;
                 }
-                StmtKind::AugAssign { target, .. } => self.store(target, true),
-                StmtKind::Delete(targets) => targets.iter().for_each(|target| self.store(target, true)),
+                StmtKind::AugAssign { target, value, .. } => {
+                    self.store(target, true);
+                    self.around(target);
+                    self.expr(value);
+                    continue;
+                }
+                StmtKind::Delete(targets) => {
+                    for target in targets {
+                        self.store(target, true);
+                        self.around(target);
+                    }
+                    continue;
+                }
                 StmtKind::Function(inner) => self.block(&inner.body),
                 StmtKind::Class(inner) => self.block(&inner.body),
                 _ => {}
             }
             expressions(stmt).into_iter().for_each(|expr| self.expr(expr));
             blocks(stmt).into_iter().for_each(|block| self.block(block));
+        }
+    }
+
+    /// What has to be read before a target can be given its value.
+    fn around(&mut self, target: &'a Expr) {
+        match &target.kind {
+            ExprKind::Attribute { value, .. } => self.expr(value),
+            ExprKind::Subscript { value, index } => {
+                if !chain(value).is_some_and(|parts| self.outside(&parts).as_deref() == Some("os.environ")) {
+                    self.expr(value);
+                }
+                index.iter().for_each(|part| self.expr(part));
+            }
+            ExprKind::Tuple(items) | ExprKind::List(items) => items.iter().for_each(|item| self.around(item)),
+            ExprKind::Starred(inner) => self.around(inner),
+            _ => {}
         }
     }
 

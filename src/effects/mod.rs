@@ -8,6 +8,8 @@ mod index;
 mod meaning;
 mod outside;
 mod summary;
+#[cfg(test)]
+mod tests;
 mod unit;
 
 pub use index::Index;

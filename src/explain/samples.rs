@@ -4,7 +4,7 @@ use super::evidence::{Evidence, RuleText};
 use crate::index::IndexedTest;
 use crate::index::store::Scored;
 use crate::risk::features::{COUNT, Features};
-use crate::risk::{Assessment, RiskBasis};
+use crate::risk::{Assessment, RiskBasis, Shares};
 use crate::smells::{Cause, Finding, Severity};
 
 pub(crate) const LOCK: &str = r#"async def test_expires(r):
@@ -50,6 +50,7 @@ pub(crate) fn test(id: &str, source: &str, findings: Vec<Finding>) -> IndexedTes
             causes,
             findings,
             features: Features([0.0; COUNT]),
+            shares: Shares::default(),
             contributions: Vec::new(),
             neighbours: vec![],
             outcomes: None,

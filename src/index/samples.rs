@@ -6,7 +6,7 @@ use super::document::IndexedTest;
 use super::store::{Point, TEXT_DIMENSIONS};
 use super::structure;
 use crate::risk::features::{COUNT, Features, index_of};
-use crate::risk::{Assessment, RiskBasis};
+use crate::risk::{Assessment, RiskBasis, Shares};
 use crate::smells::{Cause, Finding, Severity};
 
 /// A stable test on lines 12 to 20 of its file.
@@ -24,6 +24,7 @@ pub(crate) fn assessment(repo: &str, id: &str) -> Assessment {
         causes: Vec::new(),
         findings: Vec::new(),
         features: Features([0.0; COUNT]),
+        shares: Shares::default(),
         contributions: Vec::new(),
         neighbours: vec![],
         outcomes: None,

@@ -12,6 +12,8 @@ pub struct PytestConfig {
     classes: Vec<GlobMatcher>,
     testpaths: Vec<GlobMatcher>,
     norecursedirs: Vec<GlobMatcher>,
+    /// `--ignore` and `--ignore-glob` in `addopts`
+    ignored: Vec<GlobMatcher>,
     /// `asyncio_mode = auto`
     pub asyncio_auto: bool,
 }
@@ -61,6 +63,7 @@ impl PytestConfig {
                     .collect(),
             ),
             norecursedirs: globs(words("norecursedirs", &NORECURSEDIRS)),
+            ignored: globs(ignored(&words("addopts", &[]))),
             asyncio_auto: get("asyncio_mode").is_some_and(|(_, value)| value.trim() == "auto"),
         }
     }
@@ -73,9 +76,12 @@ impl PytestConfig {
 
     /// Whether pytest looks at the file at this root-relative path when it is given no path.
     pub fn is_in_testpaths(&self, file: &str) -> bool {
-        let above = file.match_indices('/').map(|(end, _)| &file[..end]).chain([file]);
-        self.testpaths.is_empty()
-            || above.into_iter().any(|path| self.testpaths.iter().any(|glob| glob.is_match(path)))
+        self.testpaths.is_empty() || is_below(file, &self.testpaths)
+    }
+
+    /// Whether the options that pytest always gets tell it to ignore the file at this root-relative path.
+    pub fn is_ignored(&self, file: &str) -> bool {
+        is_below(file, &self.ignored)
     }
 
     /// Whether pytest stays out of the folder of this name.
@@ -90,6 +96,26 @@ impl PytestConfig {
     pub fn is_test_class(&self, name: &str) -> bool {
         self.classes.iter().any(|glob| glob.is_match(name))
     }
+}
+
+/// Whether a file or a folder above it is meant.
+fn is_below(file: &str, paths: &[GlobMatcher]) -> bool {
+    let mut above = file.match_indices('/').map(|(end, _)| &file[..end]).chain([file]);
+    above.any(|path| paths.iter().any(|glob| glob.is_match(path)))
+}
+
+/// The paths and patterns that options tell pytest to ignore.
+fn ignored(options: &[String]) -> Vec<String> {
+    let mut out = vec![];
+    let mut options = options.iter().map(|option| option.trim_matches(['"', '\'']));
+    while let Some(option) = options.next() {
+        let value = match option {
+            "--ignore" | "--ignore-glob" => options.next(),
+            _ => option.strip_prefix("--ignore=").or_else(|| option.strip_prefix("--ignore-glob=")),
+        };
+        out.extend(value.map(|path| path.trim_start_matches("./").trim_end_matches('/').to_owned()));
+    }
+    out
 }
 
 fn globs(words: Vec<String>) -> Vec<GlobMatcher> {
@@ -195,5 +221,18 @@ mod tests {
             !config.is_in_testpaths("other/test_a.py") && !config.is_in_testpaths("packages/tests/test_a.py")
         );
         assert!(config.is_left_out("data") && !config.is_left_out("build"));
+    }
+
+    #[test]
+    fn what_pytest_is_always_told_to_ignore_is_ignored() {
+        let config = config(
+            "pytest.ini",
+            "[pytest]\naddopts = -ra --ignore=./vendor/ --ignore tests/slow --ignore-glob=*/old_*.py\n",
+            &[],
+        );
+        for file in ["vendor/a/test_a.py", "tests/slow/test_a.py", "tests/old_a.py"] {
+            assert!(config.is_ignored(file), "{file}");
+        }
+        assert!(!config.is_ignored("tests/test_a.py"));
     }
 }

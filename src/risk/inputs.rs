@@ -28,7 +28,7 @@ pub(super) fn inputs(test: &ScannedTest) -> [f32; INPUTS] {
     let mut out = [0.0; INPUTS];
     out[..features::COUNT].copy_from_slice(&test.assessment.features.0);
     out[features::COUNT..OWN].copy_from_slice(&[position, tests_in_file, lines, depth]);
-    out[OWN..].copy_from_slice(&test.shares.0);
+    out[OWN..].copy_from_slice(&test.assessment.shares.0);
     out
 }
 

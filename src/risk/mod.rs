@@ -81,6 +81,10 @@ pub struct Assessment {
     pub findings: Vec<Finding>,
     #[schema(value_type = std::collections::HashMap<String, f32>)]
     pub features: Features,
+    /// How it shares state with the other tests of the repository.
+    #[serde(default)]
+    #[schema(value_type = std::collections::HashMap<String, f32>)]
+    pub shares: Shares,
     /// What moved the risk, the strongest first.
     pub contributions: Vec<Contribution>,
     /// Tests of known outcome whose code is most like this one's; empty without outcomes.
@@ -115,8 +119,6 @@ pub struct ScannedTest {
     pub place: Place,
     /// Which state it reads and changes, sorted.
     pub touches: Vec<Touch>,
-    /// How it shares that with the other tests of the repository.
-    pub shares: Shares,
     /// Whether what changed since the base of a comparison runs because of it; always, where nothing is compared.
     pub touched: bool,
 }

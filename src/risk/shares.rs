@@ -1,31 +1,35 @@
 //! Who else reads and changes the state that a test depends on: inputs beside the 42, told from all tests of a
 //! repository at once.
 
+use std::collections::HashMap;
+
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::ScannedTest;
 use crate::effects::{READ, RESET, State, Touch, WRITE};
 
 /// Names of the inputs in [`Shares`], in their order. A test *depends* on a state that it reads, that some test changes,
-/// and that its own set-up does not reset; *users* are the tests that read or change it.
+/// and that its own set-up does not reset; *sharing* are the tests that read or change it.
 pub(super) const SHARES: [&str; 7] = [
-    // other users of what it depends on, each counted once
-    "users",
-    "users_in_file",
-    "users_in_class",
+    // tests that use what it depends on, each counted once
+    "sharing",
+    "sharing_in_file",
+    "sharing_in_class",
     // tests that use exactly the same shared state
-    "same_state",
+    "sharing_the_same",
     // states of which it is the first, the last user
-    "first_user",
-    "last_user",
+    "first_of_sharing",
+    "last_of_sharing",
     // where it stands among their users, from 0 to 1
-    "place_among_users",
+    "place_among_sharing",
 ];
 /// Of what more tests use than this, only the users in the file are told apart.
 const WIDE: usize = 2048;
 
-/// How a test shares state with the others of its repository; one value for each of [`SHARES`].
+/// How a test shares state with the others of its repository; one value for each of [`SHARES`]. In JSON an object by name.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Shares(pub [f32; SHARES.len()]);
 
@@ -35,6 +39,23 @@ impl Default for Shares {
         let mut out = [0.0; SHARES.len()];
         out[6] = 0.5;
         Shares(out)
+    }
+}
+
+impl Serialize for Shares {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(SHARES.iter().zip(self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Shares {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let map = HashMap::<String, f32>::deserialize(deserializer)?;
+        let mut out = Shares::default();
+        for (value, name) in out.0.iter_mut().zip(SHARES) {
+            *value = *map.get(name).ok_or_else(|| D::Error::custom(format!("share '{name}' is missing")))?;
+        }
+        Ok(out)
     }
 }
 
@@ -50,7 +71,7 @@ pub fn share(tests: &mut [ScannedTest]) {
     let ids: Vec<&str> = tests.iter().map(|test| test.assessment.id.as_str()).collect();
     let touches: Vec<&[Touch]> = tests.iter().map(|test| test.touches.as_slice()).collect();
     let shares = shares(&ids, &touches);
-    tests.iter_mut().zip(shares).for_each(|(test, shares)| test.shares = shares);
+    tests.iter_mut().zip(shares).for_each(|(test, shares)| test.assessment.shares = shares);
 }
 
 fn shares(ids: &[&str], touches: &[&[Touch]]) -> Vec<Shares> {
@@ -186,9 +207,9 @@ mod tests {
         assert_eq!(found[2].0, [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.5]);
         // the second of three users of 1, of which one is in another file
         assert_eq!(found[1].0, [3.0, 2.0, 2.0, 3.0, 0.0, 0.0, 0.5]);
-        assert_eq!(named(&found[0], "first_user"), 1.0);
+        assert_eq!(named(&found[0], "first_of_sharing"), 1.0);
         // what is only changed is not depended on
-        assert_eq!(named(&found[3], "users"), 0.0);
+        assert_eq!(named(&found[3], "sharing"), 0.0);
     }
 
     #[test]
@@ -197,7 +218,7 @@ mod tests {
         let all = [vec![touch(1, READ | RESET)], vec![touch(1, READ | WRITE)]];
         let touches: Vec<&[Touch]> = all.iter().map(Vec::as_slice).collect();
         let found = shares(&ids, &touches);
-        assert_eq!(named(&found[0], "users"), 0.0);
-        assert_eq!(named(&found[1], "users"), 2.0);
+        assert_eq!(named(&found[0], "sharing"), 0.0);
+        assert_eq!(named(&found[1], "sharing"), 2.0);
     }
 }

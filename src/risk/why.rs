@@ -121,6 +121,7 @@ fn about(input: &str) -> &'static str {
         | "resolved_share" => "size and shape of the test",
         "position_in_file" | "tests_in_file" | "class_depth" => "its place in the file",
         "prior" => "what the code alone suggests",
+        _ if input.contains("sharing") || input.starts_with("state_") => "state it shares with other tests",
         _ if input.contains("apart_") || input.ends_with("alone") => "how unlike the other tests it is",
         "known_share_flaky" | "known_tests" | "known_flaky" => "how many tests of the repository are flaky",
         _ if input.starts_with("class_") => "outcomes of its class",

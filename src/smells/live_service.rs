@@ -34,7 +34,7 @@
 use super::words::{expects_failure, last};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind};
-use crate::python::sites::CallSite;
+use crate::python::sites::{CallSite, Use};
 
 pub(super) struct LiveService;
 
@@ -50,7 +50,7 @@ impl Rule for LiveService {
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         for (at, site, path) in test.calls() {
             let Some(service) = service(path) else { continue };
-            if site.at.in_nested || at.role == Role::Teardown || is_stood_in(test, path, service) || is_put_off(site) || is_given_a_stand_in(test, at, site) {
+            if site.at.in_nested || at.role == Role::Teardown || is_stood_in(test, path, service) || is_put_off(site) || is_given_a_stand_in(test, at, site) || is_patched(test, site) {
                 continue;
             }
             if !service.connects && !is_used(test, path) {
@@ -104,6 +104,18 @@ fn is_given_a_stand_in(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &Call
                 || test.analysis.view(at.function.module).classes.contains_key(name)
         };
         is_own(named) || ["Dummy", "Fake", "Mock", "Stub", "Recording"].iter().any(|word| test.text(at, value).contains(word))
+    })
+}
+
+/// `with patch.object(client, "connection"):` around what the client does
+fn is_patched(test: &Context<'_, '_>, site: &CallSite<'_>) -> bool {
+    let Use::Assigned(client) = site.used else { return false };
+    test.calls().any(|(_, call, path)| {
+        path.ends_with("patch.object") && call.call.args.first().is_some_and(|patched| match &patched.kind {
+            ExprKind::Name(name) => name == client,
+            ExprKind::Attribute { attr, .. } => attr == client,
+            _ => false,
+        })
     })
 }
 

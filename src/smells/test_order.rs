@@ -49,13 +49,9 @@ impl Rule for TestOrder {
         let (span, severity, confidence, message) = if let Some((what, writer)) = reads_of_another(test) {
             let message = format!("`{what}` is set by `{writer}` only, which must have run before this test");
             (at.function.function.name_span, Severity::Critical, 0.85, message)
-        } else if let Some((path, span, names_another)) = mark(test) {
-            (
-                span,
-                if names_another { Severity::High } else { Severity::Medium },
-                0.9,
-                format!("`{path}` makes this test rely on others having run before it"),
-            )
+        } else if let Some((path, span)) = mark(test) {
+            let message = format!("`{path}` gives this test a place in the order of the others, which then rely on it");
+            (span, Severity::Medium, 0.9, message)
         } else if is_numbered(test) {
             let message = "the tests of this class are numbered to run one after the other".to_owned();
             (at.function.function.name_span, Severity::Medium, 0.6, message)
@@ -153,9 +149,8 @@ fn is_empty_global(view: &View<'_>, name: &str) -> bool {
     }
 }
 
-/// A mark for a place in the order, or for a test that must have passed.
-/// The mark, where it stands, and whether it names what must have run.
-fn mark(test: &Context<'_, '_>) -> Option<(String, Span, bool)> {
+/// A mark for a place in the order, or for a test that must have passed, and where it stands.
+fn mark(test: &Context<'_, '_>) -> Option<(String, Span)> {
     test.decorators.iter().find_map(|(path, expr)| {
         let call = expr.as_call();
         let is_mark = match &**path {
@@ -163,12 +158,10 @@ fn mark(test: &Context<'_, '_>) -> Option<(String, Span, bool)> {
             "pytest.mark.dependency" => call.is_some_and(|call| call.keyword("depends").is_some()),
             _ => false,
         };
-        let names_another = !matches!(&**path, "pytest.mark.order" | "pytest.mark.run")
-            || call.is_some_and(|call| ["after", "before"].iter().any(|key| call.keyword(key).is_some()));
         let is_here = test.case.function.module == test.case.module
             || test.case.function.function.decorators.iter().any(|own| std::ptr::eq(own, *expr));
         let span = if is_here { expr.span } else { test.case.function.function.name_span };
-        is_mark.then(|| (format!("pytest.mark.{}", last(path)), span, names_another))
+        is_mark.then(|| (format!("pytest.mark.{}", last(path)), span))
     })
 }
 

@@ -137,7 +137,7 @@ fn walk(path: &Path, root: &Path, config: &PytestConfig, wanted: &mut Vec<PathBu
                 let is_file = entry.file_type().is_some_and(|kind| kind.is_file())
                     || (entry.path_is_symlink() && entry.path().is_file());
                 let file = relative(entry.path(), root);
-                let is_asked_for = !is_whole || config.is_in_testpaths(&file);
+                let is_asked_for = (!is_whole || config.is_in_testpaths(&file)) && !config.is_ignored(&file);
                 if is_file && is_asked_for && file.ends_with(".py") && config.is_test_file(&file) {
                     out.tests.insert(file);
                     wanted.push(entry.into_path());

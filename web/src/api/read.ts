@@ -81,7 +81,7 @@ export function readAssessment(value: unknown): Assessment {
   const details = array(json['findings']).filter((item) => typeof item === 'object').map(readFinding)
   details.sort((one, other) => one.line - other.line || one.column - other.column)
   const features: Record<string, number> = {}
-  for (const [name, item] of Object.entries(object(json['features']))) {
+  for (const [name, item] of Object.entries({ ...object(json['features']), ...object(json['shares']) })) {
     const figure = number(item)
     if (figure !== null) features[name] = figure
   }

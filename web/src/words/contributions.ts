@@ -14,29 +14,35 @@ export interface Mover {
   value: number
 }
 
-/** What an adapted figure rests on; the words of the code's features come from where those are defined. */
-const EVIDENCE: Record<string, string> = {
+/** What stands beside the code's features, whose words come from where they are defined. */
+const BESIDE: Record<string, string> = {
+  position_in_file: 'position among the tests of its file',
+  tests_in_file: 'tests in its file',
+  lines: 'lines of the test',
+  class_depth: 'classes around it',
+  sharing: 'tests that use the state it depends on',
+  sharing_in_file: 'tests of its file that use the state it depends on',
+  sharing_in_class: 'tests of its class that use the state it depends on',
+  sharing_the_same: 'tests that use exactly the same state',
+  first_of_sharing: 'pieces of state that it is the first to use',
+  last_of_sharing: 'pieces of state that it is the last to use',
+  place_among_sharing: 'its place among the tests that share its state',
+  code_apart_3: 'how unlike the nearest three tests its code is',
+  code_apart_10: 'how unlike the nearest ten tests its code is',
+  code_alone: 'how few tests have code like its own',
+  state_apart_3: 'how unlike the nearest three tests it shares state',
+  state_apart_10: 'how unlike the nearest ten tests it shares state',
+  state_alone: 'how few tests share state as it does',
+  apart_3: 'how unlike the nearest three tests it is',
+  apart_10: 'how unlike the nearest ten tests it is',
+  alone: 'how few tests are like it',
   prior: 'what the code alone suggests',
   known_share_flaky: 'share of flaky tests in the repository',
   known_tests: 'tests with an outcome',
   known_flaky: 'flaky tests in the repository',
-  class_outcomes: 'outcomes of its class',
-  class_known: 'how many outcomes its class has',
-  class_flaky: 'flaky tests in its class',
-  file_outcomes: 'outcomes of its file',
-  file_known: 'how many outcomes its file has',
-  file_flaky: 'flaky tests in its file',
-  folder_outcomes: 'outcomes of its folder',
-  folder_known: 'how many outcomes its folder has',
-  nearest: 'outcome of the test with the most similar code',
-  nearest_three: 'outcomes of the three most similar tests',
-  nearest_ten: 'outcomes of the ten most similar tests',
-  all_by_likeness: 'outcomes of all tests, the more alike the more they count',
-  likest_flaky: 'likeness to the most similar flaky test',
-  likest_stable: 'likeness to the most similar stable test',
-  likest_difference: 'whether a flaky or a stable test is more alike',
-  kernel: 'outcomes of tests with alike code and place',
-  kernel_over_base: 'the same, beside the share of the repository',
+  kernel_margin: 'outcomes of tests that are like it',
+  kernel_rank: 'the same, beside the other tests',
+  kernel_share: 'share of flaky tests among those like it',
 }
 
 const STRONGLY = 0.6
@@ -64,7 +70,7 @@ export function movers(contributions: Contribution[], features: Record<string, n
     .slice(0, most)
     .map(({ feature, value }) => ({
       feature,
-      words: words[feature] ?? EVIDENCE[feature] ?? feature.replaceAll('_', ' '),
+      words: words[feature] ?? BESIDE[feature] ?? feature.replaceAll('_', ' '),
       amount: amountWords(feature, features[feature]),
       raises: value > 0,
       effect: effectWords(value),

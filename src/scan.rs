@@ -14,9 +14,9 @@ use crate::python::{Analysis, Module, Project, PytestConfig, SyntaxError, TestCa
 use crate::risk::history::Outcomes;
 use crate::risk::{
     Adapter, Assessment, Basis, History, Known, Place, RiskBasis, RiskModel, ScannedTest, Shares, measure,
-    share, weight,
+    share,
 };
-use crate::smells::{self, Cause, Context, Finding, Role, Selection, Severity};
+use crate::smells::{self, Cause, Context, Role, Selection, Severity};
 use crate::source::git::ChangedFile;
 use crate::source::{self, Discovered, FileError, Owners, SourceError, SourceFile};
 
@@ -342,7 +342,7 @@ fn roots<'a, 'v>(context: &Context<'a, 'v>) -> Roots<'a, 'v> {
 pub fn summarize(test: &mut Assessment) {
     test.severity = test.findings.iter().map(|finding| finding.severity).max().unwrap_or_default();
     test.confidence = test.findings.iter().map(|finding| finding.confidence).fold(0.0, f32::max);
-    test.causes = causes(&test.findings);
+    test.causes = smells::causes(&test.findings);
 }
 
 /// Whether something changed in what runs because of the test: itself, set-up, fixtures, helpers.
@@ -356,19 +356,6 @@ fn touches(context: &Context<'_, '_>, changed: &[ChangedFile]) -> bool {
             .filter(|(file, _)| *file == module.file)
             .any(|(_, lines)| lines.iter().any(|(first, last)| from <= *last && *first <= to))
     })
-}
-
-/// The causes of the findings, the weightiest first.
-fn causes(findings: &[Finding]) -> Vec<Cause> {
-    let mut weights: Vec<(Cause, f32)> = vec![];
-    for finding in findings {
-        match weights.iter_mut().find(|(cause, _)| *cause == finding.cause) {
-            Some((_, sum)) => *sum += weight(finding),
-            None => weights.push((finding.cause, weight(finding))),
-        }
-    }
-    weights.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    weights.into_iter().map(|(cause, _)| cause).collect()
 }
 
 /// Suppression comments inside tests that silence nothing.

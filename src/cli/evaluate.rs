@@ -12,6 +12,7 @@ use super::{DataFormat, Outcome, history, note, print, risk_model};
 use crate::config::ProjectFile;
 use crate::explain::connect::connect;
 use crate::index::edge::Access;
+use crate::index::sync::sync;
 use crate::report;
 use crate::risk::evaluate::{Report, best, evaluate, ranked, with_mined};
 use crate::risk::hindsight::hindsight;
@@ -19,7 +20,7 @@ use crate::risk::rehearse::rehearse;
 use crate::risk::{Model, dataset, mended};
 use crate::scan::ScanRequest;
 use crate::search::evaluation::{self, Labels};
-use crate::trial::trial;
+use crate::trial;
 
 /// Evaluate the risk model on repositories that it has not seen
 #[derive(clap::Args)]
@@ -50,6 +51,7 @@ pub(super) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Command {
+    Answers(AnswersArgs),
     Findings(FindingsArgs),
     Fixes(FixesArgs),
     Search(SearchArgs),
@@ -86,6 +88,24 @@ struct FixesArgs {
     format: DataFormat,
 }
 
+/// Measure whether explanations name the cause for which people mended a test, and whether what they say holds
+#[derive(clap::Args)]
+struct AnswersArgs {
+    /// CSV with the columns repo, commit, test_id, cause, what
+    #[arg(long, value_name = "FILE", default_value = "tests/mended/tests.csv")]
+    table: PathBuf,
+    /// Folder of git clones with full history: `owner/name`, `owner+name` or `name`
+    #[arg(long, value_name = "DIR")]
+    clones: PathBuf,
+    /// So many tests
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    limit: usize,
+    #[command(flatten)]
+    model: ModelArgs,
+    #[arg(long, value_enum, default_value = "text")]
+    format: DataFormat,
+}
+
 /// Measure which tests search brings for questions whose answers are known
 #[derive(clap::Args)]
 struct SearchArgs {
@@ -103,6 +123,7 @@ struct SearchArgs {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     match &args.command {
+        Some(Command::Answers(args)) => return answers(args),
         Some(Command::Findings(args)) => return findings(args),
         Some(Command::Fixes(args)) => return fixes(args),
         Some(Command::Search(args)) => return search(args),
@@ -181,10 +202,40 @@ fn fixes(args: &FixesArgs) -> anyhow::Result<Outcome> {
     let settings = args.model.settings(&ProjectFile::default());
     let report = open::block_on(async {
         let model = connect(&settings).await?;
-        Ok(trial(&mends, &args.clones, args.limit, risk, model, &note).await)
+        Ok(trial::trial(&mends, &args.clones, args.limit, risk, model, &note).await)
     })?;
     print(&match args.format {
         DataFormat::Text => report::trial(&report),
+        DataFormat::Json => serde_json::to_string_pretty(&report)?,
+    })?;
+    Ok(Outcome::Clean)
+}
+
+/// Indexes the tests and those around them in a store of their own, and asks about each.
+fn answers(args: &AnswersArgs) -> anyhow::Result<Outcome> {
+    let mends = mended::read(&args.table)?;
+    check_clones(&args.clones)?;
+    let settings = args.model.settings(&ProjectFile::default());
+    let (cases, passed_over) = trial::cases(&mends, &args.clones, args.limit, &note);
+    anyhow::ensure!(
+        !cases.is_empty(),
+        "'{}' holds no test of {}; give the folder of git clones",
+        args.clones.display(),
+        args.table.display()
+    );
+    let folder = tempfile::tempdir()?;
+    let store = StoreArgs { store: Some(folder.path().to_owned()), qdrant_url: None };
+    let report = open::block_on(async {
+        let model = connect(&settings).await?;
+        let opened = open::open(&store, &ProjectFile::default(), folder.path(), Access::Create).await?;
+        for case in &cases {
+            let repo = &case.test.assessment.repo;
+            sync(&opened.store, &opened.embedder, repo, case.around.clone(), &[], &|_| {}).await?;
+        }
+        Ok(trial::answers(cases, passed_over, &opened.store, &opened.embedder, model, &note).await?)
+    })?;
+    print(&match args.format {
+        DataFormat::Text => report::answers(&report),
         DataFormat::Json => serde_json::to_string_pretty(&report)?,
     })?;
     Ok(Outcome::Clean)

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::index::IndexedTest;
 use crate::index::store::Scored;
-use crate::smells::{Cause, Finding};
+use crate::smells::{self, Cause, Finding};
 
 /// What a rule says, out of its documentation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -210,32 +210,23 @@ pub(super) fn codes(test: &IndexedTest) -> Vec<&str> {
     codes
 }
 
-/// The causes of findings with the confidence of the surest finding each, the weightiest first.
+/// The causes of findings with the confidence of the surest finding each, the most telling first.
 pub fn causes(findings: &[Finding]) -> Vec<RankedCause> {
-    let mut ranked: Vec<(f32, RankedCause)> = Vec::new();
-    for cause in Cause::ALL {
-        let of = || findings.iter().filter(|finding| finding.cause == cause);
-        let weight: f32 = of().map(weight).sum();
-        if weight > 0.0 {
-            let confidence = of().map(|finding| finding.confidence).fold(0.0, f32::max);
-            ranked.push((weight, RankedCause { cause, confidence }));
-        }
-    }
-    ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
-    ranked.into_iter().map(|(_, cause)| cause).collect()
+    let confidence = |cause: Cause| {
+        let of = findings.iter().filter(|finding| finding.cause == cause);
+        of.map(|finding| finding.confidence).fold(0.0, f32::max)
+    };
+    let causes = smells::causes(findings).into_iter();
+    causes.map(|cause| RankedCause { cause, confidence: confidence(cause) }).collect()
 }
 
-/// The findings of a test, the weightiest first, and in the order of the file where they weigh the same.
+/// The findings of a test, the most telling first, and in the order of the file where they weigh the same.
 pub(super) fn weighty(test: &IndexedTest) -> Vec<&Finding> {
     let mut findings: Vec<&Finding> = test.assessment.findings.iter().collect();
+    findings.sort_by(|a, b| {
+        b.telling().total_cmp(&a.telling()).then(a.line.cmp(&b.line)).then(a.code.cmp(&b.code))
+    });
     findings
-        .sort_by(|a, b| weight(b).total_cmp(&weight(a)).then(a.line.cmp(&b.line)).then(a.code.cmp(&b.code)));
-    findings
-}
-
-/// How much a finding says: its severity times its confidence, as in the features.
-fn weight(finding: &Finding) -> f32 {
-    f32::from(finding.severity as u8) * finding.confidence
 }
 
 /// One finding in one line.

@@ -1,5 +1,6 @@
 //! What people and programs read: one file per format. Knows the nouns, and nothing of how they came to be.
 
+mod answers;
 mod evaluation;
 mod explanation;
 mod fix;
@@ -21,6 +22,7 @@ mod search;
 mod text;
 mod trial;
 
+pub use answers::answers;
 pub use evaluation::evaluation;
 pub use explanation::{answer_end, explanation_head, prompt, sentence};
 pub use fix::fix;

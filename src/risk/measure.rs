@@ -69,7 +69,7 @@ fn of_findings(sheet: &mut Sheet, findings: &[Finding], lines: f32) {
     let first_weight = features::index_of("weight_async_wait").unwrap_or(0);
     let mut causes = [false; 9];
     for finding in findings {
-        sheet.0[first_weight + finding.cause.index()] += weight(finding);
+        sheet.0[first_weight + finding.cause.index()] += finding.weight();
         causes[finding.cause.index()] = true;
         let grade = match finding.severity {
             Severity::Critical => "findings_critical",
@@ -84,18 +84,6 @@ fn of_findings(sheet: &mut Sheet, findings: &[Finding], lines: f32) {
     sheet.set("confidence_mean", confidences.sum::<f32>() / (findings.len().max(1) as f32));
     sheet.set("finding_density", findings.len() as f32 / lines.max(1.0));
     sheet.set("cause_diversity", causes.iter().filter(|present| **present).count() as f32);
-}
-
-/// Severity as a number from 1 to 4, times confidence.
-pub fn weight(finding: &Finding) -> f32 {
-    let grade = match finding.severity {
-        Severity::Critical => 4.0,
-        Severity::High => 3.0,
-        Severity::Medium => 2.0,
-        Severity::Low => 1.0,
-        Severity::None => 0.0,
-    };
-    grade * finding.confidence
 }
 
 fn lines(test: &Context<'_, '_>) -> f32 {

@@ -31,7 +31,7 @@ pub use evidence::Known;
 pub use history::{History, Observed, Verdict};
 pub use inputs::Place;
 pub use junit::SCANNER_SUITE;
-pub use measure::{measure, weight};
+pub use measure::measure;
 pub use model::Model;
 pub use prior::{ModelError, RiskModel};
 pub use shares::{Shares, share};

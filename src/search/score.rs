@@ -9,7 +9,8 @@ use super::query::Facets;
 use super::wishes::Wish;
 use crate::index::IndexedTest;
 use crate::index::store::Scored;
-use crate::risk::{Verdict, weight};
+use crate::risk::Verdict;
+use crate::smells::Finding;
 
 /// What places in the fused rankings are worth where words are asked for, and where nothing but facets is.
 const FUSED: [f32; 2] = [1.0, 0.3];
@@ -75,7 +76,7 @@ impl<'a> Scorer<'a> {
             || facets.hints.iter().any(|hint| assessment.does.contains(hint));
         let itself = facets.does.iter().filter(|one| assessment.does_itself.contains(one)).count() as f32
             / facets.does.len().max(1) as f32;
-        let much = (assessment.findings.iter().map(weight).sum::<f32>() / MUCH_EVIDENCE).min(1.0);
+        let much = (assessment.findings.iter().map(Finding::weight).sum::<f32>() / MUCH_EVIDENCE).min(1.0);
         let evidence = (assessment.severity as u8 as f32 / 4.0 + much) / 2.0;
         let only_facets = self.words.is_empty();
         let seen = if facets.flaky == Some(false) { 0.0 } else { seen(test) };

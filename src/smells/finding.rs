@@ -193,3 +193,32 @@ pub struct Edit {
     pub end_line: u32,
     pub end_column: u32,
 }
+
+/// Rules that say under which circumstances a test runs: they name the cause only where nothing else does.
+const CIRCUMSTANCES: [&str; 2] = ["FD303", "FD904"];
+
+impl Finding {
+    /// Severity as a number from 1 to 4, times confidence.
+    pub fn weight(&self) -> f32 {
+        f32::from(self.severity as u8) * self.confidence
+    }
+
+    /// How much it says about why the test is unstable.
+    pub fn telling(&self) -> f32 {
+        let share = if CIRCUMSTANCES.contains(&self.code.as_str()) { 0.01 } else { 1.0 };
+        self.weight() * share
+    }
+}
+
+/// The causes of findings, the most telling first.
+pub fn causes(findings: &[Finding]) -> Vec<Cause> {
+    let mut all: Vec<(Cause, f32)> = vec![];
+    for finding in findings.iter().filter(|finding| finding.severity > Severity::None) {
+        match all.iter_mut().find(|(cause, _)| *cause == finding.cause) {
+            Some((_, sum)) => *sum += finding.telling(),
+            None => all.push((finding.cause, finding.telling())),
+        }
+    }
+    all.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    all.into_iter().map(|(cause, _)| cause).collect()
+}

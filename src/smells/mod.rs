@@ -28,7 +28,7 @@ mod fixture_tests;
 
 pub use activity::{Activity, activities};
 pub use context::{Context, Reached, Role};
-pub use finding::{Applicability, Cause, Edit, Finding, Fix, Severity};
+pub use finding::{Applicability, Cause, Edit, Finding, Fix, Severity, causes};
 pub use libraries::libraries;
 pub use rule::{HEADINGS, Registered, Report, Rule, RuleInfo, Smell};
 

@@ -6,13 +6,12 @@ use std::time::Instant;
 
 use serde::Serialize;
 
+use super::Before;
 use crate::explain::ProposedFix;
 use crate::explain::model::ChatModel;
 use crate::propose::{ProposeError, propose};
-use crate::risk::mended::{Mend, stands_around};
-use crate::risk::{Checkout, RiskModel, matching};
-use crate::scan::{ScanRequest, scan};
-use crate::source::git;
+use crate::risk::RiskModel;
+use crate::risk::mended::Mend;
 
 /// One test.
 #[derive(Clone, Debug, Serialize)]
@@ -92,20 +91,11 @@ async fn propose_before(
     risk: &Arc<RiskModel>,
     model: Option<Arc<dyn ChatModel>>,
 ) -> Option<Result<ProposedFix, ProposeError>> {
-    let git_dir = git::find_clone(clones, &mend.repo).ok()?;
-    let parent = format!("{}^", mend.commit.trim());
-    let keep = |path: &str| stands_around(path, mend.file());
-    let checkout = Checkout::new(&git_dir, &mend.repo, &parent, &keep).ok()?;
-    let request = ScanRequest {
-        paths: vec![checkout.path().join(mend.file())],
-        repo: Some(mend.repo.clone()),
-        ..ScanRequest::default()
-    };
-    let found = scan(&request, None).ok()?;
-    let id = matching(&found.tests, &mend.test_id)
-        .filter(|test| !test.assessment.findings.is_empty())?
-        .assessment
-        .id
-        .clone();
-    Some(propose(request, risk.clone(), &id, vec![], model).await.map(|proposal| proposal.fix))
+    let before = Before::of(mend, clones)?;
+    let test = before.test();
+    if test.assessment.findings.is_empty() {
+        return None;
+    }
+    let id = test.assessment.id.clone();
+    Some(propose(before.request, risk.clone(), &id, vec![], model).await.map(|proposal| proposal.fix))
 }

@@ -24,6 +24,8 @@ const REPAIRS: u32 = 2;
 #[derive(Clone, Debug)]
 pub struct Proposal {
     pub fix: ProposedFix,
+    /// The test's node id.
+    pub test: String,
     /// Relative to the root.
     pub file: String,
     /// The file as it was read.
@@ -148,8 +150,15 @@ impl Work {
             risk_before: verdict.risk_before,
             risk_after: verdict.risk_after,
             rounds,
+            run: None,
         };
-        Proposal { fix, file: self.test.file.clone(), bytes: self.bytes.clone(), after }
+        Proposal {
+            fix,
+            test: self.test.id.clone(),
+            file: self.test.file.clone(),
+            bytes: self.bytes.clone(),
+            after,
+        }
     }
 
     async fn by_model(

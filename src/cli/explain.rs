@@ -7,6 +7,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 
+use super::hunt::{RunArgs, rerun};
 use super::model::ModelArgs;
 use super::open::{self, StoreArgs};
 use super::{DataFormat, Outcome, mend, note, print, risk_model};
@@ -15,6 +16,7 @@ use crate::config::ProjectFile;
 use crate::explain::connect::connect;
 use crate::explain::model::ChatModel;
 use crate::explain::{Event, Finished, Options, explain, shown_prompt};
+use crate::hunt::{Rerun, RerunVerdict};
 use crate::index::IndexedTest;
 use crate::index::edge::Access;
 use crate::propose::{Proposal, ProposeError, example, propose};
@@ -42,12 +44,14 @@ pub(super) struct Args {
     /// Tell why the test has its risk: what moved it, nearest outcomes, findings; asks no model
     #[arg(long, conflicts_with = "show_prompt")]
     risk: bool,
-    /// Propose a patch, by the rule or by the model, and check it; run in the project's folder. Nothing is run
+    /// Propose a patch, by the rule or by the model, and check it; in the project's folder. Nothing is run without --run
     #[arg(long, conflicts_with_all = ["risk", "show_prompt"])]
     fix: bool,
     /// With --fix: write the patch where it is verified
     #[arg(long, requires = "fix")]
     write: bool,
+    #[command(flatten)]
+    run: RunArgs,
     /// Print the prompt that the model would get, and stop
     #[arg(long)]
     show_prompt: bool,
@@ -92,7 +96,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
             return show(answer, args.format).await;
         }
         let wanted = || proposed(&project, &assessment, &examples, model);
-        with_fix(args, answer, wanted).await
+        with_fix(args, &project, answer, wanted).await
     })?;
     Ok(Outcome::Clean)
 }
@@ -116,7 +120,12 @@ async fn proposed(
 }
 
 /// Prints an answer with the patch after it, and writes the patch where that is wanted.
-async fn with_fix<F, P>(args: &Args, mut events: BoxStream<'static, Event>, wanted: F) -> anyhow::Result<()>
+async fn with_fix<F, P>(
+    args: &Args,
+    project: &ProjectFile,
+    mut events: BoxStream<'static, Event>,
+    wanted: F,
+) -> anyhow::Result<()>
 where
     F: FnOnce() -> P,
     P: Future<Output = Result<Proposal, ProposeError>>,
@@ -132,7 +141,10 @@ where
         show(events, args.format).await?;
         note("looking for a fix …");
     }
-    let proposal = wanted().await;
+    let mut proposal = wanted().await;
+    if let Some(proposal) = proposal.as_mut().ok().filter(|_| args.run.wanted()) {
+        try_by_running(args, project, proposal).await?;
+    }
     match (&proposal, last) {
         (_, Some(Finished::Explanation(mut explanation))) => {
             match &proposal {
@@ -149,10 +161,29 @@ where
     }
     let proposal = proposal?;
     anyhow::ensure!(proposal.fix.verified, "the patch is not verified, so it was not written");
+    let says_no = |run: &Rerun| matches!(run.verdict, RerunVerdict::StillUnstable | RerunVerdict::Broken);
+    anyhow::ensure!(
+        !proposal.fix.run.as_ref().is_some_and(says_no),
+        "running says no, so the patch was not written"
+    );
     let path = source::project_root(Path::new(".")).join(&proposal.file);
     mend::replace(&path, &proposal.bytes, &proposal.after)
         .map_err(|reason| anyhow::anyhow!("{} {reason}", proposal.file))?;
     note(&format!("{} is mended", proposal.file));
+    Ok(())
+}
+
+/// Runs the test before and after, where the check of the patch found nothing wrong.
+async fn try_by_running(args: &Args, project: &ProjectFile, proposal: &mut Proposal) -> anyhow::Result<()> {
+    if !proposal.fix.verified {
+        note("the patch is not verified, so nothing was run");
+        return Ok(());
+    }
+    let Some(bytes) = source::encode(&proposal.bytes, &proposal.after) else {
+        anyhow::bail!("the encoding of {} cannot hold the patch, so nothing was run", proposal.file);
+    };
+    let (test, file) = (proposal.test.clone(), proposal.file.clone());
+    proposal.fix.run = Some(rerun(&args.run, project, &test, file, bytes).await?);
     Ok(())
 }
 

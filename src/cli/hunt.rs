@@ -13,7 +13,7 @@ use super::open::StoreArgs;
 use super::scan::scan_paths;
 use super::{DataFormat, Outcome, consent, history, note, print, risk_model};
 use crate::config::ProjectFile;
-use crate::hunt::{Hunted, Request, Stop, hunt, kinds};
+use crate::hunt::{self, Hunted, Patched, Request, Rerun, Stop, hunt, kinds};
 use crate::report;
 use crate::risk::Assessment;
 use crate::risk::history::History;
@@ -95,7 +95,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let request = Request {
         paths: args.paths.iter().map(|path| relative(path, &root)).collect(),
         root,
-        python: python(args, &project)?,
+        python: python(args.python.as_ref(), &project)?,
         budget: args.budget,
         seed: args.seed,
         suspects,
@@ -126,6 +126,60 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     }
     let proved = args.fail_on == FailOn::Proved && !found.unstable.is_empty();
     Ok(if proved { Outcome::Found } else { Outcome::Clean })
+}
+
+/// How a patch is tried by running.
+#[derive(clap::Args)]
+pub(super) struct RunArgs {
+    /// With --fix: run the test as it is and on a copy with the patch, with one thing changed; runs the project's tests
+    #[arg(long, requires = "fix")]
+    run: bool,
+    /// With --run: how long it may take (`90s`, `5m`)
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration, requires = "run")]
+    budget: Duration,
+    /// With --run: the Python with the project's pytest
+    #[arg(long, value_name = "FILE", requires = "run")]
+    python: Option<PathBuf>,
+    /// With --run: run the tests without asking
+    #[arg(long, requires = "run")]
+    yes: bool,
+}
+
+impl RunArgs {
+    pub(super) fn wanted(&self) -> bool {
+        self.run
+    }
+}
+
+/// What running the tests of the project around the current folder says of a patch of one of its files.
+pub(super) async fn rerun(
+    args: &RunArgs,
+    project: &ProjectFile,
+    test: &str,
+    file: String,
+    bytes: Vec<u8>,
+) -> anyhow::Result<Rerun> {
+    let root = source::project_root(Path::new("."));
+    consent::ask(&root, args.yes, project.hunt.allow)?;
+    let scan = ScanRequest { paths: vec![root.clone()], ..ScanRequest::default() };
+    let request = Request {
+        root: std::path::absolute(root)?,
+        paths: vec![],
+        python: python(args.python.as_ref(), project)?,
+        budget: args.budget,
+        seed: 1,
+        suspects: Some(BTreeSet::from([test.to_owned()])),
+        only: None,
+    };
+    let stop = Stop::default();
+    end_with_interrupt(&stop);
+    let run = tokio::task::spawn_blocking(move || {
+        let scan = scan_paths(&scan, &risk_model(None)?)?;
+        let tests: Vec<&Assessment> = scan.tests.iter().map(|test| &test.assessment).collect();
+        let patched = Patched { file: &file, bytes: &bytes };
+        anyhow::Ok(hunt::rerun(&request, &patched, &tests, &stop, &note)?)
+    });
+    run.await?
 }
 
 /// On a terminal, a line that says how long it goes on already.
@@ -183,8 +237,8 @@ fn relative(path: &Path, root: &Path) -> String {
 }
 
 /// The Python that was told, made absolute where it is a path: pytest runs from the root.
-fn python(args: &Args, project: &ProjectFile) -> anyhow::Result<Option<PathBuf>> {
-    Ok(match args.python.as_ref().or(project.hunt.python.as_ref()) {
+fn python(told: Option<&PathBuf>, project: &ProjectFile) -> anyhow::Result<Option<PathBuf>> {
+    Ok(match told.or(project.hunt.python.as_ref()) {
         Some(path) if path.components().count() > 1 => Some(std::path::absolute(path)?),
         other => other.cloned(),
     })
@@ -222,7 +276,7 @@ fn remember(
 }
 
 /// `90s`, `5m`, `1h`, or seconds.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));
     let seconds = match unit {
         "" | "s" => 1.0,

@@ -5,7 +5,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::index::Index;
 use super::meaning::{ClassId, FunctionId, Meaning, Rest};
 use super::outside;
-use super::unit::{chain, names_in};
+use super::unit::names_in;
 use super::{READ, RESET, State, Touch, WRITE, merged, state};
 use crate::python::ast::*;
 use crate::python::{blocks, expressions};
@@ -49,25 +49,26 @@ impl Effects {
     }
 }
 
-struct Walk<'i, 'a> {
-    index: &'i Index<'a>,
-    unit: usize,
+/// A function on its way to its effects.
+pub(super) struct Walk<'i, 'a> {
+    pub(super) index: &'i Index<'a>,
+    pub(super) unit: usize,
     /// The class of the function and its bases.
-    lineage: Vec<ClassId>,
-    params: FxHashSet<&'a str>,
+    pub(super) lineage: Vec<ClassId>,
+    pub(super) params: FxHashSet<&'a str>,
     locals: FxHashSet<&'a str>,
     globals: FxHashSet<&'a str>,
     /// What the function imports itself.
-    imports: FxHashMap<&'a str, &'a str>,
+    pub(super) imports: FxHashMap<&'a str, &'a str>,
     /// Locals that hold an object of a class of the tree.
-    types: FxHashMap<&'a str, ClassId>,
+    pub(super) types: FxHashMap<&'a str, ClassId>,
     /// Locals that hold a text.
-    literals: FxHashMap<&'a str, &'a str>,
-    out: Effects,
+    pub(super) literals: FxHashMap<&'a str, &'a str>,
+    pub(super) out: Effects,
 }
 
 /// Where a dotted name leads.
-enum Place<'a> {
+pub(super) enum Place<'a> {
     State(State),
     Param(&'a str),
 }
@@ -133,21 +134,21 @@ impl<'a> Walk<'_, 'a> {
     }
 
     /// The class of the tree that a value is made of.
-    fn made(&self, unit: usize, value: &'a Expr) -> Option<ClassId> {
+    pub(super) fn made(&self, unit: usize, value: &'a Expr) -> Option<ClassId> {
         if let Some(name) = value.as_name() {
             return self.types.get(name).copied();
         }
-        match self.index.meaning(unit, &chain(&value.as_call()?.func)?, 0)? {
+        match self.index.meaning(unit, &value.as_call()?.func.dotted()?, 0)? {
             Meaning::Class(class) => Some(class),
             _ => None,
         }
     }
 
-    fn touch(&mut self, state: State, how: u8) {
+    pub(super) fn touch(&mut self, state: State, how: u8) {
         self.out.touches.push(Touch { state, how });
     }
 
-    fn note(&mut self, place: Place<'a>, how: u8) {
+    pub(super) fn note(&mut self, place: Place<'a>, how: u8) {
         match place {
             Place::State(state) => self.touch(state, how),
             Place::Param(name) => match self.out.params.iter_mut().find(|(known, _)| *known == name) {
@@ -157,11 +158,11 @@ impl<'a> Walk<'_, 'a> {
         }
     }
 
-    fn is_local(&self, name: &str) -> bool {
+    pub(super) fn is_local(&self, name: &str) -> bool {
         self.locals.contains(name) || self.params.contains(name)
     }
 
-    fn meaning(&self, parts: &[&'a str]) -> Option<Meaning<'a>> {
+    pub(super) fn meaning(&self, parts: &[&'a str]) -> Option<Meaning<'a>> {
         match self.imports.get(parts.first()?) {
             // what a function imports itself is rarely asked for
             Some(path) => self.index.path(self.unit, path, 0),
@@ -170,7 +171,7 @@ impl<'a> Walk<'_, 'a> {
     }
 
     /// The state that a dotted name leads to, and whether more of the name follows.
-    fn place(&self, parts: &[&'a str]) -> Option<(Place<'a>, bool)> {
+    pub(super) fn place(&self, parts: &[&'a str]) -> Option<(Place<'a>, bool)> {
         let (first, rest) = parts.split_first()?;
         if matches!(*first, "self" | "cls") && self.params.contains(first) {
             let rest = rest.strip_prefix(&["__class__"]).unwrap_or(rest);
@@ -194,7 +195,7 @@ impl<'a> Walk<'_, 'a> {
         }
     }
 
-    fn class(&self, class: ClassId) -> &super::unit::ClassUnit<'a> {
+    pub(super) fn class(&self, class: ClassId) -> &super::unit::ClassUnit<'a> {
         self.index.unit(class.unit).class(class.class)
     }
 
@@ -244,7 +245,8 @@ impl<'a> Walk<'_, 'a> {
         match &target.kind {
             ExprKind::Attribute { value, .. } => self.expr(value),
             ExprKind::Subscript { value, index } => {
-                if !chain(value).is_some_and(|parts| self.outside(&parts).as_deref() == Some("os.environ")) {
+                if !value.dotted().is_some_and(|parts| self.outside(&parts).as_deref() == Some("os.environ"))
+                {
                     self.expr(value);
                 }
                 index.iter().for_each(|part| self.expr(part));
@@ -276,7 +278,7 @@ impl<'a> Walk<'_, 'a> {
             }
             _ => {}
         }
-        let Some(parts) = chain(owner) else { return };
+        let Some(parts) = owner.dotted() else { return };
         match self.outside(&parts).as_deref() {
             Some("os.environ") => {
                 let name = key.and_then(Expr::as_str).unwrap_or("*");
@@ -295,7 +297,7 @@ impl<'a> Walk<'_, 'a> {
     }
 
     /// The whole path of what stands outside the tree.
-    fn outside(&self, parts: &[&'a str]) -> Option<String> {
+    pub(super) fn outside(&self, parts: &[&'a str]) -> Option<String> {
         let (first, rest) = parts.split_first()?;
         let head = match self.imports.get(first) {
             Some(path) => path,
@@ -319,7 +321,7 @@ impl<'a> Walk<'_, 'a> {
                 return;
             }
             ExprKind::Subscript { value, index } => {
-                if let Some(parts) = chain(value)
+                if let Some(parts) = value.dotted()
                     && self.outside(&parts).as_deref() == Some("os.environ")
                 {
                     self.touch(environment(index.first().and_then(Expr::as_str).unwrap_or("*")), READ);
@@ -338,208 +340,11 @@ impl<'a> Walk<'_, 'a> {
         if self.locals.contains(root) && !self.params.contains(root) && !self.imports.contains_key(root) {
             return true;
         }
-        let Some(parts) = chain(expr) else { return false };
+        let Some(parts) = expr.dotted() else { return false };
         if let Some((place, _)) = self.place(&parts) {
             self.note(place, READ);
         }
         true
-    }
-
-    fn call(&mut self, call: &'a Call) {
-        let parts = chain(&call.func);
-        let last = match &call.func.kind {
-            ExprKind::Attribute { attr, .. } => &**attr,
-            ExprKind::Name(name) => name,
-            _ => return,
-        };
-        if let Some(parts) = &parts
-            && outside::may_be_known(last)
-            && let Some(path) = self.outside(parts)
-        {
-            self.call_outside(&path, call);
-        }
-        if let ExprKind::Attribute { value, .. } = &call.func.kind {
-            self.call_method(value, last, call);
-            if let Some(receiver) =
-                parts.as_ref().and_then(|parts| parts.split_last()).map(|(_, receiver)| receiver)
-            {
-                self.change(receiver, last);
-            }
-        }
-        self.follow(call, parts.as_deref(), last);
-    }
-
-    fn call_outside(&mut self, path: &str, call: &'a Call) {
-        let first = call.args.first();
-        if let Some((name, how)) = outside::process(path) {
-            let state = match name {
-                "env" => environment(first.and_then(Expr::as_str).unwrap_or("*")),
-                name => state("process", &[name]),
-            };
-            self.touch(state, how);
-        } else if matches!(path, "open" | "io.open" | "codecs.open") {
-            let mode = call.argument(1, "mode").and_then(Expr::as_str).unwrap_or("r");
-            let how = if mode.contains(['w', 'a', 'x', '+']) { WRITE } else { READ };
-            self.file(first, how);
-        } else if outside::WRITE_FILES.contains(&path) {
-            call.args.iter().take(2).for_each(|path| self.file(Some(path), WRITE));
-        } else if outside::READ_FILES.contains(&path) {
-            self.file(first, READ);
-        }
-    }
-
-    fn call_method(&mut self, receiver: &'a Expr, name: &str, call: &'a Call) {
-        if outside::PATH_WRITERS.contains(&name) {
-            self.file(Some(receiver), WRITE);
-        } else if outside::PATH_READERS.contains(&name) {
-            self.file(Some(receiver), READ);
-        } else if outside::EXPORTERS.contains(&name) {
-            self.file(call.args.first(), WRITE);
-        }
-        let manager = match &receiver.kind {
-            ExprKind::Name(name) if name == "objects" => Some("objects".to_owned()),
-            ExprKind::Attribute { attr, .. } if attr == "objects" => {
-                chain(receiver).map(|parts| parts.join("."))
-            }
-            _ => None,
-        };
-        if let Some(manager) = manager {
-            let how = if outside::CREATORS.contains(&name) { WRITE } else { READ };
-            self.touch(state("database", &[&manager]), how);
-        } else if outside::DATABASE.contains(&name) {
-            self.touch(state("database", &[""]), READ | WRITE);
-        }
-    }
-
-    /// A file by the path that an expression names; nothing where that is made of locals.
-    fn file(&mut self, path: Option<&'a Expr>, how: u8) {
-        let Some(path) = path else { return self.touch(state("file", &["?"]), how) };
-        if let Some(text) = path.as_str().or_else(|| self.literals.get(path.as_name()?).copied()) {
-            return self.touch(state("file", &[text]), how);
-        }
-        let is_own = path.any(&mut |part| {
-            part.as_name().is_some_and(|name| !matches!(name, "self" | "cls") && self.is_local(name))
-        });
-        if !is_own {
-            let text = self.index.unit(self.unit).module.text(path.span);
-            self.touch(state("file", &["~", text]), how);
-        }
-    }
-
-    /// A call changes the shared object that it belongs to, unless that is a plain value.
-    fn change(&mut self, receiver: &[&'a str], method: &str) {
-        let Some((place, _)) = self.place(receiver) else { return };
-        let plain = match self.meaning_of_receiver(receiver) {
-            Some(value) => is_plain(value),
-            None => false,
-        };
-        let mut how = READ;
-        if outside::MUTATORS.contains(&method) || !plain {
-            how |= WRITE;
-            if outside::RESETTERS.contains(&method) {
-                how |= RESET;
-            }
-        }
-        self.note(place, how);
-    }
-
-    /// The value that a variable or an attribute was first given.
-    fn meaning_of_receiver(&self, parts: &[&'a str]) -> Option<&'a Expr> {
-        if let ["self" | "cls", name, ..] = parts {
-            let owner = self.index.owner_of(&self.lineage, name)?;
-            return *self.class(owner).attributes.get(name)?;
-        }
-        match self.meaning(parts)? {
-            Meaning::Attribute(class, name) => *self.class(class).attributes.get(name)?,
-            Meaning::Variable { unit, name, .. } => *self.index.unit(unit).globals.get(name)?,
-            _ => None,
-        }
-    }
-
-    /// Finds the functions of the tree that a call leads to.
-    fn follow(&mut self, call: &'a Call, parts: Option<&[&'a str]>, last: &'a str) {
-        let known = self.out.calls.len();
-        match parts {
-            Some([own @ ("self" | "cls"), rest @ ..]) if self.params.contains(own) && !rest.is_empty() => {
-                match rest {
-                    [name] => {
-                        let method = self.index.method_of(&self.lineage, name);
-                        self.out.calls.extend(method);
-                    }
-                    [attribute, name] => {
-                        let class = self.kept(attribute);
-                        self.call_of(class, name);
-                    }
-                    _ => {}
-                }
-            }
-            Some([name, method]) if self.types.contains_key(name) => {
-                self.call_of(self.types.get(name).copied(), method);
-            }
-            Some([name, method]) if self.params.contains(name) => {
-                let class = self.index.given(self.unit, name);
-                self.call_of(class, method);
-            }
-            Some(parts) if !self.is_local(parts[0]) || self.imports.contains_key(parts[0]) => {
-                match self.meaning(parts) {
-                    Some(Meaning::Function(function)) => self.out.calls.push(function),
-                    Some(Meaning::Class(class)) => {
-                        for method in ["__init__", "__new__", "__post_init__"] {
-                            self.call_of(Some(class), method);
-                        }
-                    }
-                    Some(Meaning::Variable { unit, name, rest: Rest::One(method) }) => {
-                        let value = self.index.unit(unit).globals.get(name).copied().flatten();
-                        let class = value.and_then(|value| self.made(unit, value));
-                        self.call_of(class, method);
-                    }
-                    _ => {}
-                }
-            }
-            Some(_) => {}
-            None => {
-                if let ExprKind::Attribute { value, .. } = &call.func.kind {
-                    let is_super = value.as_call().is_some_and(|call| call.func.as_name() == Some("super"));
-                    if is_super {
-                        let bases = self.lineage.get(1..).unwrap_or_default();
-                        self.out.calls.extend(self.index.method_of(bases, last));
-                    } else {
-                        let class = self.made(self.unit, value);
-                        self.call_of(class, last);
-                    }
-                }
-            }
-        }
-        // a method that only one or two classes of the code under test have is meant
-        let is_method = matches!(call.func.kind, ExprKind::Attribute { .. });
-        if self.out.calls.len() == known
-            && is_method
-            && !last.starts_with("assert")
-            && !outside::is_common(last)
-        {
-            let methods = self.index.methods_called(last);
-            if methods.len() <= 2 {
-                self.out.calls.extend(methods);
-            }
-        }
-    }
-
-    fn call_of(&mut self, class: Option<ClassId>, method: &str) {
-        let found = class.and_then(|class| self.index.method_of(&self.index.lineage(class), method));
-        self.out.calls.extend(found);
-    }
-
-    /// The class of what `self.name` holds.
-    fn kept(&self, name: &str) -> Option<ClassId> {
-        let of_object = self
-            .lineage
-            .iter()
-            .find_map(|class| Some((class.unit, *self.class(*class).set_on_self.get(name)?)));
-        let (unit, value) = of_object.or_else(|| {
-            let owner = self.index.owner_of(&self.lineage, name)?;
-            Some((owner.unit, (*self.class(owner).attributes.get(name)?)?))
-        })?;
-        self.made(unit, value)
     }
 
     /// A cache keeps results, a mutable default what is put into it.
@@ -547,7 +352,7 @@ impl<'a> Walk<'_, 'a> {
         let file = &self.index.unit(self.unit).module.file;
         for decorator in &function.decorators {
             let target = decorator.as_call().map_or(decorator, |call| &call.func);
-            let last = chain(target).and_then(|parts| parts.last().copied());
+            let last = target.dotted().and_then(|parts| parts.last().copied());
             if last.is_some_and(|last| outside::CACHES.contains(&last)) {
                 let start = function.span.start.to_string();
                 self.touch(state("cache", &[file, &start]), READ | WRITE);
@@ -558,7 +363,7 @@ impl<'a> Walk<'_, 'a> {
                 matches!(value.kind, ExprKind::List(_) | ExprKind::Dict(_) | ExprKind::Set(_))
             });
             let is_changed = |expr: &Expr| {
-                expr.as_call().and_then(|call| chain(&call.func)).is_some_and(|parts| {
+                expr.as_call().and_then(|call| call.func.dotted()).is_some_and(|parts| {
                     matches!(&parts[..], [name, method] if *name == param.name && outside::MUTATORS.contains(method))
                 })
             };
@@ -570,7 +375,7 @@ impl<'a> Walk<'_, 'a> {
     }
 }
 
-fn environment(name: &str) -> State {
+pub(super) fn environment(name: &str) -> State {
     state("environment", &[name])
 }
 
@@ -581,19 +386,4 @@ fn root(expr: &Expr) -> Option<&str> {
         ExprKind::Attribute { value, .. } => root(value),
         _ => None,
     }
-}
-
-/// A value that only its own few methods change.
-fn is_plain(value: &Expr) -> bool {
-    matches!(
-        value.kind,
-        ExprKind::List(_)
-            | ExprKind::Dict(_)
-            | ExprKind::Set(_)
-            | ExprKind::Tuple(_)
-            | ExprKind::Str { .. }
-            | ExprKind::Number { .. }
-            | ExprKind::Bool(_)
-            | ExprKind::None
-    ) || matches!(&value.kind, ExprKind::Comprehension(inner) if inner.kind != Collection::Generator)
 }

@@ -3,6 +3,7 @@
 //! calls, also into the code under test. It is an estimate that favours finding too much: what a method of a shared
 //! object does to it is not known, so a call counts as a change. Knows nothing of what is unstable.
 
+mod calls;
 mod function;
 mod index;
 mod meaning;

@@ -92,7 +92,7 @@ impl<'a> Unit<'a> {
             }
             StmtKind::Class(inner) => {
                 let place = self.classes.len() as u32;
-                let bases = inner.bases.iter().filter_map(chain).collect();
+                let bases = inner.bases.iter().filter_map(Expr::dotted).collect();
                 self.classes.push(ClassUnit { name: &inner.name, bases, ..ClassUnit::default() });
                 self.class_starts.insert(inner.span.start, place);
                 self.class_names.entry(&inner.name).or_insert(place);
@@ -161,18 +161,5 @@ pub(super) fn names_in(target: &Expr) -> Vec<&str> {
         ExprKind::Tuple(items) | ExprKind::List(items) => items.iter().flat_map(names_in).collect(),
         ExprKind::Starred(inner) => names_in(inner),
         _ => vec![],
-    }
-}
-
-/// `a.b.c` in its parts; nothing where it does not begin with a name.
-pub(super) fn chain(expr: &Expr) -> Option<Vec<&str>> {
-    match &expr.kind {
-        ExprKind::Name(name) => Some(vec![name]),
-        ExprKind::Attribute { value, attr } => {
-            let mut parts = chain(value)?;
-            parts.push(attr);
-            Some(parts)
-        }
-        _ => None,
     }
 }

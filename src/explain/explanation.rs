@@ -7,6 +7,7 @@ use super::answer::Sentence;
 use super::evidence::{RankedCause, Source};
 use super::grounding::{Dropped, Reason};
 use super::model::Usage;
+use crate::hunt::Rerun;
 use crate::smells::Cause;
 
 /// Why a test is unstable and what to do: the object of `explain --format json`.
@@ -74,6 +75,9 @@ pub struct ProposedFix {
     pub risk_before: f32,
     pub risk_after: f32,
     pub rounds: u32,
+    /// What running the test before and after says; missing where nothing was run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<Rerun>,
 }
 
 /// Where the time went.

@@ -4,6 +4,7 @@
 //! A hunt runs the suite plainly, then in other orders and with what each test's code speaks for changed; what fails
 //! then is narrowed to the fewest tests, repeated with and without, and told with a command line that shows it.
 
+mod again;
 mod busy;
 mod environment;
 mod narrow;
@@ -24,6 +25,7 @@ use thiserror::Error;
 use crate::risk::{Assessment, history::Proof};
 use crate::smells::Cause;
 
+pub use again::{Patched, Rerun, RerunVerdict, rerun};
 pub use environment::Environment;
 pub use worker::{CollectError, Stop};
 

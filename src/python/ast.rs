@@ -208,6 +208,19 @@ impl Expr {
         }
     }
 
+    /// `a.b.c` in its parts; nothing where it does not begin with a name.
+    pub fn dotted(&self) -> Option<Vec<&str>> {
+        match &self.kind {
+            ExprKind::Name(name) => Some(vec![name]),
+            ExprKind::Attribute { value, attr } => {
+                let mut parts = value.dotted()?;
+                parts.push(attr);
+                Some(parts)
+            }
+            _ => None,
+        }
+    }
+
     /// The value of a number, with its sign.
     pub fn as_number(&self) -> Option<f64> {
         match &self.kind {

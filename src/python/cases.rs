@@ -2,7 +2,7 @@
 //! `unittest.TestCase` among them. Parameters are not expanded.
 
 use super::ast::*;
-use super::module::for_each_statement;
+use super::module::{any_expression, for_each_statement};
 use super::project::{Analysis, ClassRef, FunctionRef, methods};
 use super::sites;
 
@@ -117,7 +117,7 @@ impl<'a> Analysis<'a> {
         if !is_unittest && (!config.is_test_class(&class.name) || has_init) {
             return;
         }
-        if opted_out(class, &lineage) {
+        if opted_out(class, &lineage) || (!is_unittest && is_mixin(class)) {
             return;
         }
         let mut classes = vec![class];
@@ -175,6 +175,20 @@ fn deleted(body: &[Stmt]) -> Vec<&str> {
         }
     }
     out
+}
+
+/// A class without bases whose `setUp` calls the next one: its tests run as those of the classes that mix it in.
+fn is_mixin(class: &Class) -> bool {
+    let is_super = |expr: &Expr| match expr.as_call().map(|call| &call.func.kind) {
+        Some(ExprKind::Attribute { value, attr }) => {
+            attr == "setUp" && value.as_call().is_some_and(|call| call.func.as_name() == Some("super"))
+        }
+        _ => false,
+    };
+    class.bases.is_empty()
+        && methods(class).any(|method| {
+            &*method.name == "setUp" && any_expression(&method.body, &mut |expr| is_super(expr))
+        })
 }
 
 /// `__test__ = False` in the class itself or in a base.

@@ -9,8 +9,8 @@ use crate::trial::Answers;
 pub fn answers(answers: &Answers) -> String {
     let model = answers.model.as_deref().unwrap_or("no model");
     let mut out = format!(
-        "{} mended tests as they were before, {model}; {} of the table passed over\n\n| | cause right first | sentences | \
-         did not stand | failed | first token | all | prompt |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n",
+        "{} mended tests as they were before, {model}; {} of the table passed over\n\n| | cause right first | macro-F1 | sentences | \
+         did not stand | failed | first token | all | prompt |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
         answers.tests.len(),
         answers.passed_over
     );
@@ -18,11 +18,12 @@ pub fn answers(answers: &Answers) -> String {
     for arm in &answers.arms {
         let _ = writeln!(
             out,
-            "| {} | {} of {} ({:.0}%) | {} | {} ({:.0}%) | {} | {:.1} s | {:.1} s | {} tokens |",
+            "| {} | {} of {} ({:.0}%) | {:.2} | {} | {} ({:.0}%) | {} | {:.1} s | {:.1} s | {} tokens |",
             arm.name,
             arm.right,
             arm.tests,
             share(arm.right, arm.tests),
+            arm.macro_f1,
             arm.sentences,
             arm.dropped,
             share(arm.dropped, arm.sentences),

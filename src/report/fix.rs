@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::explain::{Origin, ProposedFix};
+use crate::hunt::RerunVerdict;
 
 /// The patch with what a new scan says of it.
 pub fn fix(fix: &ProposedFix) -> String {
@@ -22,5 +23,19 @@ pub fn fix(fix: &ProposedFix) -> String {
         fix.risk_before,
         fix.risk_after
     );
+    if let Some(run) = &fix.run {
+        let change = run.perturbation.as_deref().unwrap_or("any change tried");
+        let said = match run.verdict {
+            RerunVerdict::VerifiedByRunning => format!("verified by running: it failed under {change} before and passes now"),
+            RerunVerdict::StillUnstable => format!("running says no: it still fails under {change}"),
+            RerunVerdict::Broken => "running says no: with the patch it fails as it is".to_owned(),
+            RerunVerdict::NotShownBefore => {
+                "running proves little: it passes with the patch, but nothing made it fail before; give more time with \
+                 --budget"
+                    .to_owned()
+            }
+        };
+        let _ = writeln!(out, "{said} ({:.0} s)", run.seconds);
+    }
     out
 }

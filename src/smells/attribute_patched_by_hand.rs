@@ -114,11 +114,20 @@ fn is_imported(test: &Context<'_, '_>, at: &Reached<'_, '_>, path: &str) -> bool
         || at.sites.imports.iter().any(|imported| known(imported))
 }
 
-/// `app.backend = saved`: what a call of the library changed is put back.
+/// `app.backend = saved`: what a call of the library changed is put back. So does `app.backend = app._backend`.
 fn is_of_before(write: &WriteSite<'_>) -> bool {
-    write.value.and_then(Expr::as_name).is_some_and(|name| {
+    let is_its_own = write.value.is_some_and(|value| owner(value).is_some() && owner(value) == owner(write.target));
+    is_its_own || write.value.and_then(Expr::as_name).is_some_and(|name| {
         ["saved", "orig", "old_", "previous", "before"].iter().any(|word| name.to_ascii_lowercase().contains(word))
     })
+}
+
+/// `app.mailer` of `app.mailer.send`, in its parts.
+fn owner(attribute: &Expr) -> Option<Vec<&str>> {
+    match &attribute.kind {
+        ExprKind::Attribute { value, .. } => value.dotted(),
+        _ => None,
+    }
 }
 
 /// One of a pair of helpers, `fake_http` and `unfake_http`: the second puts back what the first kept in `self`.

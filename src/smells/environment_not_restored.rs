@@ -181,6 +181,12 @@ fn is_undone(test: &Context<'_, '_>, at: &Reached<'_, '_>, change: &Change<'_>) 
     let module = test.analysis.view(at.function.module).module;
     let names = |arg: &Expr| module.text(arg.span).contains(what) || arg.as_str().is_some_and(|text| text.contains(what));
     let patched = test.mocks.targets.iter().any(|target| what.ends_with(target.as_str()));
+    // the code under test takes it out again, and the test looks that it does
+    let asserted_away = at.sites.asserts.iter().any(|assert| {
+        assert.at.order > change.at.order
+            && matches!(&assert.test.kind, ExprKind::Compare { rest, .. }
+                if rest.iter().any(|(op, right)| op == "not in" && module.text(right.span) == "os.environ"))
+    });
     let by_patch = test
         .calls()
         .any(|(_, site, path)| path.ends_with("patch.dict") && site.call.args.first().is_some_and(names));
@@ -220,7 +226,7 @@ fn is_undone(test: &Context<'_, '_>, at: &Reached<'_, '_>, change: &Change<'_>) 
         })
     };
     let by_wrapper = test.decorators.iter().any(|(path, _)| says_restore(path));
-    patched || by_patch || by_decorator || by_wrapper || has_a_keeper(test, what) || moves_back(test, at, change) || undo()
+    patched || asserted_away || by_patch || by_decorator || by_wrapper || has_a_keeper(test, what) || moves_back(test, at, change) || undo()
 }
 
 /// `stack.register(os.chdir, before)`: whoever takes the function calls it later.

@@ -36,6 +36,11 @@ use crate::python::sites::{CallSite, Use};
 
 pub(super) struct ResourceLeftOpen;
 
+/// A process whose number lies in a file is ended by that number.
+fn is_killed_by_number(test: &Context<'_, '_>) -> bool {
+    test.calls().any(|(_, _, path)| matches!(path, "os.kill" | "os.killpg"))
+}
+
 impl Rule for ResourceLeftOpen {
     fn code(&self) -> &'static str {
         "FD702"
@@ -56,6 +61,7 @@ impl Rule for ResourceLeftOpen {
                 || expects_failure(at, site.at)
                 || is_given_a_fake(site.call)
                 || is_waited_out(at, site)
+                || (resource.what.contains("process") && is_killed_by_number(test))
             {
                 continue;
             }

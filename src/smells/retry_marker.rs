@@ -88,7 +88,10 @@ fn runs_once(test: &Context<'_, '_>, path: &str) -> bool {
     })
 }
 
-/// `@pytest.mark.flaky(reruns=0)`
+/// `@pytest.mark.flaky(reruns=0)`, and a filter that says alone which failures would count
 fn is_off(decorator: &Expr) -> bool {
-    decorator.as_call().is_some_and(|call| call.argument(0, "reruns").and_then(Expr::as_number) == Some(0.0))
+    decorator.as_call().is_some_and(|call| {
+        let filtered = call.keyword("rerun_filter").is_some() && call.keyword("max_runs").is_none();
+        filtered || call.argument(0, "reruns").and_then(Expr::as_number) == Some(0.0)
+    })
 }

@@ -82,19 +82,24 @@ impl Rule for SleepAsSynchronization {
             let asserted = at.role != Role::Test
                 || test.test().sites.asserts.iter().any(|assert| assert.at.order > site.at.order);
             let call = test.text(at, site.expr);
+            let keeps_apart = asserted
+                && (site.at.in_finally
+                    || lets_something_expire(test, at, site)
+                    || next_wants_nothing(test, at, site)
+                    || parts_time_stamps(test, at, site)
+                    || compares_two_results(at, site));
             let (severity, confidence) = match (asserted, seconds) {
                 _ if kind == Kind::Timer || site.at.in_nested => (Severity::Low, 0.5),
                 (true, Some(_)) if kind == Kind::Wrapper => (Severity::Medium, 0.6),
                 // a helper pauses for many tests, and not all of them lean on it
                 (true, Some(_)) if at.role == Role::Helper => (Severity::Medium, 0.65),
-                (true, Some(_)) if lets_something_expire(test, at, site) => (Severity::Medium, 0.6),
-                (true, Some(_)) if next_wants_nothing(test, at, site) || parts_time_stamps(test, at, site) => (Severity::Medium, 0.6),
-                (true, Some(_)) if site.at.in_finally || compares_two_results(at, site) => (Severity::Medium, 0.6),
+                (true, Some(_)) if keeps_apart => (Severity::Medium, 0.6),
                 (true, Some(_)) if !waits_for_work(test, at, site) => (Severity::Medium, 0.65),
                 (true, Some(_)) => (Severity::High, 0.85),
                 (true, None) => (Severity::Medium, 0.7),
                 (false, _) => (Severity::Low, 0.6),
             };
+            let may_poll = asserted && !keeps_apart && at.role == Role::Test && !site.at.in_nested;
             report.add_mended(
                 at,
                 Smell {
@@ -111,7 +116,7 @@ impl Rule for SleepAsSynchronization {
                     }
                     .to_owned(),
                 },
-                |mend| if severity == Severity::High { poll(mend, site, path) } else { None },
+                |mend| if may_poll { poll(mend, site, path) } else { None },
             );
         }
     }

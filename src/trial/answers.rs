@@ -60,6 +60,8 @@ pub struct Arm {
     pub tests: usize,
     /// Tests whose cause was named first.
     pub right: usize,
+    /// F1 of the cause named first, mean over the causes that at least five of the tests have; 0 where no cause has.
+    pub macro_f1: f64,
     pub sentences: usize,
     /// Of the sentences, those that did not stand.
     pub dropped: usize,
@@ -200,6 +202,7 @@ fn arm(name: &'static str, tests: &[Answered], pick: impl Fn(&Answered) -> Optio
         name,
         tests: all.len(),
         right: all.iter().filter(|(said, cause)| said.cause == Some(*cause)).count(),
+        macro_f1: macro_f1(&all.iter().map(|(said, cause)| (said.cause, *cause)).collect::<Vec<_>>()),
         sentences: all.iter().map(|(said, _)| said.sentences.len() + said.dropped.len()).sum(),
         dropped: all.iter().map(|(said, _)| said.dropped.len()).sum(),
         failed: all.iter().filter(|(said, _)| said.error.is_some()).count(),
@@ -207,4 +210,38 @@ fn arm(name: &'static str, tests: &[Answered], pick: impl Fn(&Answered) -> Optio
         total: median(all.iter().map(|(said, _)| said.total).collect()),
         prompt_tokens: median(all.iter().filter_map(|(said, _)| said.prompt_tokens.map(u64::from)).collect()),
     })
+}
+
+/// A cause with fewer tests says too little.
+const ENOUGH: usize = 5;
+
+fn macro_f1(all: &[(Option<Cause>, Cause)]) -> f64 {
+    let of = |cause: Cause| {
+        let count = |fits: &dyn Fn(bool, bool) -> bool| {
+            all.iter().filter(|(named, truth)| fits(*named == Some(cause), *truth == cause)).count() as f64
+        };
+        let (hit, named, true_ones) = (count(&|n, t| n && t), count(&|n, _| n), count(&|_, t| t));
+        (true_ones >= ENOUGH as f64).then(|| 2.0 * hit / (named + true_ones))
+    };
+    let found: Vec<f64> = Cause::ALL.into_iter().filter_map(of).collect();
+    found.iter().sum::<f64>() / found.len().max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_weigh_the_same_however_many_tests_they_have() {
+        use Cause::{Network, Time};
+        let mut all = vec![(Some(Time), Time); 10];
+        all.extend(vec![(Some(Network), Network); 5]);
+        assert_eq!(macro_f1(&all), 1.0);
+        // half of the few is missed
+        all.extend(vec![(None, Network); 5]);
+        assert!((macro_f1(&all) - (1.0 + 2.0 / 3.0) / 2.0).abs() < 1e-9);
+        // four tests of a third cause say too little
+        all.extend(vec![(None, Cause::Unordered); 4]);
+        assert!((macro_f1(&all) - (1.0 + 2.0 / 3.0) / 2.0).abs() < 1e-9);
+    }
 }

@@ -350,3 +350,44 @@ fn changed_tests_are_the_suspects_of_a_review() {
     let found = hunt(&suite, &["--diff-base", "HEAD"]);
     assert_eq!(names(&found), ["test_empty"]);
 }
+
+const LEAK: &str = "\
+import os
+
+
+def test_mode():
+    os.environ['SHOP_MODE'] = os.environ.get('SHOP_MODE', '') + 'x'
+    assert os.environ['SHOP_MODE'] == 'x'
+
+
+def test_other():
+    assert len('abc') == 3
+";
+
+#[test]
+fn a_fix_is_verified_by_running() {
+    let suite = Suite::empty();
+    suite.file("tests/test_mode.py", LEAK);
+    assert!(suite.run(&["index", ".", "--repo", "shop"]).status.success());
+    let fixed = |more: &[&str]| {
+        let mut command =
+            suite.command(&["explain", "test_mode", "--model", "none", "--fix", "--format", "json"]);
+        command.args(more).output().unwrap()
+    };
+    let python = python().display().to_string();
+    let output = fixed(&["--run", "--yes", "--budget", "60s", "--python", &python]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let fix = &answer["fix"];
+    assert_eq!((&fix["verified"], &fix["origin"]), (&true.into(), &"rule".into()), "{answer:#}");
+    assert_eq!(fix["run"]["verdict"], "verified-by-running", "{fix:#}");
+    assert_eq!(fix["run"]["perturbation"], "twice");
+    assert_eq!(std::fs::read_to_string(suite.path().join("tests/test_mode.py")).unwrap(), LEAK);
+
+    // nothing runs unless it is asked for and allowed
+    let answer: Value = serde_json::from_slice(&fixed(&[]).stdout).unwrap();
+    assert!(answer["fix"]["run"].is_null(), "{answer:#}");
+    let refused = fixed(&["--run"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("--yes"), "{}", text(&refused.stderr));
+}

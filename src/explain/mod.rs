@@ -51,13 +51,24 @@ pub struct Options {
     pub max_tokens: u32,
     /// Whether the model is asked once more where too little of its answer stands.
     pub repair: bool,
+    /// Whether what the rules found is said before the model speaks: it stands, and nobody waits for it.
+    pub findings_first: bool,
+    /// Whether a model is asked about a test in which nothing was found and of which no outcome is known: it can only guess.
+    pub guess: bool,
     /// How long the search for the evidence took, in milliseconds.
     pub retrieval_ms: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { budget: None, max_tokens: 400, repair: true, retrieval_ms: 0 }
+        Options {
+            budget: None,
+            max_tokens: 400,
+            repair: true,
+            findings_first: true,
+            guess: false,
+            retrieval_ms: 0,
+        }
     }
 }
 
@@ -90,14 +101,21 @@ async fn answer(mut log: Log, evidence: Evidence, model: Option<Arc<dyn ChatMode
     let (sources, causes) = (material.sources(), evidence.causes());
     log.send(Event::Retrieval { sources: sources.clone(), causes: causes.clone() });
 
+    let knows_nothing = causes.is_empty() && evidence.outcomes.is_empty() && !options.guess;
+    if model.is_some() && options.findings_first && !knows_nothing {
+        let ground = Ground::new(&sources, &material.tests);
+        offline::first(&evidence, &ground).into_iter().for_each(|sentence| log.state(sentence));
+    }
+    let before = log.kept.len();
     let note = match &model {
         None => Some(offline::NOTE.to_string()),
+        Some(_) if knows_nothing => Some(offline::NOTHING_FOUND.to_string()),
         Some(model) => match converse(&mut log, &evidence, &sources, model, &options).await {
             Err(message) => {
                 log.send(Event::Error { message: message.clone() });
                 Some(format!("{message}; what follows rests on the rules and the index alone"))
             }
-            Ok(()) if log.kept.is_empty() => Some(
+            Ok(()) if log.kept.len() == before => Some(
                 "nothing that the model said could be verified; this rests on the rules and the index alone"
                     .to_string(),
             ),
@@ -142,19 +160,21 @@ async fn converse(
         sources.iter().filter(|source| prompt.references.contains(&source.reference)).cloned().collect();
     let ground = Ground::new(&shown, &evidence.material().tests);
     let causes: Vec<_> = evidence.causes().into_iter().map(|ranked| ranked.cause).collect();
-    let least = if causes.is_empty() { 1 } else { LEAST };
+    // what was found is a part of the answer that is there already
+    let (before, enough) = (log.kept.len(), if options.findings_first { 1 } else { ENOUGH });
+    let least = if causes.is_empty() || options.findings_first { 1 } else { LEAST };
     let ask = Ask { causes: &causes, least, ground: &ground, max_tokens: options.max_tokens };
     let asked = log.ask(model, &prompt, ask).await;
     asked.map_err(|error| error.to_string())?;
 
-    let about_it = log.kept.iter().filter(|sentence| is_about(sentence, evidence)).count();
-    if options.repair && about_it < ENOUGH && !log.dropped.is_empty() {
+    let about_it = log.kept[before..].iter().filter(|sentence| is_about(sentence, evidence)).count();
+    if options.repair && about_it < enough && !log.dropped.is_empty() {
         let missing = if about_it == 0 { "what in T1 makes it unstable" } else { "the remedy for T1" };
         let again = repair(&prompt, &log.said, &log.dropped, missing).map_err(|error| error.to_string())?;
         let ask = Ask { least: 1, max_tokens: REPAIR_TOKENS, ..ask };
         let asked = log.ask(model, &again, ask).await;
         // What stands already is worth more than what a second question would have added.
-        if log.kept.is_empty() {
+        if log.kept.len() == before {
             asked.map_err(|error| error.to_string())?;
         }
     }

@@ -11,6 +11,9 @@ use crate::smells::Finding;
 /// Said beside an answer that is the evidence's alone.
 pub const NOTE: &str = "no model took part: this rests on the rules and the index alone";
 
+/// Said where a model could have been asked, but could only have guessed.
+pub const NOTHING_FOUND: &str = "no rule found anything in this test and no outcome of it is known, so that a model could only guess; none was asked";
+
 /// Most findings, tests like it, and steps that are spoken of.
 const FINDINGS: usize = 4;
 const NEIGHBOURS: usize = 3;
@@ -30,6 +33,27 @@ pub fn answer(evidence: &Evidence, sources: &[Source], ground: &Ground) -> Vec<S
     said
 }
 
+/// What was found and why it matters, in short: what is said before a model speaks.
+pub fn first(evidence: &Evidence, ground: &Ground) -> Vec<Sentence> {
+    let mut said = Vec::new();
+    let findings = weighty(&evidence.target);
+    findings.iter().take(2).for_each(|finding| say_finding(evidence, finding, &mut said));
+    let rule =
+        evidence.rules.iter().find(|rule| findings.first().is_some_and(|finding| finding.code == rule.code));
+    if let Some(rule) = rule {
+        sentences(&rule.why).into_iter().take(1).for_each(|sentence| say(&mut said, sentence, &[&rule.code]));
+    }
+    said.retain(|sentence| ground.check(sentence).is_ok());
+    said
+}
+
+fn say_finding(evidence: &Evidence, finding: &Finding, said: &mut Vec<Sentence>) {
+    let message = neutral_line(&finding.message, LONGEST);
+    let through = finding.via.as_ref().map_or(String::new(), |via| format!(", through {via}"));
+    let text = format!("Line {}: {message}{through} ({}, {})", finding.line, finding.name, finding.severity);
+    say(said, text, &cited(evidence, finding));
+}
+
 fn say(said: &mut Vec<Sentence>, text: String, citations: &[&str]) {
     let mut text = neutral_line(&text, 2 * LONGEST);
     if !text.ends_with(['.', '!', '?', '…']) {
@@ -47,13 +71,7 @@ fn found(evidence: &Evidence, said: &mut Vec<Sentence>) {
     if findings.is_empty() {
         say(said, "No rule found a reason for instability in this test".to_string(), &["T1"]);
     }
-    for finding in findings.iter().take(FINDINGS) {
-        let message = neutral_line(&finding.message, LONGEST);
-        let through = finding.via.as_ref().map_or(String::new(), |via| format!(", through {via}"));
-        let text =
-            format!("Line {}: {message}{through} ({}, {})", finding.line, finding.name, finding.severity);
-        say(said, text, &cited(evidence, finding));
-    }
+    findings.iter().take(FINDINGS).for_each(|finding| say_finding(evidence, finding, said));
     if findings.len() > FINDINGS {
         say(said, "Further findings of less weight are listed with the test".to_string(), &["T1"]);
     }

@@ -21,7 +21,9 @@ async fn collect(stream: BoxStream<'static, Event>) -> (Finished, Vec<Event>) {
     (*done, events)
 }
 
+/// What the model says alone.
 async fn explained(model: Option<Arc<dyn ChatModel>>, options: Options) -> (Explanation, Vec<Event>) {
+    let options = Options { findings_first: false, ..options };
     match collect(explain(samples::evidence(), model, options)).await {
         (Finished::Explanation(explanation), events) => (explanation, events),
         (other, _) => panic!("{other:?}"),
@@ -68,6 +70,35 @@ async fn without_a_model_the_evidence_answers() {
     assert!(explanation.sentences.len() >= 7 && explanation.dropped.is_empty());
     assert_eq!((explanation.milliseconds.retrieval, explanation.milliseconds.first_token), (4, None));
     assert!(events.iter().all(|event| !matches!(event, Event::Error { .. })));
+}
+
+#[tokio::test]
+async fn what_was_found_is_said_before_the_model_speaks() {
+    let (replay, model) = serving(vec![says(&[GOOD])]).await;
+    let stream = explain(samples::evidence(), model.clone(), Options::default());
+    let (Finished::Explanation(explanation), events) = collect(stream).await else { panic!() };
+    assert_eq!(explanation.note, None);
+    assert!(explanation.sentences[0].text.starts_with("Line "), "{:?}", explanation.sentences);
+    assert_eq!(explanation.sentences[0].citations, ["T1", "FD101"]);
+    let said = explanation
+        .sentences
+        .iter()
+        .position(|sentence| sentence.text.starts_with("`asyncio.sleep(0.25)` hopes"));
+    assert!(said.is_some_and(|at| at >= 2), "{:?}", explanation.sentences);
+    assert_eq!(events.iter().filter(|event| event.name() == "error").count(), 0);
+
+    // where nothing was found a model would only guess
+    let mut evidence = samples::evidence();
+    evidence.target.assessment.findings.clear();
+    evidence.rules.clear();
+    let asked = replay.asked().len();
+    let (Finished::Explanation(explanation), _) = collect(explain(evidence, model, Options::default())).await
+    else {
+        panic!()
+    };
+    assert_eq!(explanation.note.as_deref(), Some(offline::NOTHING_FOUND));
+    assert!(explanation.sentences[0].text.starts_with("No rule found"), "{:?}", explanation.sentences);
+    assert_eq!(replay.asked().len(), asked);
 }
 
 #[tokio::test]

@@ -136,8 +136,10 @@ pub async fn answers(
         if let Some(model) = &model {
             let mut bare = evidence.target.clone();
             bare.assessment.findings.clear();
-            answered.with_evidence = Some(ask(evidence, model, retrieval_ms).await);
-            answered.code_alone = Some(ask(Evidence::of(bare, vec![]), model, 0).await);
+            answered.with_evidence =
+                Some(ask(evidence, model, Options { retrieval_ms, ..Options::default() }).await);
+            let guess = Options { guess: true, findings_first: false, ..Options::default() };
+            answered.code_alone = Some(ask(Evidence::of(bare, vec![]), model, guess).await);
         }
         let named = |said: &Option<Said>| {
             said.as_ref().and_then(|said| said.cause).map_or("none", |cause| cause.name())
@@ -161,8 +163,7 @@ pub async fn answers(
     Ok(Answers { model, arms: arms.into_iter().flatten().collect(), passed_over, tests })
 }
 
-async fn ask(evidence: Evidence, model: &Arc<dyn ChatModel>, retrieval_ms: u64) -> Said {
-    let options = Options { retrieval_ms, ..Options::default() };
+async fn ask(evidence: Evidence, model: &Arc<dyn ChatModel>, options: Options) -> Said {
     let mut events = explain(evidence, Some(model.clone()), options);
     let mut said = Said::default();
     while let Some(event) = events.next().await {

@@ -311,7 +311,8 @@ async fn whoever_leaves_stops_the_model() {
     let bytes = response("200 OK", "application/x-ndjson", &lines(&["{\"sentences\":[{\"text\":\"It waits"]));
     let one = bytes.windows(2).position(|two| two == b"}\n").unwrap() + 2;
     let (replay, model) = serving(vec![Play::Stall(bytes[..one].to_vec())]).await;
-    let mut stream = explain(samples::evidence(), model, Options::default());
+    let mut stream =
+        explain(samples::evidence(), model, Options { findings_first: false, ..Options::default() });
     while !matches!(stream.next().await, Some(Event::Token { .. })) {}
     drop(stream);
     replay.client_left().await;

@@ -32,6 +32,8 @@ pub enum Reason {
     NumberNotFound,
     /// It says of a test what the test's findings or code deny.
     Contradicts,
+    /// Nothing but the form that was asked for.
+    SaysNothing,
 }
 
 impl Reason {
@@ -43,6 +45,7 @@ impl Reason {
             Reason::QuoteNotFound => "quote-not-found",
             Reason::NumberNotFound => "number-not-found",
             Reason::Contradicts => "contradicts",
+            Reason::SaysNothing => "says-nothing",
         }
     }
 }
@@ -60,6 +63,13 @@ pub struct Ground {
     /// The references in the order of the sources.
     order: Vec<String>,
     numbers: Vec<f64>,
+}
+
+/// Whether only the words of the form are there: `First sentence.`, `Instead, …`
+fn says_nothing(text: &str) -> bool {
+    const FORM: [&str; 6] = ["first", "second", "third", "next", "sentence", "instead"];
+    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.filter(|word| !FORM.contains(&word.to_ascii_lowercase().as_str())).count() == 0
 }
 
 /// What is known of one source.
@@ -138,6 +148,9 @@ impl Ground {
         }
         if sentence.citations.is_empty() {
             return Err(Reason::NoCitation);
+        }
+        if says_nothing(&sentence.text) {
+            return Err(Reason::SaysNothing);
         }
         let cited: Vec<&Known> = sentence.citations.iter().filter_map(|c| self.sources.get(c)).collect();
         // What is said of one test cannot be quoted from another.

@@ -178,6 +178,7 @@ async fn what_does_not_stand_is_dropped_with_its_reason() {
         {"citations":["T1"],"text":"The test is stable."},
         {"citations":["T1"],"text":"<script>alert</script> https://evil.example"},
         {"citations":["T2"],"text":"The cause is `asyncio.sleep(0.25)`."},
+        {"citations":["T1"],"text":"First sentence."},
         {"citations":["T1"],"text":"The wait is a guess!"}]}"#;
     let (_replay, model) = serving(vec![says(&[wrong])]).await;
     let (explanation, events) = explained(model, Options::default()).await;
@@ -193,14 +194,15 @@ async fn what_does_not_stand_is_dropped_with_its_reason() {
             Reason::QuoteNotFound,
             Reason::NumberNotFound,
             Reason::Contradicts,
-            Reason::QuoteNotFound
+            Reason::QuoteNotFound,
+            Reason::SaysNothing
         ]
     );
     // Causes come from the findings, whatever the model names.
     assert_eq!(explanation.causes.len(), 1);
     assert_eq!(explanation.causes[0].cause.name(), "async-wait");
     let verdicts = events.iter().filter(|event| event.name() == "verification").count();
-    assert_eq!(verdicts, 10);
+    assert_eq!(verdicts, 11);
 }
 
 #[tokio::test]

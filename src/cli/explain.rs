@@ -163,7 +163,7 @@ where
     anyhow::ensure!(proposal.fix.verified, "the patch is not verified, so it was not written");
     let says_no = |run: &Rerun| matches!(run.verdict, RerunVerdict::StillUnstable | RerunVerdict::Broken);
     anyhow::ensure!(
-        !proposal.fix.run.as_ref().is_some_and(says_no),
+        !proposal.fix.run.as_deref().is_some_and(says_no),
         "running says no, so the patch was not written"
     );
     let path = source::project_root(Path::new(".")).join(&proposal.file);
@@ -183,7 +183,7 @@ async fn try_by_running(args: &Args, project: &ProjectFile, proposal: &mut Propo
         anyhow::bail!("the encoding of {} cannot hold the patch, so nothing was run", proposal.file);
     };
     let (test, file) = (proposal.test.clone(), proposal.file.clone());
-    proposal.fix.run = Some(rerun(&args.run, project, &test, file, bytes).await?);
+    proposal.fix.run = Some(Box::new(rerun(&args.run, project, &test, file, bytes).await?));
     Ok(())
 }
 

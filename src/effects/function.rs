@@ -245,8 +245,7 @@ impl<'a> Walk<'_, 'a> {
         match &target.kind {
             ExprKind::Attribute { value, .. } => self.expr(value),
             ExprKind::Subscript { value, index } => {
-                if !value.dotted().is_some_and(|parts| self.outside(&parts).as_deref() == Some("os.environ"))
-                {
+                if value.dotted().is_none_or(|parts| self.outside(&parts).as_deref() != Some("os.environ")) {
                     self.expr(value);
                 }
                 index.iter().for_each(|part| self.expr(part));

@@ -77,7 +77,7 @@ pub struct ProposedFix {
     pub rounds: u32,
     /// What running the test before and after says; missing where nothing was run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub run: Option<Rerun>,
+    pub run: Option<Box<Rerun>>,
 }
 
 /// Where the time went.

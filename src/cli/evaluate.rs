@@ -51,9 +51,11 @@ pub(super) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    Answers(AnswersArgs),
+    /// Measure whether explanations name the cause for which people mended a test, and whether what they say holds
+    Answers(TrialArgs),
     Findings(FindingsArgs),
-    Fixes(FixesArgs),
+    /// Measure what fixes are proposed for tests that people mended, as they were before, and whether they are verified
+    Fixes(TrialArgs),
     Search(SearchArgs),
 }
 
@@ -70,34 +72,16 @@ struct FindingsArgs {
     format: DataFormat,
 }
 
-/// Measure what fixes are proposed for tests that people mended, as they were before, and whether they are verified
+/// Tests that people mended, and a model that is tried on them
 #[derive(clap::Args)]
-struct FixesArgs {
+struct TrialArgs {
     /// CSV with the columns repo, commit, test_id, cause, what
     #[arg(long, value_name = "FILE", default_value = "tests/mended/tests.csv")]
     table: PathBuf,
     /// Folder of git clones with full history: `owner/name`, `owner+name` or `name`
     #[arg(long, value_name = "DIR")]
     clones: PathBuf,
-    /// So many tests that are found with a finding
-    #[arg(long, value_name = "N", default_value_t = 60)]
-    limit: usize,
-    #[command(flatten)]
-    model: ModelArgs,
-    #[arg(long, value_enum, default_value = "text")]
-    format: DataFormat,
-}
-
-/// Measure whether explanations name the cause for which people mended a test, and whether what they say holds
-#[derive(clap::Args)]
-struct AnswersArgs {
-    /// CSV with the columns repo, commit, test_id, cause, what
-    #[arg(long, value_name = "FILE", default_value = "tests/mended/tests.csv")]
-    table: PathBuf,
-    /// Folder of git clones with full history: `owner/name`, `owner+name` or `name`
-    #[arg(long, value_name = "DIR")]
-    clones: PathBuf,
-    /// So many tests
+    /// So many tests; of fixes so many that have a finding
     #[arg(long, value_name = "N", default_value_t = 60)]
     limit: usize,
     #[command(flatten)]
@@ -195,7 +179,7 @@ pub(super) fn evaluate_table(path: &PathBuf) -> anyhow::Result<(Vec<dataset::Row
     Ok((rows, report, stack))
 }
 
-fn fixes(args: &FixesArgs) -> anyhow::Result<Outcome> {
+fn fixes(args: &TrialArgs) -> anyhow::Result<Outcome> {
     let mends = mended::read(&args.table)?;
     check_clones(&args.clones)?;
     let risk = std::sync::Arc::new(risk_model(None)?);
@@ -212,7 +196,7 @@ fn fixes(args: &FixesArgs) -> anyhow::Result<Outcome> {
 }
 
 /// Indexes the tests and those around them in a store of their own, and asks about each.
-fn answers(args: &AnswersArgs) -> anyhow::Result<Outcome> {
+fn answers(args: &TrialArgs) -> anyhow::Result<Outcome> {
     let mends = mended::read(&args.table)?;
     check_clones(&args.clones)?;
     let settings = args.model.settings(&ProjectFile::default());

@@ -19,7 +19,6 @@ pub(super) struct Unit<'a> {
     pub starts: FxHashMap<u32, u32>,
     pub classes: Vec<ClassUnit<'a>>,
     pub class_names: FxHashMap<&'a str, u32>,
-    pub class_starts: FxHashMap<u32, u32>,
     /// Variables at the top with the value last given to them there.
     pub globals: FxHashMap<&'a str, Option<&'a Expr>>,
 }
@@ -66,7 +65,6 @@ impl<'a> Unit<'a> {
             starts: FxHashMap::default(),
             classes: vec![],
             class_names: FxHashMap::default(),
-            class_starts: FxHashMap::default(),
             globals: FxHashMap::default(),
         };
         unit.add(&module.body, None);
@@ -94,7 +92,6 @@ impl<'a> Unit<'a> {
                 let place = self.classes.len() as u32;
                 let bases = inner.bases.iter().filter_map(Expr::dotted).collect();
                 self.classes.push(ClassUnit { name: &inner.name, bases, ..ClassUnit::default() });
-                self.class_starts.insert(inner.span.start, place);
                 self.class_names.entry(&inner.name).or_insert(place);
                 self.add(&inner.body, Some(place));
             }
@@ -115,7 +112,7 @@ impl<'a> Unit<'a> {
         });
     }
 
-    /// The class that methods of other files' subclasses and calls mean, by its place.
+    /// The class at a place.
     pub(super) fn class(&self, place: u32) -> &ClassUnit<'a> {
         &self.classes[place as usize]
     }

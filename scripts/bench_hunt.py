@@ -93,7 +93,7 @@ def prepare(arguments, repo, sha, folder):
     """Exports the commit and installs it; the Python of its environment."""
     python = folder.parent / (folder.name + ".venv") / "bin/python"
     if (folder / ".ready").exists():
-        return python.resolve().parent / "python" if False else python.absolute()
+        return python.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     flat = arguments.clones / repo.replace("/", "+")
     clone = next(path for path in (flat / "repo", flat, arguments.clones / repo) if (path / "objects").is_dir() or (path / ".git").exists())
@@ -106,15 +106,20 @@ def prepare(arguments, repo, sha, folder):
     pip = [python, "-m", "pip", "-q", "--disable-pip-version-check", "install", "--prefer-binary"]
     run([*pip, *EXTRAS])
     environment = {**os.environ, "SETUPTOOLS_SCM_PRETEND_VERSION": "1.0"}
+    def install(*names, **named):
+        return subprocess.run([*pip, *names], capture_output=True, timeout=INSTALL_LIMIT, env=environment, **named).returncode == 0
+
     if any((folder / name).exists() for name in ("setup.py", "pyproject.toml", "setup.cfg")):
-        for target in (".[test]", ".[tests]", ".[testing]", ".[dev]"):
-            subprocess.run([*pip, "-e", target], cwd=folder, env=environment, capture_output=True, timeout=INSTALL_LIMIT)
-        subprocess.run([*pip, "-e", "."], cwd=folder, env=environment, capture_output=True, timeout=INSTALL_LIMIT)
+        # an extra that there is not is a warning; one that does not install is not worth the project
+        install("-e", ".[test,tests,testing,dev]", cwd=folder) or install("-e", ".", cwd=folder)
+    wanted = set()
     for path in sorted([*folder.glob("*.txt"), *folder.glob("requirements/*.txt"), *folder.glob("tests/*.txt")]):
         if REQUIREMENTS.search(str(path.relative_to(folder))):
             lines = [re.split(r"[=<>~!;# ]", line.strip())[0] for line in path.read_text(errors="replace").splitlines()]
-            for name in {line for line in lines if line and re.match(r"^[A-Za-z0-9_.\[\]-]+$", line) and not line.startswith("-")}:
-                subprocess.run([*pip, name], capture_output=True, timeout=INSTALL_LIMIT)
+            wanted |= {line for line in lines if re.match(r"^[A-Za-z0-9_.\[\]][A-Za-z0-9_.\[\]-]*$", line)}
+    if wanted and not install(*sorted(wanted)):
+        for name in sorted(wanted):
+            install(name)
     (folder / ".ready").touch()
     return python.absolute()
 

@@ -200,6 +200,9 @@ pub fn collect<'a>(
     }
     collector.block(&function.body);
     collector.sites.end_order = collector.at.order;
+    // a local hides the module's name
+    let Sites { names_read, locals, .. } = &mut collector.sites;
+    names_read.retain(|name| !locals.contains_key(name));
     collector.sites
 }
 

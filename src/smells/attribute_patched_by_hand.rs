@@ -31,7 +31,7 @@
 
 use super::mend::patched;
 use super::restored::{is_cleanup, is_restored, leak_grade};
-use super::words::is_test_code;
+use super::words::{is_test_code, last};
 use super::{Context, Reached, Report, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind};
 use crate::python::sites::{WriteKind, WriteSite};
@@ -79,7 +79,8 @@ impl Rule for AttributePatchedByHand {
                 Smell {
                     span: write.span,
                     // what a nested function does, it does when it is called, often within something of its own
-                    severity: if write.at.in_nested { Severity::Medium } else { leak_grade(test, at.role) },
+                    // and a switch put on may be what it is anyway
+                    severity: if write.at.in_nested || is_switched_on(write) { Severity::Medium } else { leak_grade(test, at.role) },
                     confidence: 0.9,
                     message: format!(
                         "`{target}` is overwritten and never put back, so every test that runs later gets the replacement"
@@ -107,6 +108,10 @@ fn is_imported(test: &Context<'_, '_>, at: &Reached<'_, '_>, path: &str) -> bool
     let Some((owner, _)) = path.rsplit_once('.') else { return false };
     // the root must be bound by an import, at the top or in the function, and not be a builtin or an unknown name
     let module = test.analysis.view(at.function.module).module;
+    // what a framework keeps for the request alone: `flask.g.user`, `request.accept_languages`
+    if matches!(last(owner), "g" | "request" | "session" | "current_user" | "_request_ctx_stack") {
+        return false;
+    }
     let known = |imported: &str| {
         owner == imported || owner.strip_prefix(imported).is_some_and(|rest| rest.starts_with('.'))
     };
@@ -158,6 +163,10 @@ fn is_flag(write: &WriteSite<'_>) -> bool {
     matches!(&*name, "testing" | "debug" | "secret_key" | "maxdiff") && write.value.is_some_and(constant)
 }
 
+fn is_switched_on(write: &WriteSite<'_>) -> bool {
+    write.value.is_some_and(|value| matches!(value.kind, ExprKind::Bool(true)))
+}
+
 /// Emptying what earlier tests may have filled, or giving it its initial value again, is no patch.
 fn is_base_state(at: &Reached<'_, '_>, write: &WriteSite<'_>) -> bool {
     let (owner, name) = write.path.rsplit_once('.').unwrap_or_default();
@@ -166,6 +175,7 @@ fn is_base_state(at: &Reached<'_, '_>, write: &WriteSite<'_>) -> bool {
         ExprKind::List(parts) => parts.is_empty(),
         ExprKind::Dict(parts) => parts.is_empty(),
         ExprKind::Number { value, .. } => *value == 0.0,
+        ExprKind::Str { .. } => value.as_str() == Some(""),
         ExprKind::Name(value) => **value == *name,
         ExprKind::Call(call) => {
             call.args.is_empty() && matches!(call.func.as_name(), Some("list" | "dict" | "set"))

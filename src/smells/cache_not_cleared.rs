@@ -58,7 +58,7 @@ impl Rule for CacheNotCleared {
                     continue;
                 }
                 (
-                    Severity::High,
+                    Severity::Medium,
                     0.85,
                     "Django keeps this cache from test to test, so later tests find the entry".to_owned(),
                 )

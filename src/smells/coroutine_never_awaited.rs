@@ -50,11 +50,13 @@ impl Rule for CoroutineNeverAwaited {
                 if test.mocks.covers(path) {
                     continue;
                 }
+                // where nothing is looked at afterwards, it goes the same way every time
+                let is_seen = at.role != Role::Teardown && (at.role != Role::Test || at.sites.asserts.iter().any(|assert| assert.at.order >= site.at.order));
                 report.add_mended(
                     at,
                     Smell {
                         span: site.expr.span,
-                        severity: if at.role == Role::Teardown { Severity::Medium } else { Severity::High },
+                        severity: if is_seen { Severity::High } else { Severity::Medium },
                         confidence: 0.9,
                         message: format!(
                             "`{}` makes a coroutine that nothing awaits, so its work never happens and what follows sees chance leftovers",

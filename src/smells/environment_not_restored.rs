@@ -156,7 +156,7 @@ fn smell(test: &Context<'_, '_>, at: &Reached<'_, '_>, change: &Change<'_>) -> S
         // who reads the arguments mostly sets them first
         Role::Test if what == "sys.argv" => Severity::High,
         // pytest's capture sets them anew after each phase, unless it is told not to capture
-        Role::Test if !test.case.is_unittest && matches!(what, "sys.stdout" | "sys.stderr") => Severity::Medium,
+        Role::Test if matches!(what, "sys.stdout" | "sys.stderr" | "sys.stdin") => Severity::Medium,
         role => leak_grade(test, role),
     };
     Smell {

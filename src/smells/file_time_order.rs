@@ -71,7 +71,7 @@ impl Rule for FileTimeOrder {
                         at,
                         Smell {
                             span: assert.span,
-                            severity: Severity::High,
+                            severity: Severity::Medium,
                             confidence: 0.85,
                             message: format!(
                                 "`{}` is as coarse as the file system's clock; two writes in quick succession get the same time",

@@ -60,7 +60,7 @@ impl Rule for LocalTimeZone {
                             at,
                             Smell {
                                 span: assert.span,
-                                severity: Severity::High,
+                                severity: Severity::Medium,
                                 confidence: 0.85,
                                 message: format!(
                                     "`{}` uses the machine's time zone, so the literal it is compared with holds only in some zones",

@@ -113,7 +113,7 @@ impl Mocks {
         for word in path.split(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
             match word {
                 "freezegun" | "freeze_time" | "time_machine" | "freezer" | "looptime" | "autojump_clock"
-                | "mock_clock" => self.time = true,
+                | "mock_clock" | "FreezeTime" => self.time = true,
                 "responses" | "respx" | "respx_mock" | "requests_mock" | "httpx_mock" | "aioresponses"
                 | "httpretty" | "vcr" | "pook" | "requests_mocker" | "httmock" | "betamax" => {
                     self.http = true

@@ -117,6 +117,8 @@ fn concerns(test: &Context<'_, '_>, at: &Reached<'_, '_>, write: &WriteSite<'_>,
         WriteKind::Method => {
             is_whole && known.is_some_and(|global| global.is_mutable()) && at.role != Role::Helper
         }
+        // `global Shape`, a class of that name and `del Shape`: the test takes its own away
+        WriteKind::Delete if is_whole && known.is_none() => false,
         WriteKind::Assign | WriteKind::Augmented | WriteKind::Delete => at.role == Role::Test,
     }
 }
@@ -133,9 +135,12 @@ fn harm(
     name: &str,
 ) -> Option<(Severity, f32, String)> {
     let view = test.analysis.view(at.function.module);
+    // of `schema.types["a"] = 1` those meet the change that name `types`
+    let part = write.path.trim_start_matches('#').split(['.', '(', '[']).nth(1).unwrap_or("");
     let is_victim = |function: &&&Function| {
         function.name.starts_with("test")
             && !std::ptr::eq(**function, at.function.function)
+            && view.module.text(function.span).contains(part)
             && view.sites(function).is_some_and(|sites| {
                 !sites.writes.iter().any(|other| other.path == write.path && renews(other))
             })

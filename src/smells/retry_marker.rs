@@ -84,7 +84,7 @@ fn runs_once(test: &Context<'_, '_>, path: &str) -> bool {
     let found = own.or_else(|| test.analysis.function(module, path).map(|found| (found.module, found.function)));
     found.is_some_and(|(module, function)| {
         let text = test.analysis.view(module).module.text(function.span);
-        !["for ", "while ", "retry", "rerun"].iter().any(|word| text.split_once(':').is_some_and(|(_, body)| body.contains(word)))
+        !["for ", "while ", "retry(", "retrying(", "flaky(", "rerun("].iter().any(|word| text.split_once(':').is_some_and(|(_, body)| body.contains(word)))
     })
 }
 

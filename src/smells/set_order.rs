@@ -218,10 +218,14 @@ impl<'a> Look<'_, 'a, '_> {
     }
 }
 
-/// How many elements a literal has.
+/// How many elements a literal has; one where each is the same name.
 fn length(expr: &Expr) -> Option<usize> {
     match &expr.kind {
-        ExprKind::List(parts) | ExprKind::Tuple(parts) | ExprKind::Set(parts) => Some(parts.len()),
+        ExprKind::List(parts) | ExprKind::Tuple(parts) | ExprKind::Set(parts) => {
+            let named = parts.first().and_then(Expr::dotted);
+            let is_one = named.is_some() && parts.iter().all(|part| part.dotted() == named);
+            Some(if is_one { 1 } else { parts.len() })
+        }
         _ => None,
     }
 }

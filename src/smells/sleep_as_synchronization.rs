@@ -159,9 +159,17 @@ fn waits_for_work(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<
     let later = at.sites.asserts.iter().filter(|assert| assert.at.order > site.at.order);
     let Some(look) = later.min_by_key(|assert| assert.at.order) else { return false };
     let between = || calls().filter(|call| (site.at.order..look.at.order).contains(&call.at.order));
-    let started = at.sites.calls.iter().zip(&at.paths).filter(|(call, path)| call.at.order < site.at.order && starts_work(path));
+    let before = || at.sites.calls.iter().zip(&at.paths).filter(|(call, _)| call.at.order < site.at.order);
+    let Some(started) = before().filter(|(_, path)| starts_work(path)).map(|(call, _)| call.at.order).max() else {
+        return false;
+    };
+    // the test has waited for it already, by name or by asking again and again
+    let has_waited = before().any(|(call, path)| {
+        let waits = last(&call.path).starts_with("wait") || last(&call.path) == "join" || (is_sleep(path) && is_poll(call.at));
+        call.at.order > started && waits
+    });
     at.role == Role::Test
-        && started.count() > 0
+        && !has_waited
         && between().count() <= LITTLE
         // what is awaited, or blocks until something comes, waits for the work itself
         && !between().any(|call| call.awaited || acts(last(&call.path)) || (call.call.args.is_empty() && blocks(last(&call.path))))

@@ -50,12 +50,13 @@ impl Rule for StatisticalAssertion {
             let tainted = Tainted::new(at, &draws);
             for assert in &at.sites.asserts {
                 let found = comparisons(assert.test).into_iter().find_map(|comparison| {
-                    // two ways to the same statistic of the same sample agree for every draw
-                    let same_sample = tainted.holds(comparison.left) && tainted.holds(comparison.right);
-                    let bounds = comparison.is_bound() || (is_near(&comparison) && !same_sample);
-                    [comparison.left, comparison.right].into_iter().find(|side| {
-                        bounds && tainted.holds(side) && statistic(at.sites, side, assert.at.order)
-                    })
+                    let sides = [(comparison.left, comparison.right), (comparison.right, comparison.left)];
+                    let found = sides.into_iter().find(|(side, other)| {
+                        // two ways to the same statistic of the same sample agree for every draw
+                        let is_bound = || comparison.is_bound() || (is_near(&comparison) && is_known(at.sites, other, assert.at.order));
+                        tainted.holds(side) && statistic(at.sites, side, assert.at.order) && is_bound()
+                    });
+                    found.map(|(side, _)| side)
                 });
                 let Some(side) = found else { continue };
                 report.add_mended(
@@ -89,6 +90,16 @@ fn is_near(comparison: &Comparison<'_>) -> bool {
         })
     };
     comparison.op == "~=" || approx(comparison.left) || approx(comparison.right)
+}
+
+/// Whether a value is written down: a number, or a name or `approx(…)` of one.
+fn is_known(sites: &Sites<'_>, expr: &Expr, order: u32) -> bool {
+    let expr = match &expr.kind {
+        ExprKind::Call(call) => call.args.first().unwrap_or(expr),
+        _ => expr,
+    };
+    let bound = expr.as_name().and_then(|name| sites.bound(name, order)).unwrap_or(expr);
+    !bound.any(&mut |part| matches!(part.kind, ExprKind::Call(_) | ExprKind::Name(_) | ExprKind::Attribute { .. }))
 }
 
 /// Whether an expression, or the one a name in it stands for, computes a statistic.

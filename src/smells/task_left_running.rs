@@ -28,7 +28,6 @@
 //! ## Known false positives
 //! A task that another object finds by `asyncio.all_tasks()` and awaits.
 
-use super::words::is_sleep;
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::any_expression;
 use crate::python::ast::{Expr, ExprKind};
@@ -58,12 +57,11 @@ impl Rule for TaskLeftRunning {
             if !lost || collects_all_tasks(test) || hands_over(site) {
                 continue;
             }
-            let guesses = !site.at.in_nested && sleeps_before_an_assertion(at, site);
             report.add(
                 at,
                 Smell {
                     span: site.expr.span,
-                    severity: if guesses { Severity::High } else { Severity::Medium },
+                    severity: Severity::Medium,
                     confidence: 0.85,
                     message: format!(
                         "the task of `{}` is neither awaited nor cancelled, so how far it has run when the test goes on is chance",
@@ -128,15 +126,4 @@ fn is_used(at: &Reached<'_, '_>, name: &str) -> bool {
 
 fn collects_all_tasks(test: &Context<'_, '_>) -> bool {
     test.calls().any(|(_, _, path)| path.ends_with("all_tasks"))
-}
-
-/// Whether the test pauses after the start and then asserts: a guess at how far the task has come.
-fn sleeps_before_an_assertion(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
-    at.sites.calls.iter().zip(&at.paths).any(|(call, path)| {
-        let pause = call.call.args.first().and_then(|seconds| seconds.as_number());
-        call.at.order > site.at.order
-            && is_sleep(path)
-            && pause != Some(0.0)
-            && at.sites.asserts.iter().any(|assert| assert.at.order > call.at.order)
-    })
 }

@@ -143,7 +143,7 @@ fn judge(comparison: &Comparison<'_>, tainted: &Tainted<'_>, is_many: bool) -> (
         "!=" | "not in" if !is_many && !is_empty(comparison.left) && !is_empty(comparison.right) => {
             let is_plain = |side: &Expr| side.as_name().is_some() || side.as_call().is_some();
             let is_sure = is_plain(comparison.left) && is_plain(comparison.right);
-            let severity = if is_sure { Severity::High } else { Severity::Medium };
+            let severity = if is_sure && comparison.op == "!=" { Severity::High } else { Severity::Medium };
             (severity, 0.8, "and the assertion that values differ fails when they happen to be equal")
         }
         "==" if !both && (is_constant(comparison.left) || is_constant(comparison.right)) => {

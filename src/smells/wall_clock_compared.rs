@@ -77,7 +77,7 @@ impl Rule for WallClockCompared {
                         at,
                         Smell {
                             span: assert.span,
-                            severity: if coarse || !is_wall_clock(path) { Severity::Medium } else { Severity::High },
+                            severity: Severity::Medium,
                             confidence: if coarse || !is_wall_clock(path) { 0.75 } else { 0.85 },
                             message: format!(
                                 "the expected value comes from `{}`, read at another moment than the code under test reads \

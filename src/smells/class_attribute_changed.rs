@@ -159,18 +159,14 @@ fn made_for_class(test: &Context<'_, '_>, at: &Reached<'_, '_>, write: &WriteSit
         let made = maker.sites.writes.iter().find(|other| sets(&other.path)).and_then(|other| other.value)?;
         matches!(made.kind, ExprKind::List(_) | ExprKind::Dict(_) | ExprKind::Set(_)).then_some(())?;
     }
-    let attribute = match &write.target.kind {
-        ExprKind::Attribute { attr, .. } => &**attr,
-        _ => name,
-    };
     // another test must look at the part that changes, and not set it itself
     let owner = test.case.lineage.first()?;
     let view = test.analysis.view(owner.module);
-    let part = if attribute == name { name.to_owned() } else { format!("{name}.{attribute}") };
+    let part = write.path.split_once('.').map_or(name, |(_, part)| part.split(['(', '[']).next().unwrap_or(part));
     let victim = methods(owner.class).find(|method| {
         method.name.starts_with("test")
             && !std::ptr::eq(*method, at.function.function)
-            && mentions(view.module.text(method.span), &part)
+            && mentions(view.module.text(method.span), part)
             && view.sites(method).is_some_and(|sites| {
                 !sites.writes.iter().any(|other| other.path == write.path && other.kind == WriteKind::Assign)
             })

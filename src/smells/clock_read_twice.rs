@@ -87,7 +87,7 @@ fn tell<'a>(
         at,
         Smell {
             span,
-            severity: if coarse { Severity::Medium } else { Severity::High },
+            severity: Severity::Medium,
             confidence: if coarse { 0.7 } else { 0.8 },
             message: format!(
                 "the clock is read more than once here (`{}` and again) and the readings must agree; they do not when {} \

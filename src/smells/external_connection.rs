@@ -48,7 +48,7 @@ impl Rule for ExternalConnection {
                 continue;
             };
             let Some(text) = literal(test, at, site, first_part(argument)) else { continue };
-            let host = if text.contains("://") { host_of_url(text) } else { Some(text) };
+            let host = if text.contains("://") { host_of_url(text) } else { Some(without_port(text)) };
             let Some(host) = host.filter(|host| is_outside(host)) else { continue };
             report.add(
                 at,
@@ -118,6 +118,14 @@ fn first_part(argument: &Expr) -> &Expr {
     match &argument.kind {
         ExprKind::Tuple(parts) => parts.first().unwrap_or(argument),
         _ => argument,
+    }
+}
+
+/// `db.example.com` of `db.example.com:5432`
+fn without_port(host: &str) -> &str {
+    match host.split_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
     }
 }
 

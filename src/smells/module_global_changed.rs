@@ -106,6 +106,11 @@ fn concerns(test: &Context<'_, '_>, at: &Reached<'_, '_>, write: &WriteSite<'_>,
     if is_cleanup(at, write.at) || write.path.contains('(') {
         return false;
     }
+    // `kept = PRICES["pear"]` at the beginning, `PRICES["pear"] = kept` at the end
+    let kept = write.value.and_then(Expr::as_name).and_then(|kept| at.sites.value_of(kept, write.at.order));
+    if write.kind == WriteKind::Assign && kept.and_then(root) == Some(name) {
+        return false;
+    }
     // `env = os.environ` is another name for what other rules watch
     if known_path(test, at, name).is_some_and(|path| path.contains('.') && !path.contains('(')) {
         return false;

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::index::qdrant::Layout;
+
 /// What a project file can say.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -18,6 +20,9 @@ pub struct ProjectFile {
     pub ollama_host: Option<String>,
     pub llm_url: Option<String>,
     pub model: Option<String>,
+    /// How collections are laid out that are made on a Qdrant server.
+    #[serde(default)]
+    pub qdrant: Layout,
     #[serde(default)]
     pub hunt: HuntSettings,
     /// Rules that are not run, by code.

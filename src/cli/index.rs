@@ -30,7 +30,7 @@ pub(super) struct Args {
     /// The team that owns what CODEOWNERS gives to nobody
     #[arg(long)]
     team: Option<String>,
-    /// Forget everything in the store first
+    /// Forget everything in the store; on a server others read the old until the new is whole
     #[arg(long)]
     rebuild: bool,
     /// Look through the git history too for tests that were mended; explanations and fixes go by them
@@ -66,10 +66,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     note(&format!("scanned {} tests in {} files ({:.2} s)", scan.tests.len(), scan.files, scan.seconds));
     open::block_on(async {
         if args.rebuild {
-            open::erase(&args.store, &project, near).await?;
+            open::erase_fixes(&args.store, &project, near).await?;
         }
-        let opened = open::open(&args.store, &project, near, Access::Create).await?;
+        let access = if args.rebuild { Access::Anew } else { Access::Create };
+        let opened = open::open(&args.store, &project, near, access).await?;
         index_scan(scan, &opened).await?;
+        opened.store.publish().await?;
         if args.mine_fixes {
             let (folder, _) = open::place(&args.store, &project, near);
             let fixes = open::fixes(&args.store, &project, near, &opened.embedder, Access::Create).await?;

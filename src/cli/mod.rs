@@ -21,6 +21,7 @@ mod scan;
 mod search;
 mod serve;
 mod similar;
+mod store;
 mod train;
 
 use std::io::Write;
@@ -51,6 +52,7 @@ enum Command {
     Serve(serve::Args),
     Doctor(doctor::Args),
     Mcp(mcp::Args),
+    Store(store::Args),
     Rule(rule::Args),
     History(history::Args),
     Hunt(hunt::Args),
@@ -89,6 +91,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Mcp(args) => mcp::run(&args),
+        Command::Store(args) => store::run(&args),
         Command::Patterns(args) => patterns::run(&args),
         Command::Rule(args) => rule::run(&args),
         Command::History(args) => history::run(&args),

@@ -8,7 +8,7 @@ use crate::config::ProjectFile;
 use crate::index::edge::{Access, EdgeStore};
 use crate::index::embedder::MiniLm;
 use crate::index::holder;
-use crate::index::qdrant::QdrantStore;
+use crate::index::qdrant::{Layout, QdrantStore};
 use crate::index::served::ServedStore;
 use crate::index::store::{Filter, StoreError};
 use crate::index::{Embedder, VectorStore};
@@ -16,9 +16,9 @@ use crate::smells::{Cause, Severity};
 use crate::source;
 
 /// The collection on a Qdrant server.
-const COLLECTION: &str = "tests";
+pub(super) const TESTS: &str = "tests";
 /// That of mended tests; in an embedded store a folder of its own.
-const FIXES: &str = "fixes";
+pub(super) const FIXES: &str = "fixes";
 
 /// Which store
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -84,8 +84,13 @@ pub(super) async fn open(
         let path = folder.display().to_string();
         return Err(StoreError::Missing { path }.into());
     }
-    let embedder: Arc<dyn Embedder> = Arc::new(tokio::task::spawn_blocking(MiniLm::load).await??);
-    collection((folder, url), COLLECTION, embedder, access).await
+    let embedder = embedder().await?;
+    collection((folder, url), TESTS, embedder, access, &project.qdrant).await
+}
+
+/// The model that the text is embedded with.
+pub(super) async fn embedder() -> anyhow::Result<Arc<dyn Embedder>> {
+    Ok(Arc::new(tokio::task::spawn_blocking(MiniLm::load).await??))
 }
 
 /// The collection of mended tests beside the store.
@@ -97,7 +102,7 @@ pub(super) async fn fixes(
     access: Access,
 ) -> anyhow::Result<Opened> {
     let (folder, url) = place(args, project, near);
-    collection((folder.join(FIXES), url), FIXES, embedder.clone(), access).await
+    collection((folder.join(FIXES), url), FIXES, embedder.clone(), access, &project.qdrant).await
 }
 
 /// The collection of mended tests, where there is one that can be read.
@@ -122,9 +127,10 @@ async fn collection(
     name: &str,
     embedder: Arc<dyn Embedder>,
     access: Access,
+    layout: &Layout,
 ) -> anyhow::Result<Opened> {
     if let Some(url) = url {
-        let store = Arc::new(QdrantStore::open(&url, name, embedder.id(), access).await?);
+        let store = Arc::new(QdrantStore::open(&url, name, embedder.id(), access, layout).await?);
         return Ok(Opened { store, embedder, edge: None, place: url });
     }
     match EdgeStore::open(&folder, embedder.id(), access).await {
@@ -146,18 +152,14 @@ async fn collection(
     }
 }
 
-/// Removes what the arguments name.
-pub(super) async fn erase(args: &StoreArgs, project: &ProjectFile, near: &Path) -> anyhow::Result<()> {
-    match place(args, project, near) {
-        (_, Some(url)) => {
-            QdrantStore::erase(&url, COLLECTION).await?;
-            QdrantStore::erase(&url, FIXES).await?;
-        }
-        (folder, None) => {
-            EdgeStore::erase(&folder.join(FIXES))?;
-            let _ = std::fs::remove_dir_all(folder.join("mined"));
-            EdgeStore::erase(&folder)?;
-        }
+/// Removes the mended tests and how far the history was looked through.
+pub(super) async fn erase_fixes(args: &StoreArgs, project: &ProjectFile, near: &Path) -> anyhow::Result<()> {
+    let (folder, url) = place(args, project, near);
+    if let Some(url) = url {
+        QdrantStore::erase(&url, FIXES).await?;
+    } else {
+        EdgeStore::erase(&folder.join(FIXES))?;
+        let _ = std::fs::remove_dir_all(folder.join("mined"));
     }
     Ok(())
 }

@@ -9,10 +9,16 @@ use super::runs::{Ended, Runs, Test};
 
 /// Share of the budget after which nothing new is looked for: what was seen wants proof.
 const SHARE: f64 = 0.55;
+/// And after which no single test is looked at for what its code speaks for: other orders want time too.
+const DIRECTED_SHARE: f64 = 0.4;
+/// So many tests under one change run before it is known how long they take.
+const CHUNK: usize = 4;
 /// Shuffles that are tried at least, where there is time, and those without news after which no more are.
 const SHUFFLES: usize = 8;
-const NO_NEWS: usize = 4;
-const MOST_SHUFFLES: usize = 40;
+const NO_NEWS: usize = 12;
+const MOST_SHUFFLES: usize = 60;
+/// So many shuffles come before the code of any test is gone by.
+const EARLY: usize = 5;
 /// So many suspects of one perturbation are tried, the riskiest first.
 const DIRECTED: usize = 60;
 
@@ -73,27 +79,31 @@ impl Seen {
 pub(super) fn discover(runs: &mut Runs<'_>) -> Seen {
     let mut seen = Seen::default();
     let plain = runs.passing();
-    let passed = |test: &Test| Ended { test: *test, failed: false, error: String::new() };
-    let ended = plain.iter().map(passed).collect();
-    seen.orders.push(Order { name: "plain".to_owned(), tests: plain.clone(), ended });
+    let all = runs.ordered();
+    let ended = |test: &Test| Ended { test: *test, failed: !runs.passes[*test], error: String::new() };
+    let ended = all.iter().map(ended).collect();
+    seen.orders.push(Order { name: "plain".to_owned(), tests: all.clone(), ended });
     let mut dice = fastrand::Rng::with_seed(runs.request.seed);
 
     let wants = |runs: &Runs<'_>, kind: &str| runs.request.only.as_deref().is_none_or(|only| only == kind);
     if wants(runs, "order") {
-        let reversed: Vec<Test> = plain.iter().rev().copied().collect();
+        let reversed: Vec<Test> = all.iter().rev().copied().collect();
         order(runs, &mut seen, "order:reversed", &reversed);
     }
     if wants(runs, "twice") {
-        let twice: Vec<Test> = plain.iter().flat_map(|test| [*test, *test]).collect();
+        let twice: Vec<Test> = all.iter().flat_map(|test| [*test, *test]).collect();
         order(runs, &mut seen, "twice", &twice);
     }
     if wants(runs, "order") {
         shuffle(runs, &mut seen, &mut dice, 1);
         shuffle(runs, &mut seen, &mut dice, 2);
         alone(runs, &mut seen, &plain);
+        for number in 3..=EARLY {
+            shuffle(runs, &mut seen, &mut dice, number);
+        }
     }
     directed(runs, &mut seen);
-    let (mut number, mut no_news) = (3, 0);
+    let (mut number, mut no_news) = (EARLY + 1, 0);
     while wants(runs, "order") && number <= MOST_SHUFFLES && (number <= SHUFFLES || no_news < NO_NEWS) {
         let before = seen.tests();
         if !shuffle(runs, &mut seen, &mut dice, number) {
@@ -129,7 +139,7 @@ fn order(runs: &mut Runs<'_>, seen: &mut Seen, name: &str, tests: &[Test]) -> bo
 }
 
 fn shuffle(runs: &mut Runs<'_>, seen: &mut Seen, dice: &mut fastrand::Rng, number: usize) -> bool {
-    let mut tests = runs.passing();
+    let mut tests = runs.ordered();
     let name = match number % 3 {
         // as people shuffle who keep a module's fixtures together
         2 => {
@@ -224,17 +234,20 @@ fn directed(runs: &mut Runs<'_>, seen: &mut Seen) {
         let (mut ran, mut failed) = (0, 0);
         for (change, tests) in rounds {
             let tests: Vec<Test> = tests.into_iter().filter(|test| !seen.knows(*test)).collect();
-            let lists: Vec<Vec<Test>> = tests.iter().map(|test| vec![*test]).collect();
-            let cost: f64 = lists.iter().map(|list| 2.0 * runs.cost(list) + 0.05).sum();
-            if lists.is_empty() || !runs.has_time(cost, SHARE) {
-                continue;
-            }
-            for (test, ended) in tests.iter().zip(runs.run(&lists, Some(&change), false)) {
-                ran += 1;
-                if let Some(end) = ended.iter().find(|end| end.failed && end.test == *test) {
-                    failed += 1;
-                    let how = How::Changed { change: change.clone(), shows: perturbation.shows };
-                    sight(runs, seen, end, how);
+            for chunk in tests.chunks(CHUNK) {
+                let lists: Vec<Vec<Test>> = chunk.iter().map(|test| vec![*test]).collect();
+                let cost: f64 = lists.iter().map(|list| 2.0 * runs.cost(list) + 0.05).sum();
+                let known = began.elapsed().as_secs_f64() / (ran as f64).max(1.0) * chunk.len() as f64;
+                if !runs.has_time(cost.max(known), DIRECTED_SHARE) {
+                    break;
+                }
+                for (test, ended) in chunk.iter().zip(runs.run(&lists, Some(&change), false)) {
+                    ran += 1;
+                    if let Some(end) = ended.iter().find(|end| end.failed && end.test == *test) {
+                        failed += 1;
+                        let how = How::Changed { change: change.clone(), shows: perturbation.shows };
+                        sight(runs, seen, end, how);
+                    }
                 }
             }
         }

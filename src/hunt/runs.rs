@@ -12,6 +12,8 @@ use super::worker::{Asked, Ending, Group, Setup, Stop, Worker};
 use super::{CollectError, HuntError, Hunted, Plain, Request, RunSummary, Unconfirmed, Unstable, test_of};
 use crate::risk::Assessment;
 
+/// A test that fails plainly is kept in other orders if it takes so many seconds at most.
+const QUICK: f64 = 1.0;
 /// A run gets so many times as long as the plain one took, and this much on top.
 const PATIENCE: f64 = 5.0;
 const LEAST: Duration = Duration::from_secs(15);
@@ -44,6 +46,8 @@ pub(super) struct Runs<'a> {
     by_id: HashMap<String, Test>,
     /// Whether a test passed plainly.
     pub(super) passes: Vec<bool>,
+    /// Fails plainly, and lets the others go on.
+    fails: Vec<bool>,
     /// Seconds that a test took plainly.
     pub(super) took: Vec<f64>,
     scanned: HashMap<&'a str, &'a Assessment>,
@@ -82,6 +86,7 @@ impl<'a> Runs<'a> {
             workers: vec![(vec![], worker)],
             by_id: ids.iter().cloned().zip(0..).collect(),
             passes: vec![false; ids.len()],
+            fails: vec![false; ids.len()],
             took: vec![0.0; ids.len()],
             ids,
             scanned: tests.iter().map(|test| (test.id.as_str(), *test)).collect(),
@@ -109,6 +114,7 @@ impl<'a> Runs<'a> {
                 let Some(at) = self.by_id.get(&test.id).copied() else { continue };
                 self.took[at] = test.seconds;
                 self.passes[at] = test.outcome == Ending::Passed;
+                self.fails[at] = test.outcome == Ending::Failed;
                 match test.outcome {
                     Ending::Passed => self.plain.passed += 1,
                     Ending::Failed => failing.push(at),
@@ -177,6 +183,13 @@ impl<'a> Runs<'a> {
     /// Tests that pass plainly, in the plain order.
     pub(super) fn passing(&self) -> Vec<Test> {
         (0..self.ids.len()).filter(|test| self.passes[*test]).collect()
+    }
+
+    /// What runs in another order, in the plain order: the tests that pass, and of those that fail the quick ones, for
+    /// they leave things to others too.
+    pub(super) fn ordered(&self) -> Vec<Test> {
+        let quick = |test: &Test| self.took[*test] > 0.0 && self.took[*test] <= QUICK;
+        (0..self.ids.len()).filter(|test| self.passes[*test] || (self.fails[*test] && quick(test))).collect()
     }
 
     /// Whether the test is one of those that are suspected.

@@ -2,6 +2,7 @@
 //! one.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use uuid::Uuid;
 
 use super::edge::{Access, EdgeStore};
 use super::holder;
-use super::qdrant::QdrantStore;
+use super::qdrant::{Layout, QdrantStore};
 use super::samples::{assessment, id_of, point, sample, unstable};
 use super::store::{Filter, HybridQuery, Point, StoreError, VectorStore};
 use super::terms;
@@ -315,16 +316,42 @@ async fn a_server_keeps_the_contract() {
         eprintln!("skipped: QDRANT_URL is not set, so no Qdrant server was tested");
         return;
     };
-    let collection = format!("contract-{}", std::process::id());
-    let missing = QdrantStore::open(&url, &collection, MODEL, Access::Existing).await;
+    let (name, layout) = (format!("contract-{}", std::process::id()), Layout::default());
+    let open = async |model: &str, access| QdrantStore::open(&url, &name, model, access, &layout).await;
+    let missing = open(MODEL, Access::Existing).await;
     assert!(matches!(missing.err().unwrap(), StoreError::Missing { .. }));
-    let store = QdrantStore::open(&url, &collection, MODEL, Access::Create).await.unwrap();
+    let store = open(MODEL, Access::Create).await.unwrap();
     keeps_the_contract(Arc::new(store)).await;
-    QdrantStore::open(&url, &collection, MODEL, Access::Existing).await.unwrap();
-    let other = QdrantStore::open(&url, &collection, "b-model", Access::Create).await;
+    open(MODEL, Access::Existing).await.unwrap();
+    let other = open("b-model", Access::Create).await;
     assert!(matches!(other.err().unwrap(), StoreError::Schema { .. }));
-    QdrantStore::erase(&url, &collection).await.unwrap();
-    QdrantStore::erase(&url, &collection).await.unwrap();
+    QdrantStore::erase(&url, &name).await.unwrap();
+    QdrantStore::erase(&url, &name).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_rebuild_is_seen_whole_or_not_at_all() {
+    let Ok(url) = std::env::var("QDRANT_URL") else {
+        eprintln!("skipped: QDRANT_URL is not set, so no Qdrant server was tested");
+        return;
+    };
+    let name = format!("rebuilt-{}", std::process::id());
+    let layout = Layout { shards: NonZeroU32::new(2), on_disk: true, quantize: true, ..Layout::default() };
+    let open = async |model: &str, access| QdrantStore::open(&url, &name, model, access, &layout).await;
+    let reader = open(MODEL, Access::Create).await.unwrap();
+    reader.upsert(some_points()).await.unwrap();
+    let all = reader.count(Filter::default()).await.unwrap();
+
+    let anew = open("b-model", Access::Anew).await.unwrap();
+    anew.upsert(some_points().into_iter().take(1).collect()).await.unwrap();
+    assert_eq!(reader.count(Filter::default()).await.unwrap(), all, "who reads sees the old one");
+    assert!(open(MODEL, Access::Existing).await.is_ok());
+    anew.publish().await.unwrap();
+    assert_eq!(reader.count(Filter::default()).await.unwrap(), 1, "and then the new one");
+    assert!(matches!(open(MODEL, Access::Existing).await.err().unwrap(), StoreError::Schema { .. }));
+    open("b-model", Access::Existing).await.unwrap();
+    QdrantStore::erase(&url, &name).await.unwrap();
+    assert!(matches!(open("b-model", Access::Existing).await.err().unwrap(), StoreError::Missing { .. }));
 }
 
 #[tokio::test]

@@ -110,6 +110,9 @@ impl EdgeStore {
 
 impl Inner {
     fn open(folder: StoreFolder, meta: &Meta, access: Access) -> Result<Self, StoreError> {
+        if access == Access::Anew {
+            folder.erase()?;
+        }
         folder.prepare(meta, access)?;
         let shard = load(&folder)?;
         // not being able to say who holds it is no reason not to
@@ -235,17 +238,14 @@ impl VectorStore for EdgeStore {
             .collect()
     }
 
-    async fn get(&self, id: Uuid) -> Result<Option<Point>, StoreError> {
+    async fn points(&self, ids: Vec<Uuid>) -> Result<Vec<Point>, StoreError> {
+        let ids: Vec<PointId> = ids.into_iter().map(PointId::Uuid).collect();
         let records = self
-            .read("read a test", move |shard| {
-                shard.retrieve(
-                    &[PointId::Uuid(id)],
-                    Some(WithPayloadInterface::Bool(true)),
-                    Some(WithVector::Bool(true)),
-                )
+            .read("read tests", move |shard| {
+                shard.retrieve(&ids, Some(WithPayloadInterface::Bool(true)), Some(WithVector::Bool(true)))
             })
             .await?;
-        records.into_iter().next().map(|record| from_edge(id, record)).transpose()
+        records.into_iter().map(from_edge).collect()
     }
 
     async fn scroll(&self, filter: Filter, from: Option<Uuid>, limit: usize) -> Result<Page, StoreError> {
@@ -419,7 +419,10 @@ fn to_edge(point: Point) -> Result<PointStructPersisted, StoreError> {
     })
 }
 
-fn from_edge(id: Uuid, record: Record) -> Result<Point, StoreError> {
+fn from_edge(record: Record) -> Result<Point, StoreError> {
+    let PointId::Uuid(id) = record.id else {
+        return Err(refused("read a test", "an id that is none of ours".to_owned()));
+    };
     let mut point = Point {
         id,
         text: Vec::new(),

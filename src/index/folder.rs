@@ -19,6 +19,8 @@ use super::store::StoreError;
 pub enum Access {
     /// Make one.
     Create,
+    /// Make one also where there is one already, whose place it takes.
+    Anew,
     /// Say that there is none ([`StoreError::Missing`]).
     Existing,
 }

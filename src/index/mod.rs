@@ -1,5 +1,6 @@
 //! The memory: tests as points in a vector store. Knows neither prompts nor how results are shown.
 
+pub mod backup;
 pub mod call;
 mod conditions;
 #[cfg(test)]

@@ -1,45 +1,40 @@
 //! The store on a Qdrant server or cluster, over gRPC. The only module that names `qdrant_client`.
 
+mod collection;
+mod connection;
+mod convert;
+
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
 
 use async_trait::async_trait;
-use qdrant_client::qdrant::vector_output::Vector as Output;
-use qdrant_client::qdrant::vectors_config::Config as VectorsKind;
-use qdrant_client::qdrant::vectors_output::VectorsOptions;
+use futures::{StreamExt, TryStreamExt, stream};
 use qdrant_client::qdrant::{
-    Condition as ServerCondition, CountPointsBuilder, CreateCollectionBuilder,
-    CreateFieldIndexCollectionBuilder, DeletePointsBuilder, Distance, FieldType, Filter as ServerFilter,
-    GetPointsBuilder, KeywordIndexParamsBuilder, Modifier, NamedVectors, PayloadIncludeSelector, PointId,
-    PointStruct, PointsIdsList, Query, QueryBatchPointsBuilder, QueryPoints, QueryPointsBuilder, Range,
-    RetrievedPoint, ScrollPointsBuilder, SparseVectorParamsBuilder, SparseVectorsConfigBuilder,
-    UpsertPointsBuilder, Value, Vector, VectorInput, VectorParamsBuilder, VectorsConfigBuilder,
-    VectorsOutput, point_id::PointIdOptions,
+    CountPointsBuilder, DeletePointsBuilder, GetPointsBuilder, PayloadIncludeSelector, PointId,
+    PointsIdsList, Query, QueryBatchPointsBuilder, QueryPoints, QueryPointsBuilder, RetrievedPoint,
+    ScrollPointsBuilder, UpsertPointsBuilder, VectorInput,
 };
-use qdrant_client::{Payload, Qdrant, QdrantError};
+use qdrant_client::{Qdrant, QdrantError};
 use uuid::Uuid;
 
-use super::conditions::{self, BOOLEANS, CONTENT_HASH, Condition, Conditions, INTEGERS, KEYWORDS};
+pub use self::collection::Layout;
+use self::connection::{connect, failed, patiently};
+use self::convert::{from_server, server_filter, server_id, test, to_server, uuid};
+use super::conditions::CONTENT_HASH;
 use super::folder::Access;
 use super::fuse::{depth, fuse};
 use super::meta::Meta;
-use super::server_url::{hint, normalize, plain_message};
-use super::store::{
-    Filter, HybridQuery, Page, Point, STRUCTURE_DIMENSIONS, Scored, StoreError, TEXT_DIMENSIONS, Terms,
-    VectorStore,
-};
+use super::store::{Filter, HybridQuery, Page, Point, Scored, StoreError, VectorStore};
 
-/// The collection of tests, where none is named.
-pub const COLLECTION: &str = "tests";
 /// The environment variable with the server's key.
 pub const KEY_VARIABLE: &str = "QDRANT_API_KEY";
 
 const TEXT: &str = "text";
 const STRUCTURE: &str = "structure";
 const TERMS: &str = "terms";
-const META: &str = "flakydetector";
 /// Points a request: a message stays well below the server's limit of 32 MB.
 const BATCH: usize = 128;
+/// Requests with points that are under way at once.
+const PARALLEL: usize = 4;
 /// Points read at once where all of a repository are.
 const PAGE: u32 = 5_000;
 
@@ -47,100 +42,37 @@ const PAGE: u32 = 5_000;
 pub struct QdrantStore {
     client: Qdrant,
     url: String,
+    /// What others know the collection by.
+    name: String,
+    /// Where calls go: the name, or a collection that is to take its place.
     collection: String,
 }
 
 impl QdrantStore {
     /// Connects to the server at `url` (gRPC, port 6334 unless it names another) with the key in `QDRANT_API_KEY`, if
-    /// there is one, and opens the collection for vectors of the model `embedding`.
+    /// there is one, and opens the collection for vectors of the model `embedding`; one that is made is laid out as told.
     pub async fn open(
         url: &str,
-        collection: &str,
+        name: &str,
         embedding: &str,
         access: Access,
+        layout: &Layout,
     ) -> Result<Self, StoreError> {
         let (client, url) = connect(url)?;
-        let store = QdrantStore { client, url, collection: collection.to_string() };
-        store.prepare(&Meta::current(embedding), access).await?;
+        let mut store = QdrantStore { client, url, name: name.to_owned(), collection: name.to_owned() };
+        store.prepare(&Meta::current(embedding), access, layout).await?;
         Ok(store)
     }
 
     /// Removes the collection with all that was remembered. None there is no error.
-    pub async fn erase(url: &str, collection: &str) -> Result<(), StoreError> {
+    pub async fn erase(url: &str, name: &str) -> Result<(), StoreError> {
         let (client, url) = connect(url)?;
-        let exists =
-            client.collection_exists(collection).await.map_err(|error| failed(&url, "open", &error))?;
-        if exists {
-            client.delete_collection(collection).await.map_err(|error| failed(&url, "be removed", &error))?;
+        if let Some(found) =
+            Self::target(&client, name).await.map_err(|error| failed(&url, "open", &error))?
+        {
+            client.delete_collection(found).await.map_err(|error| failed(&url, "be removed", &error))?;
         }
         Ok(())
-    }
-
-    async fn prepare(&self, meta: &Meta, access: Access) -> Result<(), StoreError> {
-        let fail = |error| failed(&self.url, "open", &error);
-        let place = format!("{} (collection {})", self.url, self.collection);
-        if self.client.collection_exists(&self.collection).await.map_err(fail)? {
-            return self.check(meta, &place).await;
-        }
-        if access == Access::Existing {
-            return Err(StoreError::Missing { path: place });
-        }
-        let mut dense = VectorsConfigBuilder::default();
-        dense.add_named_vector_params(
-            TEXT,
-            VectorParamsBuilder::new(TEXT_DIMENSIONS as u64, Distance::Cosine),
-        );
-        dense.add_named_vector_params(
-            STRUCTURE,
-            VectorParamsBuilder::new(STRUCTURE_DIMENSIONS as u64, Distance::Euclid),
-        );
-        let mut sparse = SparseVectorsConfigBuilder::default();
-        sparse.add_named_vector_params(TERMS, SparseVectorParamsBuilder::default().modifier(Modifier::Idf));
-        let metadata = HashMap::from([(META.to_string(), serde_json::json!(meta))]);
-        let create = CreateCollectionBuilder::new(&self.collection)
-            .vectors_config(dense)
-            .sparse_vectors_config(sparse)
-            .metadata(metadata);
-        match self.client.create_collection(create).await {
-            Ok(_) => {}
-            // another process may have been faster
-            Err(error) if error.to_string().contains("already exists") => {
-                return self.check(meta, &place).await;
-            }
-            Err(error) => return Err(fail(error)),
-        }
-        for (at, key) in KEYWORDS.into_iter().enumerate() {
-            let index = CreateFieldIndexCollectionBuilder::new(&self.collection, key, FieldType::Keyword)
-                .field_index_params(KeywordIndexParamsBuilder::default().is_tenant(at == 0))
-                .wait(true);
-            self.client.create_field_index(index).await.map_err(fail)?;
-        }
-        let booleans = BOOLEANS.map(|key| (key, FieldType::Bool));
-        for (key, kind) in booleans.into_iter().chain(INTEGERS.map(|key| (key, FieldType::Integer))) {
-            let index = CreateFieldIndexCollectionBuilder::new(&self.collection, key, kind).wait(true);
-            self.client.create_field_index(index).await.map_err(fail)?;
-        }
-        Ok(())
-    }
-
-    /// Whether the collection is one of this program and of this version. Servers before 1.16 keep no note of it; there
-    /// only the vectors can be looked at.
-    async fn check(&self, meta: &Meta, place: &str) -> Result<(), StoreError> {
-        let info = self
-            .client
-            .collection_info(&self.collection)
-            .await
-            .map_err(|error| failed(&self.url, "open", &error))?;
-        let config = info.result.and_then(|info| info.config).unwrap_or_default();
-        if let Some(note) = config.metadata.get(META) {
-            let found = serde_json::from_value(note.clone().into_json()).ok();
-            return meta.check(place, found.as_ref());
-        }
-        let vectors = config.params.unwrap_or_default().vectors_config.and_then(|vectors| vectors.config);
-        let fits = matches!(vectors, Some(VectorsKind::ParamsMap(map)) if
-            map.map.get(TEXT).is_some_and(|params| params.size == TEXT_DIMENSIONS as u64)
-            && map.map.get(STRUCTURE).is_some_and(|params| params.size == STRUCTURE_DIMENSIONS as u64));
-        if fits { Ok(()) } else { meta.check(place, None) }
     }
 
     fn fail(&self, action: &'static str) -> impl Fn(QdrantError) -> StoreError + '_ {
@@ -160,11 +92,17 @@ impl QdrantStore {
 impl VectorStore for QdrantStore {
     async fn upsert(&self, points: Vec<Point>) -> Result<(), StoreError> {
         let points = points.into_iter().map(to_server).collect::<Result<Vec<_>, _>>()?;
-        for batch in points.chunks(BATCH) {
-            let upsert = UpsertPointsBuilder::new(&self.collection, batch).wait(true);
-            self.client.upsert_points(upsert).await.map_err(self.fail("store tests"))?;
-        }
-        Ok(())
+        let batches: Vec<_> = points
+            .chunks(BATCH)
+            .map(|batch| UpsertPointsBuilder::new(&self.collection, batch).wait(true).build())
+            .collect();
+        let written = stream::iter(batches)
+            .map(|batch| async move { patiently(|| self.client.upsert_points(batch.clone())).await });
+        written
+            .buffer_unordered(PARALLEL)
+            .try_for_each(|_| async { Ok(()) })
+            .await
+            .map_err(self.fail("store tests"))
     }
 
     async fn delete(&self, ids: Vec<Uuid>) -> Result<(), StoreError> {
@@ -172,8 +110,8 @@ impl VectorStore for QdrantStore {
             return Ok(());
         }
         let ids = PointsIdsList { ids: ids.into_iter().map(server_id).collect() };
-        let delete = DeletePointsBuilder::new(&self.collection).points(ids).wait(true);
-        self.client.delete_points(delete).await.map_err(self.fail("remove tests"))?;
+        let delete = DeletePointsBuilder::new(&self.collection).points(ids).wait(true).build();
+        patiently(|| self.client.delete_points(delete.clone())).await.map_err(self.fail("remove tests"))?;
         Ok(())
     }
 
@@ -231,9 +169,10 @@ impl VectorStore for QdrantStore {
             .collect()
     }
 
-    async fn get(&self, id: Uuid) -> Result<Option<Point>, StoreError> {
-        let points = self.retrieve(vec![server_id(id)], true).await?;
-        points.into_iter().next().map(|point| from_server(id, point)).transpose()
+    async fn points(&self, ids: Vec<Uuid>) -> Result<Vec<Point>, StoreError> {
+        let found = self.retrieve(ids.into_iter().map(server_id).collect(), true).await?;
+        let known = found.into_iter().filter_map(|point| Some((uuid(point.id.clone())?, point)));
+        known.map(|(id, point)| from_server(id, point)).collect()
     }
 
     async fn scroll(&self, filter: Filter, from: Option<Uuid>, limit: usize) -> Result<Page, StoreError> {
@@ -291,117 +230,9 @@ impl VectorStore for QdrantStore {
     async fn optimize(&self) -> Result<(), StoreError> {
         Ok(())
     }
-}
 
-/// A client for the server at `url`, and the URL in full. Nothing is sent yet.
-fn connect(url: &str) -> Result<(Qdrant, String), StoreError> {
-    let url = normalize(url);
-    let client = Qdrant::from_url(&url)
-        .api_key(std::env::var(KEY_VARIABLE).ok().filter(|key| !key.is_empty()))
-        .connect_timeout(Duration::from_secs(5))
-        .timeout(Duration::from_secs(60))
-        .skip_compatibility_check()
-        .build()
-        .map_err(|error| unreachable(&url, &error.to_string()))?;
-    Ok((client, url))
-}
-
-fn unreachable(url: &str, reason: &str) -> StoreError {
-    let reason = format!("{}{}", plain_message(reason), hint(url));
-    StoreError::Unreachable { url: url.to_string(), reason }
-}
-
-fn failed(url: &str, action: &'static str, error: &QdrantError) -> StoreError {
-    let (QdrantError::ResponseError { status } | QdrantError::ResourceExhaustedError { status, .. }) = error
-    else {
-        return unreachable(url, &error.to_string());
-    };
-    if status.message().starts_with("Failed to connect") {
-        return unreachable(url, status.message());
-    }
-    let message = plain_message(status.message());
-    // gRPC's numbers: 4 deadline exceeded, 14 unavailable, 1 cancelled, 2 unknown (no gRPC at the other end),
-    // 7 permission denied, 16 unauthenticated
-    match status.code() as i32 {
-        1 | 2 | 4 | 14 => unreachable(url, &message),
-        7 | 16 => StoreError::Refused {
-            action,
-            reason: format!("{message}; set {KEY_VARIABLE} to the server's key"),
-        },
-        13 if url.ends_with(":6333") => unreachable(url, &message),
-        _ => StoreError::Refused { action, reason: message },
-    }
-}
-
-fn server_filter(filter: &Filter) -> Option<ServerFilter> {
-    let conditions = Conditions::from(filter);
-    if conditions.is_empty() {
-        return None;
-    }
-    let translate = |conditions: Vec<Condition>| -> Vec<ServerCondition> {
-        conditions
-            .into_iter()
-            .map(|condition| match condition {
-                Condition::AnyOf(key, values) => ServerCondition::matches(key, values),
-                Condition::Is(key, value) => ServerCondition::matches(key, value),
-                Condition::AtLeast(key, value) => {
-                    ServerCondition::range(key, Range { gte: Some(value as f64), ..Range::default() })
-                }
-                Condition::Ids(ids) => ServerCondition::has_id(ids.into_iter().map(server_id)),
-            })
-            .collect()
-    };
-    Some(ServerFilter {
-        must: translate(conditions.must),
-        must_not: translate(conditions.must_not),
-        ..ServerFilter::default()
-    })
-}
-
-fn to_server(point: Point) -> Result<PointStruct, StoreError> {
-    let vectors = NamedVectors::default()
-        .add_vector(TEXT, Vector::new_dense(point.text))
-        .add_vector(STRUCTURE, Vector::new_dense(point.structure))
-        .add_vector(TERMS, Vector::new_sparse(point.terms.indices, point.terms.values));
-    let payload = Payload::from(conditions::payload(&point.test)?);
-    Ok(PointStruct::new(server_id(point.id), vectors, payload))
-}
-
-fn from_server(id: Uuid, point: RetrievedPoint) -> Result<Point, StoreError> {
-    let mut back = Point {
-        id,
-        text: Vec::new(),
-        structure: Vec::new(),
-        terms: Terms::default(),
-        test: test(point.payload)?,
-    };
-    if let Some(VectorsOutput { vectors_options: Some(VectorsOptions::Vectors(named)) }) = point.vectors {
-        for (name, vector) in named.vectors {
-            match (name.as_str(), vector.into_vector()) {
-                (TEXT, Output::Dense(vector)) => back.text = vector.data,
-                (STRUCTURE, Output::Dense(vector)) => back.structure = vector.data,
-                (TERMS, Output::Sparse(vector)) => {
-                    back.terms = Terms { indices: vector.indices, values: vector.values };
-                }
-                _ => {}
-            }
-        }
-    }
-    Ok(back)
-}
-
-fn test(payload: HashMap<String, Value>) -> Result<super::IndexedTest, StoreError> {
-    conditions::test(payload.into_iter().map(|(key, value)| (key, value.into_json())).collect())
-}
-
-fn server_id(id: Uuid) -> PointId {
-    PointId::from(id.to_string())
-}
-
-fn uuid(id: Option<PointId>) -> Option<Uuid> {
-    match id?.point_id_options? {
-        PointIdOptions::Uuid(text) => Uuid::parse_str(&text).ok(),
-        PointIdOptions::Num(_) => None,
+    async fn publish(&self) -> Result<(), StoreError> {
+        self.take_the_place().await
     }
 }
 
@@ -417,7 +248,10 @@ mod tests {
         // a port that was free a moment ago
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let url = format!("http://127.0.0.1:{port}");
-        let error = QdrantStore::open(&url, COLLECTION, "a-model", Access::Existing).await.err().unwrap();
+        let error = QdrantStore::open(&url, "tests", "a-model", Access::Existing, &Layout::default())
+            .await
+            .err()
+            .unwrap();
         assert!(matches!(&error, StoreError::Unreachable { url: said, .. } if *said == url), "{error}");
         assert!(error.to_string().contains("docker compose up qdrant"));
     }
@@ -433,7 +267,10 @@ mod tests {
                 let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
             }
         });
-        let error = QdrantStore::open(&url, COLLECTION, "a-model", Access::Existing).await.err().unwrap();
+        let error = QdrantStore::open(&url, "tests", "a-model", Access::Existing, &Layout::default())
+            .await
+            .err()
+            .unwrap();
         server.abort();
         assert!(matches!(error, StoreError::Unreachable { .. }), "{error}");
     }

@@ -99,9 +99,9 @@ impl VectorStore for ServedStore {
         }
     }
 
-    async fn get(&self, id: Uuid) -> Result<Option<Point>, StoreError> {
-        match self.call(Call::Get(id)).await? {
-            Reply::Point(point) => Ok(*point),
+    async fn points(&self, ids: Vec<Uuid>) -> Result<Vec<Point>, StoreError> {
+        match self.call(Call::Points(ids)).await? {
+            Reply::Points(points) => Ok(points),
             _ => Err(self.odd()),
         }
     }

@@ -164,8 +164,12 @@ pub trait VectorStore: Send + Sync {
     async fn delete(&self, ids: Vec<Uuid>) -> Result<(), StoreError>;
     /// The `limit` best of the fused rankings, best first.
     async fn query(&self, query: HybridQuery) -> Result<Vec<Scored>, StoreError>;
+    /// Vectors and tests of those points that are known, in no order.
+    async fn points(&self, ids: Vec<Uuid>) -> Result<Vec<Point>, StoreError>;
     /// The vectors and test of one point; `None` where it is unknown.
-    async fn get(&self, id: Uuid) -> Result<Option<Point>, StoreError>;
+    async fn get(&self, id: Uuid) -> Result<Option<Point>, StoreError> {
+        Ok(self.points(vec![id]).await?.pop())
+    }
     /// Tests in the order of their ids, from `from` on.
     async fn scroll(&self, filter: Filter, from: Option<Uuid>, limit: usize) -> Result<Page, StoreError>;
     /// Point id and content hash of everything in one repository.
@@ -174,4 +178,10 @@ pub trait VectorStore: Send + Sync {
     async fn count(&self, filter: Filter) -> Result<usize, StoreError>;
     /// Builds what makes queries fast, after a large write.
     async fn optimize(&self) -> Result<(), StoreError>;
+    /// Puts what was written in the place of what was there before, where it was written aside ([`Access::Anew`]).
+    ///
+    /// [`Access::Anew`]: super::edge::Access::Anew
+    async fn publish(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }

@@ -9,7 +9,7 @@ use crate::config::ProjectFile;
 use crate::explain::connect::connect;
 use crate::index::edge::Access;
 use crate::index::embedder::MiniLm;
-use crate::index::{holder, models};
+use crate::index::{Embedder, holder, models};
 use crate::risk::RiskModel;
 use crate::smells;
 
@@ -44,7 +44,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         format!("{}, trained {} on {} tests", text("recipe"), text("date"), text("tests"))
     });
     line("risk model", risk.map_err(|error| error.to_string()), true);
-    let embedding = MiniLm::load().map(|_| format!("in {}", models::folder().display()));
+    let embedding = MiniLm::load().and_then(|model| model.embed(&[String::new()])).map(|_| format!("in {}", models::folder().display()));
     let has_embedding = embedding.is_ok();
     line("embedding model", embedding.map_err(|error| error.to_string()), true);
     let (folder, url) = open::place(&args.store, &project, near);

@@ -76,10 +76,15 @@ async fn bring_back(
         "there are {known} tests in {} already; --replace puts the backup in their place",
         tests.place
     );
-    let fixes = open::fixes(args, project, near, &embedder, access).await?;
-    for (name, opened) in [(TESTS, &tests), (FIXES, &fixes)] {
-        found.restore(name, &opened.store, &|done| tracing::info!("{done} of {name}")).await?;
-        opened.store.publish().await?;
+    let mut collections = vec![(TESTS, tests.store.clone())];
+    if found.counts.contains_key(FIXES) {
+        collections.push((FIXES, open::fixes(args, project, near, &embedder, access).await?.store));
+    } else if replace {
+        open::erase_fixes(args, project, near).await?;
+    }
+    for (name, store) in collections {
+        found.restore(name, &store, &|done| tracing::info!("{done} of {name}")).await?;
+        store.publish().await?;
     }
     note(&format!("brought {} from {} to {}", told(&found.counts), file.display(), tests.place));
     Ok(())

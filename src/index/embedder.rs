@@ -32,6 +32,10 @@ pub enum EmbedError {
         "cannot load ONNX Runtime from {path}: {reason}; run 'make setup', or set ORT_DYLIB_PATH to a libonnxruntime of version 1.20 or newer"
     )]
     Runtime { path: String, reason: String },
+    #[error(
+        "{path} is an ONNX Runtime that reports to its maker; run 'make setup' for one that does not, use version 1.28 or older, or set ORT_DISABLE_TELEMETRY=1"
+    )]
+    Reports { path: String },
     #[error("the embedding model failed to {action}: {reason}")]
     Failed { action: &'static str, reason: String },
 }
@@ -48,7 +52,7 @@ pub trait Embedder: Send + Sync {
 /// all-MiniLM-L6-v2 with 8-bit weights.
 pub struct MiniLm {
     folder: PathBuf,
-    environment: Environment,
+    library: PathBuf,
     /// Made when first needed; a single text needs only the first.
     sessions: Vec<OnceLock<Mutex<TextEmbedding>>>,
     /// Threads of each session.
@@ -56,26 +60,25 @@ pub struct MiniLm {
 }
 
 impl MiniLm {
-    /// Loads the model from the models folder (see [`models::folder`]).
+    /// Finds the model in the models folder (see [`models::folder`]).
     pub fn load() -> Result<Self, EmbedError> {
         Self::load_from(&models::folder())
     }
 
-    /// Loads the model from `folder`, after its files were verified.
+    /// Finds the model in `folder` and verifies its files. It is read when a text is first embedded: who only looks at
+    /// what is stored does not wait for it.
     pub fn load_from(folder: &Path) -> Result<Self, EmbedError> {
         models::verify(folder)?;
-        let environment = environment(&models::runtime(folder)?)?;
+        let library = models::runtime(folder)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         // texts are short: cores that each have their own gain more than cores that share one
         let sessions = cores.min(MAX_SESSIONS);
-        let embedder = MiniLm {
+        Ok(MiniLm {
             folder: folder.to_path_buf(),
-            environment,
+            library,
             sessions: (0..sessions).map(|_| OnceLock::new()).collect(),
             threads: cores.div_ceil(sessions),
-        };
-        drop(embedder.session(0)?);
-        Ok(embedder)
+        })
     }
 
     fn session(&self, at: usize) -> Result<MutexGuard<'_, TextEmbedding>, EmbedError> {
@@ -102,7 +105,7 @@ impl MiniLm {
         let model =
             UserDefinedEmbeddingModel::new(read("model.onnx")?, tokenizer).with_pooling(Pooling::Mean);
         let options = InitOptionsUserDefined::new()
-            .with_environment(self.environment.clone())
+            .with_environment(environment(&self.library)?)
             .with_max_length(MAX_TOKENS)
             .with_intra_threads(self.threads);
         TextEmbedding::try_new_from_user_defined(model, options)

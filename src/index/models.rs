@@ -18,6 +18,10 @@ pub const MODELS_VARIABLE: &str = "FLAKYDETECTOR_MODELS";
 /// The environment variable that names ONNX Runtime's library.
 pub const RUNTIME_VARIABLE: &str = "ORT_DYLIB_PATH";
 
+/// The environment variable that forbids ONNX Runtime its telemetry.
+const QUIET_VARIABLE: &str = "ORT_DISABLE_TELEMETRY";
+const TELEMETRY: &[u8] = b"events.data.microsoft.com";
+
 /// `models/embedding.toml`: what has to lie in the models folder.
 #[derive(Debug, Deserialize)]
 pub struct Pins {
@@ -67,9 +71,24 @@ fn folder_from(variable: impl Fn(&str) -> Option<OsString>, program: Option<&Pat
     data.join("flakydetector").join("models")
 }
 
-/// ONNX Runtime's library: `ORT_DYLIB_PATH`, else beside the program, else in the models folder.
+/// ONNX Runtime's library: `ORT_DYLIB_PATH`, else beside the program, else in the models folder. That in the models
+/// folder is the pinned one; another must be one that reports to nobody.
 pub fn runtime(folder: &Path) -> Result<PathBuf, EmbedError> {
-    runtime_from(std::env::var_os(RUNTIME_VARIABLE), beside_the_program().as_deref(), folder)
+    let library = runtime_from(std::env::var_os(RUNTIME_VARIABLE), beside_the_program().as_deref(), folder)?;
+    let is_told_not_to = std::env::var_os(QUIET_VARIABLE).is_some_and(|value| !value.is_empty() && value != "0");
+    match PINS.files.iter().find(|pin| folder.join(&pin.path) == library) {
+        Some(pin) => verify_file(&library, &pin.sha256)?,
+        None if !is_told_not_to && reports_home(&library) => {
+            return Err(EmbedError::Reports { path: library.display().to_string() });
+        }
+        None => {}
+    }
+    Ok(library)
+}
+
+/// Whether a library holds the address that ONNX Runtime sends telemetry to, as builds for Linux do from 1.29 on.
+fn reports_home(library: &Path) -> bool {
+    fs::read(library).is_ok_and(|content| memchr::memmem::find(&content, TELEMETRY).is_some())
 }
 
 fn runtime_from(
@@ -239,7 +258,7 @@ mod tests {
         let in_models = models.path().join(library_name());
         fs::write(&in_models, "").unwrap();
         assert_eq!(find(None).unwrap(), in_models);
-        let beside = program.path().join(format!("{}.1.32.0", library_name()));
+        let beside = program.path().join(format!("{}.1.28.0", library_name()));
         fs::write(&beside, "").unwrap();
         assert_eq!(find(None).unwrap(), beside);
         let named = models.path().join("elsewhere");
@@ -248,6 +267,15 @@ mod tests {
         );
         fs::write(&named, "").unwrap();
         assert_eq!(find(Some(&named)).unwrap(), named);
+    }
+
+    #[test]
+    fn the_pinned_runtime_reports_to_nobody() {
+        let library = runtime(&folder()).unwrap();
+        assert!(!reports_home(&library), "{}", library.display());
+        let other = tempfile::NamedTempFile::new().unwrap();
+        fs::write(other.path(), b"\x7fELF https://mobile.events.data.microsoft.com/OneCollector/1.0/").unwrap();
+        assert!(reports_home(other.path()));
     }
 
     #[test]

@@ -12,9 +12,12 @@ use super::{Outcome, mine, note, risk_model, scan::scan_paths};
 use crate::config::ProjectFile;
 use crate::index::IndexedTest;
 use crate::index::edge::Access;
-use crate::index::sync::{Progress, sync};
+use crate::index::seen::Seen;
+use crate::index::store::Filter;
+use crate::index::sync::{Progress, SyncReport, sync};
 use crate::scan::{Scan, ScanRequest};
 use crate::smells::Selection;
+use crate::source;
 
 /// Scan, embed and remember; only what changed is embedded again
 #[derive(clap::Args)]
@@ -49,6 +52,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let project = ProjectFile::nearest(near)?;
     let model = risk_model(args.risk_model.as_ref())?;
     let repo = history::repo_name(args.repo.as_ref(), &project, near);
+    let stamp = stamp(args, &project, near);
+    if let Some(stamp) = &stamp
+        && let Some(line) = unchanged(args, &project, near, &repo, stamp)
+    {
+        note(&line);
+        return Ok(Outcome::Clean);
+    }
     let history = history::of_project(&args.store, &project, near, &repo)?;
     let request = ScanRequest {
         paths: args.paths.clone(),
@@ -72,6 +82,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         let opened = open::open(&args.store, &project, near, access).await?;
         index_scan(scan, &opened).await?;
         opened.store.publish().await?;
+        if let Some(stamp) = stamp {
+            let tests = opened.store.count(of_repo(&repo)).await?;
+            Seen { stamp, tests }.write(&open::place(&args.store, &project, near).0, &repo);
+        }
         if args.mine_fixes {
             let (folder, _) = open::place(&args.store, &project, near);
             let fixes = open::fixes(&args.store, &project, near, &opened.embedder, Access::Create).await?;
@@ -80,6 +94,52 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         Ok(())
     })?;
     Ok(Outcome::Clean)
+}
+
+/// Of everything that the result depends on; `None` where the run must be whole, or is for a server, where others may
+/// have come since.
+fn stamp(args: &Args, project: &ProjectFile, near: &Path) -> Option<String> {
+    let (folder, url) = open::place(&args.store, project, near);
+    if url.is_some() || args.rebuild || args.mine_fixes {
+        return None;
+    }
+    let about = |path: &Path| path.metadata().ok().map(|about| (about.len(), about.modified().ok()));
+    let program = std::env::current_exe().ok().and_then(|program| about(&program));
+    let model = args.risk_model.as_deref().and_then(about);
+    let observed: Vec<_> =
+        std::fs::read_dir(folder.join("history")).into_iter().flatten().flatten().collect();
+    let mut observed: Vec<_> = observed.iter().map(|file| (file.path(), about(&file.path()))).collect();
+    observed.sort();
+    let paths: Vec<_> = args.paths.iter().map(|path| std::path::absolute(path).ok()).collect();
+    let asked =
+        format!("{paths:?} {:?} {:?} {project:?} {program:?} {model:?} {observed:?}", args.repo, args.team);
+    Some(format!("{} {asked}", source::stamp(&source::project_root(near))))
+}
+
+/// What is said where nothing changed since the last run over this repository. A store that is removed takes along what
+/// was noted of it.
+fn unchanged(args: &Args, project: &ProjectFile, near: &Path, repo: &str, stamp: &str) -> Option<String> {
+    let began = Instant::now();
+    let folder = open::place(&args.store, project, near).0;
+    let seen = Seen::read(&folder, repo).filter(|seen| seen.stamp == *stamp)?;
+    let report = SyncReport { unchanged: seen.tests, ..SyncReport::default() };
+    Some(told(repo, &report, &folder.display().to_string(), began))
+}
+
+fn of_repo(repo: &str) -> Filter {
+    Filter { repos: vec![repo.to_owned()], ..Filter::default() }
+}
+
+fn told(repo: &str, report: &SyncReport, place: &str, began: Instant) -> String {
+    format!(
+        "indexed {repo}: {} added, {} updated, {} unchanged, {} removed in {} ({:.1} s)",
+        report.added,
+        report.updated,
+        report.unchanged,
+        report.removed,
+        place,
+        began.elapsed().as_secs_f64()
+    )
 }
 
 /// Brings the store in line with a scan, and tells what it did.
@@ -95,15 +155,7 @@ pub(super) async fn index_scan(scan: Scan, opened: &Opened) -> anyhow::Result<()
     };
     let report = sync(&opened.store, &opened.embedder, &repo, tests, &within, &show).await?;
     bar.finish_and_clear();
-    note(&format!(
-        "indexed {repo}: {} added, {} updated, {} unchanged, {} removed in {} ({:.1} s)",
-        report.added,
-        report.updated,
-        report.unchanged,
-        report.removed,
-        opened.place,
-        started.elapsed().as_secs_f64()
-    ));
+    note(&told(&repo, &report, &opened.place, started));
     Ok(())
 }
 

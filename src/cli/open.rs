@@ -23,11 +23,12 @@ pub(super) const FIXES: &str = "fixes";
 /// Which store
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(super) struct StoreArgs {
-    /// Folder of the embedded store; `.flakydetector` in the project otherwise
-    #[arg(long, value_name = "DIR", env = "FLAKYDETECTOR_STORE")]
+    /// Folder of the embedded store; `.flakydetector` in the project otherwise [env: FLAKYDETECTOR_STORE]
+    // the variables are read below: a flag for one kind of store wins over the variable for the other
+    #[arg(long, value_name = "DIR")]
     pub store: Option<PathBuf>,
-    /// A Qdrant server or cluster instead of the embedded store (gRPC, port 6334)
-    #[arg(long, value_name = "URL", env = "QDRANT_URL", conflicts_with = "store")]
+    /// A Qdrant server or cluster instead of the embedded store (gRPC, port 6334) [env: QDRANT_URL]
+    #[arg(long, value_name = "URL", conflicts_with = "store")]
     pub qdrant_url: Option<String>,
 }
 
@@ -140,7 +141,8 @@ async fn collection(
             edge: Some(edge),
             place: folder.display().to_string(),
         }),
-        Err(locked @ StoreError::Locked { .. }) => {
+        // who holds it would go on with the old one
+        Err(locked @ StoreError::Locked { .. }) if access != Access::Anew => {
             let Some(holder) = holder::read(&folder) else { return Err(locked.into()) };
             let Some(store) = ServedStore::open(&holder, name, embedder.id()).await? else {
                 return Err(locked.into());
@@ -164,19 +166,57 @@ pub(super) async fn erase_fixes(args: &StoreArgs, project: &ProjectFile, near: &
     Ok(())
 }
 
-/// The folder of the embedded store, and the server that is to be used instead.
+/// The folder of the embedded store, and the server that is to be used instead: as the flags say, else the environment,
+/// else the project file.
 pub(super) fn place(args: &StoreArgs, project: &ProjectFile, near: &Path) -> (PathBuf, Option<String>) {
-    let folder = args
-        .store
-        .clone()
-        .or_else(|| project.store.clone())
-        .unwrap_or_else(|| source::project_root(near).join(".flakydetector"));
-    let url = args.qdrant_url.clone().filter(|url| !url.is_empty());
-    let url = url.or_else(|| project.qdrant_url.clone().filter(|_| args.store.is_none()));
-    (folder, url)
+    place_from(args, project, near, |name| std::env::var(name).ok())
+}
+
+fn place_from(
+    args: &StoreArgs,
+    project: &ProjectFile,
+    near: &Path,
+    variable: impl Fn(&str) -> Option<String>,
+) -> (PathBuf, Option<String>) {
+    let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let from_variables = || (variable("FLAKYDETECTOR_STORE").map(PathBuf::from), variable("QDRANT_URL"));
+    let levels = [
+        (args.store.clone(), args.qdrant_url.clone().filter(|url| !url.is_empty())),
+        from_variables(),
+        (project.store.clone(), project.qdrant_url.clone()),
+    ];
+    // the first that names either decides which it is
+    let url =
+        levels.iter().find(|(store, url)| store.is_some() || url.is_some()).and_then(|(_, url)| url.clone());
+    let folder = levels.into_iter().find_map(|(store, _)| store);
+    (folder.unwrap_or_else(|| source::project_root(near).join(".flakydetector")), url)
 }
 
 /// Runs what is asynchronous.
 pub(super) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_wins_over_the_environment_and_that_over_the_project() {
+        let store = || Some(PathBuf::from("/flag"));
+        let url = |host: &str| Some(format!("http://{host}"));
+        let (none, by_store) = (StoreArgs::default(), StoreArgs { store: store(), qdrant_url: None });
+        let by_url = StoreArgs { store: None, qdrant_url: url("flag") };
+        let project = ProjectFile { qdrant_url: url("project"), ..ProjectFile::default() };
+        let server = |name: &str| (name == "QDRANT_URL").then(|| "http://variable".to_owned());
+        let folder = |name: &str| (name == "FLAKYDETECTOR_STORE").then(|| "/variable".to_owned());
+        let at = |args: &StoreArgs, variable: &dyn Fn(&str) -> Option<String>| {
+            place_from(args, &project, Path::new("."), variable)
+        };
+        assert_eq!(at(&by_store, &server), (PathBuf::from("/flag"), None));
+        assert_eq!(at(&by_url, &folder).1, url("flag"));
+        assert_eq!(at(&none, &server).1, url("variable"));
+        assert_eq!(at(&none, &folder), (PathBuf::from("/variable"), None));
+        assert_eq!(at(&none, &|_| None).1, url("project"));
+    }
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! meta.json    what the store was written with
 //! holder.json  who has it open
+//! seen/        what the last run over each repository left
 //! shard/       the engine's: wal, segments
 //! ```
 
@@ -106,6 +107,7 @@ impl StoreFolder {
         for file in [self.meta(), self.path.join("holder.json")] {
             removed(fs::remove_file(file))?;
         }
+        removed(fs::remove_dir_all(self.path.join("seen")))?;
         removed(fs::remove_dir_all(self.shard()))
     }
 

@@ -18,6 +18,7 @@ pub mod qdrant;
 mod room;
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod seen;
 pub mod served;
 mod server_url;
 pub mod store;

@@ -75,7 +75,8 @@ fn folder_from(variable: impl Fn(&str) -> Option<OsString>, program: Option<&Pat
 /// folder is the pinned one; another must be one that reports to nobody.
 pub fn runtime(folder: &Path) -> Result<PathBuf, EmbedError> {
     let library = runtime_from(std::env::var_os(RUNTIME_VARIABLE), beside_the_program().as_deref(), folder)?;
-    let is_told_not_to = std::env::var_os(QUIET_VARIABLE).is_some_and(|value| !value.is_empty() && value != "0");
+    let is_told_not_to =
+        std::env::var_os(QUIET_VARIABLE).is_some_and(|value| !value.is_empty() && value != "0");
     match PINS.files.iter().find(|pin| folder.join(&pin.path) == library) {
         Some(pin) => verify_file(&library, &pin.sha256)?,
         None if !is_told_not_to && reports_home(&library) => {
@@ -274,7 +275,8 @@ mod tests {
         let library = runtime(&folder()).unwrap();
         assert!(!reports_home(&library), "{}", library.display());
         let other = tempfile::NamedTempFile::new().unwrap();
-        fs::write(other.path(), b"\x7fELF https://mobile.events.data.microsoft.com/OneCollector/1.0/").unwrap();
+        fs::write(other.path(), b"\x7fELF https://mobile.events.data.microsoft.com/OneCollector/1.0/")
+            .unwrap();
         assert!(reports_home(other.path()));
     }
 

@@ -53,7 +53,8 @@ pub struct Discovered {
 }
 
 /// Folders that hold other people's code.
-const SKIPPED: [&str; 7] = ["node_modules", "site-packages", "__pycache__", ".tox", ".nox", "venv", ".venv"];
+pub(super) const SKIPPED: [&str; 7] =
+    ["node_modules", "site-packages", "__pycache__", ".tox", ".nox", "venv", ".venv"];
 /// A larger file is listed as an error: nobody wrote it by hand.
 const MAX_BYTES: u64 = 32 << 20;
 

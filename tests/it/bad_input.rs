@@ -135,9 +135,14 @@ fn a_store_that_is_not_there_or_held() {
     // other commands go through the process that serves
     let found = suite.json(&["search", "redis", "--format", "json"]);
     assert!(!found["hits"].as_array().unwrap().is_empty());
+    suite.file("tests/test_late.py", "def test_late():\n    assert True\n");
     let indexed = suite.run(&["index", "."]);
     assert!(indexed.status.success(), "{indexed:?}");
-    assert!(String::from_utf8_lossy(&indexed.stderr).contains("serving at"), "{indexed:?}");
+    let said = String::from_utf8_lossy(&indexed.stderr);
+    assert!(said.contains("serving at") && said.contains("1 added"), "{said}");
+    let again = suite.run(&["index", "."]);
+    let said = String::from_utf8_lossy(&again.stderr);
+    assert!(!said.contains("scanned") && said.contains("0 added, 0 updated"), "nothing changed: {said}");
     fails(
         &suite,
         &["index", ".", "--rebuild"],

@@ -14,11 +14,12 @@ const DIRECTED_SHARE: f64 = 0.4;
 /// So many tests under one change run before it is known how long they take.
 const CHUNK: usize = 4;
 /// Shuffles that are tried at least, where there is time, and those without news after which no more are.
-const SHUFFLES: usize = 8;
+const SHUFFLES: usize = 16;
 const NO_NEWS: usize = 12;
 const MOST_SHUFFLES: usize = 60;
-/// So many shuffles come before the code of any test is gone by.
-const EARLY: usize = 5;
+/// So many shuffles come before the code of any test is gone by, where they take no more than this share of the budget.
+const EARLY: usize = 14;
+const EARLY_SHARE: f64 = 0.2;
 /// So many suspects of one perturbation are tried, the riskiest first.
 const DIRECTED: usize = 60;
 
@@ -94,16 +95,18 @@ pub(super) fn discover(runs: &mut Runs<'_>) -> Seen {
         let twice: Vec<Test> = all.iter().flat_map(|test| [*test, *test]).collect();
         order(runs, &mut seen, "twice", &twice);
     }
+    let mut number = 3;
     if wants(runs, "order") {
         shuffle(runs, &mut seen, &mut dice, 1);
         shuffle(runs, &mut seen, &mut dice, 2);
         alone(runs, &mut seen, &plain);
-        for number in 3..=EARLY {
+        while number <= EARLY && runs.has_time(runs.cost(&all), EARLY_SHARE) {
             shuffle(runs, &mut seen, &mut dice, number);
+            number += 1;
         }
     }
     directed(runs, &mut seen);
-    let (mut number, mut no_news) = (EARLY + 1, 0);
+    let mut no_news = 0;
     while wants(runs, "order") && number <= MOST_SHUFFLES && (number <= SHUFFLES || no_news < NO_NEWS) {
         let before = seen.tests();
         if !shuffle(runs, &mut seen, &mut dice, number) {

@@ -48,7 +48,15 @@ pub(super) fn case(runs: &Runs<'_>, list: &[Test], test: Test, change: Option<&C
                 plain.push(format!("{python} -c {}", quote(&code)));
             }
         }
-        None => plain.push(pytest),
+        None => {
+            plain.push(pytest);
+            // what a test leans on may be what importing the others does
+            if list.len() == 1 {
+                let paths: String =
+                    runs.request.paths.iter().map(|path| format!(" {}", quote(path))).collect();
+                plain.push(format!("{python} -m pytest{options}{paths} -k {}", quote(&picked(&id))));
+            }
+        }
         Some(change) => {
             kind = change.name.split(':').next().unwrap_or(kind);
             if !change.variables.is_empty() {
@@ -63,6 +71,11 @@ pub(super) fn case(runs: &Runs<'_>, list: &[Test], test: Test, change: Option<&C
     }
     let ours = format!("flakydetector hunt --yes --only {kind} --tests {}", quote(super::test_of(&id)));
     Case { plain, ours, test: id }
+}
+
+/// An expression for `-k`, with which all is collected and only this runs: `TestLock and test_expires`.
+fn picked(id: &str) -> String {
+    super::test_of(id).split("::").skip(1).collect::<Vec<_>>().join(" and ")
 }
 
 /// The command for a test that was not narrowed down.
@@ -171,6 +184,12 @@ mod tests {
         assert_eq!(quote("tests/test_a.py::test_b"), "tests/test_a.py::test_b");
         assert_eq!(quote("test_a.py::test_b[x y]"), "'test_a.py::test_b[x y]'");
         assert_eq!(quote("it's"), "'it'\\''s'");
+    }
+
+    #[test]
+    fn a_test_is_picked_among_all_that_are_collected() {
+        assert_eq!(picked("tests/test_a.py::TestA::test_b[x-1]"), "TestA and test_b");
+        assert_eq!(picked("test_a.py::test_b"), "test_b");
     }
 
     #[test]

@@ -7,13 +7,13 @@ use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use qdrant_client::Qdrant;
 use qdrant_client::qdrant::vectors_config::Config as VectorsKind;
 use qdrant_client::qdrant::{
-    CreateAliasBuilder, CreateCollectionBuilder, CreateFieldIndexCollectionBuilder, Distance, FieldType,
-    KeywordIndexParamsBuilder, Modifier, QuantizationType, ScalarQuantizationBuilder,
+    CollectionConfig, CreateAliasBuilder, CreateCollectionBuilder, CreateFieldIndexCollectionBuilder,
+    Distance, FieldType, KeywordIndexParamsBuilder, Modifier, QuantizationType, ScalarQuantizationBuilder,
     SparseVectorParamsBuilder, SparseVectorsConfigBuilder, VectorParamsBuilder, VectorsConfigBuilder,
 };
+use qdrant_client::{Qdrant, QdrantError};
 use serde::Deserialize;
 
 use super::super::conditions::{BOOLEANS, INTEGERS, KEYWORDS};
@@ -43,10 +43,7 @@ pub struct Layout {
 
 impl QdrantStore {
     /// The collection that the name stands for; `None` where there is none.
-    pub(super) async fn target(
-        client: &Qdrant,
-        name: &str,
-    ) -> Result<Option<String>, qdrant_client::QdrantError> {
+    pub(super) async fn target(client: &Qdrant, name: &str) -> Result<Option<String>, QdrantError> {
         let aliases = client.list_aliases().await?.aliases;
         if let Some(alias) = aliases.into_iter().find(|alias| alias.alias_name == name) {
             return Ok(Some(alias.collection_name));
@@ -128,7 +125,9 @@ impl QdrantStore {
                 .name
                 .strip_prefix(&format!("{}-", self.name))
                 .and_then(|began| began.parse::<u64>().ok());
-            if began.is_some_and(|began| began + ABANDONED < now()) && !named.contains(&found.name) {
+            let is_old = began.is_some_and(|began| began + ABANDONED < now()) && !named.contains(&found.name);
+            // what carries no note of ours is somebody else's, whatever its name
+            if is_old && self.config(&found.name).await.map_err(fail)?.metadata.contains_key(META) {
                 self.client.delete_collection(&found.name).await.map_err(fail)?;
             }
         }
@@ -185,12 +184,7 @@ impl QdrantStore {
     /// Whether the collection is one of this program and of this version. Servers before 1.16 keep no note of it; there
     /// only the vectors can be looked at.
     async fn check(&self, meta: &Meta) -> Result<(), StoreError> {
-        let info = self
-            .client
-            .collection_info(&self.name)
-            .await
-            .map_err(|error| failed(&self.url, "open", &error))?;
-        let config = info.result.and_then(|info| info.config).unwrap_or_default();
+        let config = self.config(&self.name).await.map_err(|error| failed(&self.url, "open", &error))?;
         if let Some(note) = config.metadata.get(META) {
             let found = serde_json::from_value(note.clone().into_json()).ok();
             return meta.check(&self.place(), found.as_ref());
@@ -202,6 +196,11 @@ impl QdrantStore {
         if fits { Ok(()) } else { meta.check(&self.place(), None) }
     }
 
+    async fn config(&self, collection: &str) -> Result<CollectionConfig, QdrantError> {
+        let info = self.client.collection_info(collection).await?;
+        Ok(info.result.and_then(|info| info.config).unwrap_or_default())
+    }
+
     fn place(&self) -> String {
         format!("{} (collection {})", self.url, self.name)
     }
@@ -210,4 +209,35 @@ impl QdrantStore {
 /// Seconds since 1970.
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::connection::connect;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_rebuild_removes_what_is_abandoned_and_ours_alone() {
+        let Ok(url) = std::env::var("QDRANT_URL") else {
+            eprintln!("skipped: QDRANT_URL is not set, so no Qdrant server was tested");
+            return;
+        };
+        let name = format!("abandoned-{}", std::process::id());
+        let (client, _) = connect(&url).unwrap();
+        let (ours, others) = (format!("{name}-1000"), format!("{name}-2000"));
+        let plain = CreateCollectionBuilder::new(&others)
+            .vectors_config(VectorParamsBuilder::new(4, Distance::Cosine));
+        client.create_collection(plain).await.unwrap();
+        let layout = Layout::default();
+        let store = QdrantStore::open(&url, &name, "a-model", Access::Anew, &layout).await.unwrap();
+        store.create(&ours, &Meta::current("a-model"), &layout).await.unwrap();
+        store.drop_abandoned().await.unwrap();
+        assert!(!client.collection_exists(&ours).await.unwrap());
+        assert!(client.collection_exists(&others).await.unwrap());
+        assert!(client.collection_exists(&store.collection).await.unwrap(), "it was begun just now");
+        for collection in [&others, &store.collection] {
+            client.delete_collection(collection).await.unwrap();
+        }
+    }
 }

@@ -113,7 +113,7 @@ pub async fn refresh(
 pub async fn all(store: &Arc<dyn VectorStore>, repo: &str) -> Result<Vec<IndexedTest>, SyncError> {
     let (mut found, mut from) = (vec![], None);
     loop {
-        let filter = Filter { repos: vec![repo.to_owned()], ..Filter::default() };
+        let filter = Filter::of_repo(repo);
         let page = store.scroll(filter, from, 1_000).await?;
         found.extend(page.tests);
         from = page.next;

@@ -44,9 +44,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         format!("{}, trained {} on {} tests", text("recipe"), text("date"), text("tests"))
     });
     line("risk model", risk.map_err(|error| error.to_string()), true);
-    let embedding = MiniLm::load()
-        .and_then(|model| model.embed(&[String::new()]))
-        .map(|_| format!("in {}", models::folder().display()));
+    let embedding =
+        MiniLm::load().and_then(|model| model.warm()).map(|_| format!("in {}", models::folder().display()));
     let has_embedding = embedding.is_ok();
     line("embedding model", embedding.map_err(|error| error.to_string()), true);
     let (folder, url) = open::place(&args.store, &project, near);

@@ -50,15 +50,18 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let near = args.paths.first().map_or(Path::new("."), PathBuf::as_path);
     let project = ProjectFile::nearest(near)?;
-    let model = risk_model(args.risk_model.as_ref())?;
     let repo = history::repo_name(args.repo.as_ref(), &project, near);
-    let stamp = stamp(args, &project, near);
+    let (folder, url) = open::place(&args.store, &project, near);
+    // on a server others may have come since
+    let stamp =
+        (url.is_none() && !args.rebuild && !args.mine_fixes).then(|| stamp(args, &project, near, &folder));
     if let Some(stamp) = &stamp
-        && let Some(line) = unchanged(args, &project, near, &repo, stamp)
+        && let Some(line) = unchanged(&folder, &repo, stamp)
     {
         note(&line);
         return Ok(Outcome::Clean);
     }
+    let model = risk_model(args.risk_model.as_ref())?;
     let history = history::of_project(&args.store, &project, near, &repo)?;
     let request = ScanRequest {
         paths: args.paths.clone(),
@@ -80,14 +83,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         }
         let access = if args.rebuild { Access::Anew } else { Access::Create };
         let opened = open::open(&args.store, &project, near, access).await?;
+        Seen::forget(&folder, &repo);
         index_scan(scan, &opened).await?;
         opened.store.publish().await?;
         if let Some(stamp) = stamp {
-            let tests = opened.store.count(of_repo(&repo)).await?;
-            Seen { stamp, tests }.write(&open::place(&args.store, &project, near).0, &repo);
+            let tests = opened.store.count(Filter::of_repo(&repo)).await?;
+            Seen { stamp, tests }.write(&folder, &repo);
         }
         if args.mine_fixes {
-            let (folder, _) = open::place(&args.store, &project, near);
             let fixes = open::fixes(&args.store, &project, near, &opened.embedder, Access::Create).await?;
             mine::mine(near, &repo, &folder, args.mine_commits, &fixes.store, &opened.embedder).await?;
         }
@@ -96,13 +99,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     Ok(Outcome::Clean)
 }
 
-/// Of everything that the result depends on; `None` where the run must be whole, or is for a server, where others may
-/// have come since.
-fn stamp(args: &Args, project: &ProjectFile, near: &Path) -> Option<String> {
-    let (folder, url) = open::place(&args.store, project, near);
-    if url.is_some() || args.rebuild || args.mine_fixes {
-        return None;
-    }
+/// Of everything that the result depends on.
+fn stamp(args: &Args, project: &ProjectFile, near: &Path, folder: &Path) -> String {
     let about = |path: &Path| path.metadata().ok().map(|about| (about.len(), about.modified().ok()));
     let program = std::env::current_exe().ok().and_then(|program| about(&program));
     let model = args.risk_model.as_deref().and_then(about);
@@ -113,21 +111,16 @@ fn stamp(args: &Args, project: &ProjectFile, near: &Path) -> Option<String> {
     let paths: Vec<_> = args.paths.iter().map(|path| std::path::absolute(path).ok()).collect();
     let asked =
         format!("{paths:?} {:?} {:?} {project:?} {program:?} {model:?} {observed:?}", args.repo, args.team);
-    Some(format!("{} {asked}", source::stamp(&source::project_root(near))))
+    format!("{} {asked}", source::stamp(&source::project_root(near)))
 }
 
 /// What is said where nothing changed since the last run over this repository. A store that is removed takes along what
 /// was noted of it.
-fn unchanged(args: &Args, project: &ProjectFile, near: &Path, repo: &str, stamp: &str) -> Option<String> {
+fn unchanged(folder: &Path, repo: &str, stamp: &str) -> Option<String> {
     let began = Instant::now();
-    let folder = open::place(&args.store, project, near).0;
-    let seen = Seen::read(&folder, repo).filter(|seen| seen.stamp == *stamp)?;
+    let seen = Seen::read(folder, repo).filter(|seen| seen.stamp == *stamp)?;
     let report = SyncReport { unchanged: seen.tests, ..SyncReport::default() };
     Some(told(repo, &report, &folder.display().to_string(), began))
-}
-
-fn of_repo(repo: &str) -> Filter {
-    Filter { repos: vec![repo.to_owned()], ..Filter::default() }
 }
 
 fn told(repo: &str, report: &SyncReport, place: &str, began: Instant) -> String {

@@ -14,6 +14,7 @@ use utoipa_axum::routes;
 use super::Service;
 use super::error::{Body, Problem};
 use crate::index::IndexedTest;
+use crate::index::seen::Seen;
 use crate::index::sync::{Progress, SyncReport, sync};
 use crate::risk::History;
 use crate::scan::{ScanRequest, scan};
@@ -81,6 +82,7 @@ async fn post_index(
         let show = move |progress: Progress| {
             update(&shown, id, |job| (job.done, job.total) = (progress.done, progress.total));
         };
+        Seen::forget(&service.history, &repo);
         let outcome = sync(&service.store, &service.embedder, &repo, tests, &within, &show).await;
         update(&service, id, |job| match outcome {
             Ok(report) => (job.state, job.report) = ("done", Some(report)),

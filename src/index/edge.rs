@@ -261,7 +261,7 @@ impl VectorStore for EdgeStore {
     }
 
     async fn hashes(&self, repo: &str) -> Result<BTreeMap<Uuid, String>, StoreError> {
-        let filter = edge_filter(&Filter { repos: vec![repo.to_string()], ..Filter::default() });
+        let filter = edge_filter(&Filter::of_repo(repo));
         self.read("list tests", move |shard| {
             let mut hashes = BTreeMap::new();
             let mut offset = None;

@@ -45,6 +45,10 @@ pub trait Embedder: Send + Sync {
     /// One vector of [`TEXT_DIMENSIONS`] values a text, in the same order. The same text gives the same vector, up to
     /// rounding. Blocks: call it where blocking is allowed.
     fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError>;
+    /// Reads the model, so that the first text does not wait for it.
+    fn warm(&self) -> Result<(), EmbedError> {
+        self.embed(&[String::new()]).map(drop)
+    }
     /// Names the model. Vectors of models with different ids do not compare.
     fn id(&self) -> &str;
 }

@@ -192,7 +192,7 @@ impl VectorStore for QdrantStore {
     }
 
     async fn hashes(&self, repo: &str) -> Result<BTreeMap<Uuid, String>, StoreError> {
-        let filter = Filter { repos: vec![repo.to_string()], ..Filter::default() };
+        let filter = Filter::of_repo(repo);
         let filter = server_filter(&filter).unwrap_or_default();
         let mut hashes = BTreeMap::new();
         let mut offset: Option<PointId> = None;

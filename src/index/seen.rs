@@ -23,6 +23,11 @@ impl Seen {
         serde_json::from_slice(&fs::read(place(folder, repo)).ok()?).ok()
     }
 
+    /// Forgets what the last run left. Whoever is about to write to the repository in the store does so first.
+    pub fn forget(folder: &Path, repo: &str) {
+        let _ = fs::remove_file(place(folder, repo));
+    }
+
     /// Keeps it. What cannot be kept is scanned again.
     pub fn write(&self, folder: &Path, repo: &str) {
         let path = place(folder, repo);
@@ -55,6 +60,9 @@ mod tests {
         seen(4).write(folder.path(), "b/c");
         assert_eq!(Seen::read(folder.path(), "a"), Some(seen(3)));
         assert_eq!(Seen::read(folder.path(), "b/c"), Some(seen(4)));
+        Seen::forget(folder.path(), "b/c");
+        Seen::forget(folder.path(), "b/c");
+        assert_eq!(Seen::read(folder.path(), "b/c"), None);
         fs::write(place(folder.path(), "a"), "{").unwrap();
         assert_eq!(Seen::read(folder.path(), "a"), None);
     }

@@ -74,6 +74,11 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Everything in one repository.
+    pub fn of_repo(repo: &str) -> Filter {
+        Filter { repos: vec![repo.to_owned()], ..Filter::default() }
+    }
+
     /// Whether a test fits, as a store would say it; ids, paths and times of failure are for stores alone.
     pub fn fits(&self, test: &IndexedTest) -> bool {
         let assessment = &test.assessment;

@@ -126,7 +126,7 @@ async fn under(
     repo: &str,
     within: &[String],
 ) -> Result<HashSet<Uuid>, StoreError> {
-    let filter = Filter { repos: vec![repo.to_owned()], ..Filter::default() };
+    let filter = Filter::of_repo(repo);
     let inside = |file: &str| {
         within.iter().any(|path| {
             file.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

@@ -108,7 +108,7 @@ async fn subjects(
     let words = facets.remainder.to_lowercase();
     let words = words.split(' ').filter(|word| word.len() > 2 && !is_stop_word(word)).take(MOST_NAMES);
     let counted = words.map(|word| async move {
-        let of_repo = Filter { repos: vec![word.to_owned()], ..Filter::default() };
+        let of_repo = Filter::of_repo(word);
         let with_library = Filter { libraries: vec![word.to_owned()], ..Filter::default() };
         let (of_repo, with_library) = futures::try_join!(store.count(of_repo), store.count(with_library))?;
         Ok::<_, SearchError>((word.to_owned(), of_repo > 0, with_library >= MANY))

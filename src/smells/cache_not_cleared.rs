@@ -53,15 +53,11 @@ impl Rule for CacheNotCleared {
             if !matches!(at.role, Role::Test | Role::Setup) || is_cleanup(at, site.at) || site.at.in_nested {
                 continue;
             }
-            let (severity, confidence, message) = if fills_django(path) {
+            let (confidence, message) = if fills_django(path) {
                 if is_cleared(test, "clear") || is_cleared(test, "delete") || is_own_cache(test) {
                     continue;
                 }
-                (
-                    Severity::Medium,
-                    0.85,
-                    "Django keeps this cache from test to test, so later tests find the entry".to_owned(),
-                )
+                (0.85, "Django keeps this cache from test to test, so later tests find the entry".to_owned())
             } else if path.ends_with(".cache_clear") {
                 if !patches(test) || is_cleared(test, "cache_clear") || is_own_object(&site.path) {
                     continue;
@@ -70,7 +66,7 @@ impl Rule for CacheNotCleared {
                 let message = format!(
                     "`{name}` is cleared before but not after; later tests get what it computed under this test's patches"
                 );
-                (Severity::Medium, 0.7, message)
+                (0.7, message)
             } else if let Some(name) =
                 linked.iter().find(|(start, _)| *start == site.expr.span.start).map(|(_, name)| *name)
             {
@@ -80,7 +76,7 @@ impl Rule for CacheNotCleared {
                 let message = format!(
                     "`{name}` caches its first result for the whole run, so this test's patches leak or have no effect"
                 );
-                (Severity::Medium, 0.7, message)
+                (0.7, message)
             } else {
                 continue;
             };
@@ -88,7 +84,7 @@ impl Rule for CacheNotCleared {
                 at,
                 Smell {
                     span: site.expr.span,
-                    severity,
+                    severity: Severity::Medium,
                     confidence,
                     message,
                     help:

@@ -97,10 +97,17 @@ fn shares(ids: &[&str], touches: &[&[Touch]]) -> Vec<Shares> {
     for signature in &signatures {
         *same.entry(*signature).or_default() += 1.0;
     }
+    // tests that depend on the same states share the same users, which are looked for once
+    let depends: Vec<Vec<State>> =
+        touches.par_iter().map(|touches| depended_on(touches, &by_state)).collect();
+    let alike: FxHashSet<&[State]> = depends.iter().map(Vec::as_slice).collect();
+    let users: FxHashMap<&[State], Vec<u32>> =
+        alike.into_par_iter().map(|states| (states, users_of(states, &by_state))).collect();
     (0..ids.len())
         .into_par_iter()
-        .map_init(FxHashSet::default, |users, test| {
-            let mut out = of_one(test as u32, touches[test], &by_state, &scopes, users);
+        .map(|test| {
+            let states = depends[test].as_slice();
+            let mut out = of_one(test as u32, states, &users[states], &by_state, &scopes);
             out.0[3] = same[&signatures[test]];
             out
         })
@@ -111,33 +118,48 @@ fn spread(state: State) -> u64 {
     (u64::from(state) ^ 0x9E37_79B9_7F4A_7C15).wrapping_mul(0xD6E8_FEB8_6659_FD93).rotate_left(29)
 }
 
+/// What a test reads that its set-up does not reset, of what is shared.
+fn depended_on(touches: &[Touch], by_state: &FxHashMap<State, Users>) -> Vec<State> {
+    let read = touches.iter().filter(|touch| touch.is(READ) && !touch.is(RESET)).map(|touch| touch.state);
+    read.filter(|state| by_state.contains_key(state)).collect()
+}
+
+/// The tests that use some of the states that few enough use, in their order.
+fn users_of(states: &[State], by_state: &FxHashMap<State, Users>) -> Vec<u32> {
+    let narrow = states.iter().map(|state| &by_state[state].tests).filter(|tests| tests.len() <= WIDE);
+    let mut users: Vec<u32> = narrow.flatten().copied().collect();
+    users.sort_unstable();
+    users.dedup();
+    users
+}
+
 fn of_one(
     test: u32,
-    touches: &[Touch],
+    states: &[State],
+    users: &[u32],
     by_state: &FxHashMap<State, Users>,
     scopes: &Scopes,
-    users: &mut FxHashSet<u32>,
 ) -> Shares {
-    users.clear();
+    let mut near: Vec<u32> = scopes.near(users, test).to_vec();
+    let elsewhere = users.len() - near.len();
     let (mut widest, mut first, mut last, mut places) = (0, 0.0, 0.0, vec![]);
-    for touch in touches.iter().filter(|touch| touch.is(READ) && !touch.is(RESET)) {
-        let Some(Users { tests, .. }) = by_state.get(&touch.state) else { continue };
+    for Users { tests, .. } in states.iter().map(|state| &by_state[state]) {
         if tests.len() > WIDE {
             widest = widest.max(tests.len());
-            users.extend(scopes.near(tests, test));
-        } else {
-            users.extend(tests);
+            near.extend(scopes.near(tests, test));
         }
         let place = tests.partition_point(|other| *other < test);
         places.push(place as f32 / (tests.len() - 1) as f32);
         first += f32::from(u8::from(place == 0));
         last += f32::from(u8::from(place + 1 == tests.len()));
     }
-    let count = |is_near: &dyn Fn(u32) -> bool| users.iter().filter(|other| is_near(**other)).count() as f32;
+    near.sort_unstable();
+    near.dedup();
+    let in_class = near.iter().filter(|other| scopes.same_class(**other, test)).count();
     Shares([
-        users.len().max(widest) as f32,
-        count(&|other| scopes.same_file(other, test)),
-        count(&|other| scopes.same_class(other, test)),
+        (elsewhere + near.len()).max(widest) as f32,
+        near.len() as f32,
+        in_class as f32,
         0.0,
         first,
         last,
@@ -172,11 +194,11 @@ impl Scopes {
     }
 
     /// Those of the file of `test`; files stand together.
-    fn near<'t>(&self, tests: &'t [u32], test: u32) -> impl Iterator<Item = &'t u32> {
+    fn near<'t>(&self, tests: &'t [u32], test: u32) -> &'t [u32] {
         let place = tests.partition_point(|other| *other < test);
         let from = tests[..place].iter().rev().take_while(|other| self.same_file(**other, test)).count();
         let to = tests[place..].iter().take_while(|other| self.same_file(**other, test)).count();
-        tests[place - from..place + to].iter()
+        &tests[place - from..place + to]
     }
 }
 

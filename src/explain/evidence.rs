@@ -232,12 +232,7 @@ pub(super) fn weighty(test: &IndexedTest) -> Vec<&Finding> {
 /// One finding in one line.
 pub(super) fn finding_line(finding: &Finding) -> String {
     let Finding { line, code, name, severity, cause, message, .. } = finding;
-    let mut line = format!("line {line}: {code} {name} ({severity}, {cause}): {}", message.trim());
-    // Writing to a string cannot fail.
-    if let Some(via) = &finding.via {
-        let _ = write!(line, " (through {via})");
-    }
-    line
+    format!("line {line}: {code} {name} ({severity}, {cause}): {}", message.trim())
 }
 
 fn test_source(number: usize, test: &IndexedTest) -> Source {

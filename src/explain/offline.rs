@@ -49,8 +49,7 @@ pub fn first(evidence: &Evidence, ground: &Ground) -> Vec<Sentence> {
 
 fn say_finding(evidence: &Evidence, finding: &Finding, said: &mut Vec<Sentence>) {
     let message = neutral_line(&finding.message, LONGEST);
-    let through = finding.via.as_ref().map_or(String::new(), |via| format!(", through {via}"));
-    let text = format!("Line {}: {message}{through} ({}, {})", finding.line, finding.name, finding.severity);
+    let text = format!("Line {}: {message} ({}, {})", finding.line, finding.name, finding.severity);
     say(said, text, &cited(evidence, finding));
 }
 

@@ -109,7 +109,8 @@ fn is_imported(test: &Context<'_, '_>, at: &Reached<'_, '_>, path: &str) -> bool
     // the root must be bound by an import, at the top or in the function, and not be a builtin or an unknown name
     let module = test.analysis.view(at.function.module).module;
     // what a framework keeps for the request alone: `flask.g.user`, `request.accept_languages`
-    if matches!(last(owner), "g" | "request" | "session" | "current_user" | "_request_ctx_stack") {
+    if matches!(last(owner), "g" | "request" | "session" | "current_user" | "_request_ctx_stack")
+        || last(owner).ends_with("_request") {
         return false;
     }
     let known = |imported: &str| {

@@ -70,7 +70,7 @@ impl Rule for ElapsedTimeAsserted {
                         .or_else(|| bounded_by_name(test, at, assert, pair))
                         .or_else(|| sleep_argument(test, at, assert, pair).filter(|_| approximates));
                     if let Some(found) = found {
-                        tell(test, report, at, assert, &found);
+                        tell(test, report, at, assert, pair, &found);
                     }
                 }
             }
@@ -83,6 +83,7 @@ fn tell<'a>(
     report: &mut Report<'_>,
     at: &Reached<'a, '_>,
     assert: &AssertSite<'a>,
+    pair: &Comparison<'a>,
     found: &Bound<'a>,
 ) {
     let seconds = found.seconds.unwrap_or(f64::NAN);
@@ -106,7 +107,7 @@ fn tell<'a>(
         Some(_) => format!("a bound of {rounded} s"),
         None => "the bound".to_owned(),
     };
-    report.add(
+    report.add_mended(
         at,
         Smell {
             span: assert.span,
@@ -120,7 +121,30 @@ fn tell<'a>(
                    to pytest-benchmark"
                 .to_owned(),
         },
+        |mut mend| {
+            let upper = found.seconds.filter(|_| is_mere_speed(test, at, assert, pair, found))?;
+            mend.renumber(&[pair.right], upper, "60")?;
+            mend.risky("allow a minute, which only a hang exceeds")
+        },
     );
+}
+
+/// `elapsed < 0.5` and nothing more: a window, a distance, a share or a reported duration means what it says.
+fn is_mere_speed<'a>(
+    test: &Context<'a, '_>,
+    at: &Reached<'a, '_>,
+    assert: &AssertSite<'a>,
+    pair: &Comparison<'a>,
+    found: &Bound<'a>,
+) -> bool {
+    let measured = test.text(at, found.measured).to_ascii_lowercase();
+    found.known == Known::Measured
+        && !found.is_tolerance
+        && !assert.at.in_while
+        && pair.right.as_number().is_some()
+        && pair.left.span.end <= pair.right.span.start
+        && comparisons(assert).len() == 1
+        && !["abs(", "rel", "ratio", "fraction"].iter().any(|word| measured.contains(word))
 }
 
 /// The clock of an event loop, however the loop is come by.

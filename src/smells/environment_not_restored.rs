@@ -187,6 +187,15 @@ fn is_undone(test: &Context<'_, '_>, at: &Reached<'_, '_>, change: &Change<'_>) 
             && matches!(&assert.test.kind, ExprKind::Compare { rest, .. }
                 if rest.iter().any(|(op, right)| op == "not in" && module.text(right.span) == "os.environ"))
     });
+    // the code under test comes back, and the test looks that it does
+    let asserted_back = what == "the working directory" && at.sites.asserts.iter().any(|assert| {
+        assert.at.order > change.at.order && test.text(at, assert.test).contains("getcwd()")
+    });
+    // `sys.path = saved`, where `saved` was copied from it
+    let is_copy = change.write.and_then(|write| write.value?.as_name()).is_some_and(|name| {
+        let saved = at.sites.bindings.iter().find(|binding| binding.name == name).and_then(|binding| binding.value);
+        saved.is_some_and(|saved| test.text(at, saved).contains(what))
+    });
     let by_patch = test
         .calls()
         .any(|(_, site, path)| path.ends_with("patch.dict") && site.call.args.first().is_some_and(names));
@@ -226,7 +235,7 @@ fn is_undone(test: &Context<'_, '_>, at: &Reached<'_, '_>, change: &Change<'_>) 
         })
     };
     let by_wrapper = test.decorators.iter().any(|(path, _)| says_restore(path));
-    patched || asserted_away || by_patch || by_decorator || by_wrapper || has_a_keeper(test, what) || moves_back(test, at, change) || undo()
+    patched || asserted_away || asserted_back || is_copy || by_patch || by_decorator || by_wrapper || has_a_keeper(test, what) || moves_back(test, at, change) || undo()
 }
 
 /// `stack.register(os.chdir, before)`: whoever takes the function calls it later.

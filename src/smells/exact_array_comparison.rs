@@ -63,9 +63,16 @@ impl Rule for ExactArrayComparison {
                         help: "use numpy.testing.assert_allclose with a tolerance".to_owned(),
                     },
                     |mut mend| {
-                        let ExprKind::Attribute { attr, .. } = &site.call.func.kind else { return None };
                         let end = site.call.func.span.end;
-                        mend.replace(Span { start: end - attr.len() as u32, end }, "assert_allclose");
+                        match &site.call.func.kind {
+                            ExprKind::Attribute { attr, .. } => {
+                                mend.replace(Span { start: end - attr.len() as u32, end }, "assert_allclose");
+                            }
+                            _ => {
+                                let name = mend.import("numpy.testing.assert_allclose")?;
+                                mend.replace(site.call.func.span, name);
+                            }
+                        }
                         mend.safe("compare within a tolerance")
                     },
                 );

@@ -28,12 +28,12 @@ const TIMEOUTS: [&str; 8] = [
     "connect",
 ];
 
-/// The smallest limit that a call hands on, in seconds.
+/// The smallest limit that a call hands on, in seconds, and where it stands.
 pub(super) fn handed_on<'a>(
     test: &Context<'a, '_>,
     at: &Reached<'a, '_>,
     site: &CallSite<'a>,
-) -> Option<f64> {
+) -> Option<(f64, &'a Expr)> {
     let is_fixture = matches!(at.role, Role::Fixture(_));
     if (site.used == Use::Returned || at.role != Role::Test) && !is_fixture
         || last(&site.path) == "addCleanup"
@@ -50,9 +50,9 @@ pub(super) fn handed_on<'a>(
         if matches!(name, "read" | "connect") && !last(&site.path).contains("imeout") {
             return None;
         }
-        Some(flow::seconds(test, at, value, site.at.order)? * unit)
+        Some((flow::seconds(test, at, value, site.at.order)? * unit, value))
     });
-    limits.reduce(f64::min)
+    limits.min_by(|one, other| one.0.total_cmp(&other.0))
 }
 
 /// The time limit of a call that waits, how it ends when the limit passes, and up to how many seconds it is tight.

@@ -61,6 +61,23 @@ impl<'r> Mend<'r> {
         self.replace(Span { start: offset, end: offset }, content);
     }
 
+    /// Another number in the one place of these expressions where `value` is written.
+    pub(super) fn renumber(&mut self, within: &[&Expr], value: f64, new: &str) -> Option<()> {
+        let mut places: Vec<Span> = vec![];
+        for expr in within {
+            expr.any(&mut |part| {
+                let is_it = matches!(part.kind, ExprKind::Number { value: found, .. } if found == value);
+                if is_it && !places.contains(&part.span) {
+                    places.push(part.span);
+                }
+                false
+            });
+        }
+        let [place] = places[..] else { return None };
+        self.replace(place, new);
+        Some(())
+    }
+
     /// `before expr after`
     pub(super) fn wrap(&mut self, expr: &Expr, before: &str, after: &str) {
         self.insert(expr.span.start, before);

@@ -61,7 +61,7 @@ impl Rule for ShortDeadline {
                 if seconds <= 0.0 || seconds > 5.0 {
                     continue;
                 }
-                report.add(
+                report.add_mended(
                     at,
                     Smell {
                         span: site.head.span,
@@ -74,10 +74,31 @@ impl Rule for ShortDeadline {
                                nothing when the test passes"
                             .to_owned(),
                     },
+                    |mut mend| {
+                        mend.renumber(&written(at, site), seconds, "30")?;
+                        mend.risky("allow thirty seconds")
+                    },
                 );
             }
         }
     }
+}
+
+/// Where the limit of a loop can be written: in its condition, where a name in that was bound, as a default.
+fn written<'a>(at: &Reached<'a, '_>, site: &LoopSite<'a>) -> Vec<&'a Expr> {
+    let mut places = vec![site.head];
+    let mut next = 0;
+    while let Some(place) = places.get(next).copied().filter(|_| next < 8) {
+        place.any(&mut |part| {
+            let Some(name) = part.as_name() else { return false };
+            let mut params = at.function.function.params.iter();
+            let default = || params.find(|param| *param.name == *name)?.default.as_ref();
+            places.extend(at.sites.value_of(name, site.at.order).or_else(default));
+            false
+        });
+        next += 1;
+    }
+    places
 }
 
 /// How long a loop goes on by what its condition says of the clock.

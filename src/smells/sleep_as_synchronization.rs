@@ -28,6 +28,8 @@
 //! `time-machine` is steadier there too; where the code speaks of expiry the severity is lower. A pause below a millisecond, which only
 //! yields, and a pause inside a poll with a deadline are not reported.
 
+use std::borrow::Cow;
+
 use super::assertions::comparisons;
 use super::mend::Mend;
 use super::words::{is_nothing, is_sleep, last, starts_work, wants_nothing};
@@ -160,7 +162,8 @@ fn waits_for_work(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<
     let Some(look) = later.min_by_key(|assert| assert.at.order) else { return false };
     let between = || calls().filter(|call| (site.at.order..look.at.order).contains(&call.at.order));
     let before = || at.sites.calls.iter().zip(&at.paths).filter(|(call, _)| call.at.order < site.at.order);
-    let Some(started) = before().filter(|(_, path)| starts_work(path)).map(|(call, _)| call.at.order).max() else {
+    let starts = |(call, path): &(&CallSite<'_>, &Cow<'_, str>)| starts_work(path) && !is_due_first(call, site);
+    let Some(started) = before().filter(starts).map(|(call, _)| call.at.order).max() else {
         return false;
     };
     // the test has waited for it already, by name or by asking again and again
@@ -175,6 +178,14 @@ fn waits_for_work(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<
         && !between().any(|call| call.awaited || acts(last(&call.path)) || (call.call.args.is_empty() && blocks(last(&call.path))))
         && !is_awaited_first(test, at, site, look)
         && !is_joined_by_its_block(at, site, look)
+}
+
+/// `loop.call_later(0, …)` before `await asyncio.sleep(0.01)`: one loop keeps the order of its timers.
+fn is_due_first(call: &CallSite<'_>, pause: &CallSite<'_>) -> bool {
+    let delay = |site: &CallSite<'_>| site.call.args.first().and_then(Expr::as_number);
+    last(&call.path) == "call_later"
+        && pause.awaited
+        && delay(call).zip(delay(pause)).is_some_and(|(due, pause)| due < pause)
 }
 
 /// Whether the work that was started is waited for before it is looked at.

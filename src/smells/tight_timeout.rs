@@ -52,10 +52,10 @@ impl Rule for TightTimeout {
                 continue;
             }
             let known = limit(site, path).map(|(expr, ends, longest)| {
-                (flow::seconds(test, at, expr, site.at.order), ends, longest)
+                (flow::seconds(test, at, expr, site.at.order).map(|seconds| (seconds, expr)), ends, longest)
             });
             let found = known.unwrap_or_else(|| (handed_on(test, at, site), GivesUp::Elsewhere, 2.0));
-            let (Some(seconds), gives_up, longest) = found else { continue };
+            let (Some((seconds, limit)), gives_up, longest) = found else { continue };
             if !(0.001..=longest).contains(&seconds) || test.mocks.covers(path) || expects_time_out(at, site) || is_there(at, site) {
                 continue;
             }
@@ -94,12 +94,8 @@ impl Rule for TightTimeout {
                         .to_owned(),
                 },
                 |mut mend| {
-                    let limit = limit(site, path)?.0;
-                    // a number of seconds that is written here
-                    if limit.as_number() != Some(seconds) {
-                        return None;
-                    }
-                    mend.replace(limit.span, "10");
+                    let bound = limit.as_name().and_then(|name| at.sites.value_of(name, site.at.order));
+                    mend.renumber(&[bound.unwrap_or(limit)], seconds, "10")?;
                     mend.risky("allow ten seconds")
                 },
             );

@@ -84,8 +84,9 @@ impl Rule for UnseededFaker {
 fn judge(at: &Reached<'_, '_>, site: &CallSite<'_>, is_second: bool) -> Option<(Severity, &'static str)> {
     let own = Tainted::new(at, &[site]);
     let compared = at.sites.asserts.iter().flat_map(|assert| comparisons(assert.test)).any(|comparison| {
-        matches!(comparison.op, "!=" | "not in")
-            && (own.holds(comparison.left) != own.holds(comparison.right))
+        let (left, right) = (own.holds(comparison.left), own.holds(comparison.right));
+        // `key not in record`: a draw among the values of a record is none of its keys
+        (comparison.op == "!=" && left != right) || (comparison.op == "not in" && left && !right)
     });
     if compared && is_small(last(&site.path)) {
         return Some((

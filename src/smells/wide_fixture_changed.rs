@@ -29,7 +29,7 @@
 //!
 //! ## Known false positives
 //! An attribute that no other test of the scope reads. What the test puts back, `monkeypatch` included, is not
-//! reported.
+//! reported; low is what a hook in `conftest.py` that takes the fixture out of `item.funcargs` may put back.
 
 use super::assertions::comparisons;
 use super::restored::{is_cleanup, is_reset_before, is_restored};
@@ -67,17 +67,19 @@ impl Rule for WideFixtureChanged {
             }
             let (name, scope) = (found.fixture.name, found.fixture.scope.name());
             let is_value = gives_collection(found);
+            let is_wrapped = has_hook_around_tests(test, name);
             report.add(
                 at,
                 Smell {
                     span: write.span,
                     severity: match at.role {
+                        _ if is_wrapped => Severity::Low,
                         Role::Test if is_value => Severity::Critical,
                         Role::Test => Severity::High,
                         // a fixture that fills another one often does so on purpose
                         _ => Severity::Medium,
                     },
-                    confidence: 0.85,
+                    confidence: if is_wrapped { 0.4 } else { 0.85 },
                     message: format!(
                         "`{name}` is one object for the whole {scope}; tests that run later get it with this change"
                     ),
@@ -151,6 +153,24 @@ fn wide<'a, 'v>(test: &Context<'a, 'v>, path: &str) -> Option<FixtureRef<'a, 'v>
         .iter()
         .find(|found| found.fixture.name == name && found.fixture.scope > Scope::Function)
         .copied()
+}
+
+/// Whether a `conftest.py` has a hook around every test that takes the fixture in hand; it may put back what changed.
+fn has_hook_around_tests(test: &Context<'_, '_>, name: &str) -> bool {
+    const HOOKS: [&str; 5] = [
+        "pytest_runtest_protocol",
+        "pytest_runtest_setup",
+        "pytest_runtest_call",
+        "pytest_runtest_teardown",
+        "pytest_pyfunc_call",
+    ];
+    test.analysis.fixture_modules(test.case.module).iter().any(|module| {
+        let view = test.analysis.view(*module);
+        HOOKS.iter().filter_map(|hook| view.functions.get(hook)).any(|hook| {
+            let text = view.module.text(hook.span);
+            text.contains("funcargs") && ['"', '\''].iter().any(|quote| text.contains(&format!("{name}{quote}")))
+        })
+    })
 }
 
 /// Whether the write changes the object itself, and not something that a call on it returned.

@@ -243,3 +243,21 @@ fn what_pytest_does_not_collect_is_no_test() {
     ]);
     check(&suite, "FD101", &[("TestOne::test_c", "itself")]);
 }
+
+#[test]
+fn a_hook_that_takes_the_fixture_in_hand_may_put_it_back() {
+    let conftest = "import pytest\n\n@pytest.fixture(scope='module')\ndef env():\n    return object()\n\n";
+    let hook = "@pytest.hookimpl(hookwrapper=True)\ndef pytest_runtest_call(item):\n    \
+                env = item.funcargs.get('env')\n    with env.anchor():\n        yield\n";
+    let severity = |conftest: &str| {
+        let suite = project(&[
+            ("pytest.ini", "[pytest]\n"),
+            ("conftest.py", conftest),
+            ("test_a.py", "def test_a(env):\n    env.timestamp = 3\n    assert run(env)\n"),
+        ]);
+        let scan = suite.json(&["scan", ".", "--format", "json", "--select", "FD604"]);
+        scan["tests"][0]["findings"][0]["severity"].as_str().map(str::to_owned)
+    };
+    assert_eq!(severity(conftest).as_deref(), Some("high"));
+    assert_eq!(severity(&format!("{conftest}{hook}")).as_deref(), Some("low"));
+}

@@ -51,21 +51,21 @@ impl Rule for DueNow {
             for site in at.sites.calls.iter().filter(|site| !last(&site.path).starts_with("assert")) {
                 for (name, value) in &site.call.keywords {
                     if name.as_deref().is_some_and(names_due) && is_now(at, &clocks, value, site.at.order) {
-                        tell(test, report, at, value.span);
+                        tell(test, report, at, value.span, value);
                     }
                 }
                 if let [only, ..] = site.call.args.as_slice()
                     && last(&site.path).ends_with("Trigger")
                     && is_now(at, &clocks, only, site.at.order)
                 {
-                    tell(test, report, at, site.expr.span);
+                    tell(test, report, at, site.expr.span, only);
                 }
             }
             for binding in &at.sites.bindings {
                 let Some(value) = binding.value.filter(|value| matches!(value.kind, ExprKind::Dict(_))) else { continue };
                 entries(value, &mut |value| {
                     if is_now(at, &clocks, value, binding.at.order) {
-                        tell(test, report, at, value.span);
+                        tell(test, report, at, value.span, value);
                     }
                 });
             }
@@ -73,8 +73,8 @@ impl Rule for DueNow {
     }
 }
 
-fn tell(test: &Context<'_, '_>, report: &mut Report<'_>, at: &Reached<'_, '_>, span: Span) {
-    report.add(
+fn tell(test: &Context<'_, '_>, report: &mut Report<'_>, at: &Reached<'_, '_>, span: Span, now: &Expr) {
+    report.add_mended(
         at,
         Smell {
             span,
@@ -86,6 +86,18 @@ fn tell(test: &Context<'_, '_>, report: &mut Report<'_>, at: &Reached<'_, '_>, s
                 "take a moment clearly before or after now, or stop the clock with {}",
                 if test.case.is_async { "time-machine" } else { "freezegun or time-machine" }
             ),
+        },
+        |mut mend| {
+            let place = at.sites.calls.iter().position(|site| site.expr.span == now.span)?;
+            let later = match &*at.paths[place] {
+                "time.time" => "86400".to_owned(),
+                path if path.contains("datetime") || path.contains("timezone") => {
+                    format!("{}(days=1)", mend.import("datetime.timedelta")?)
+                }
+                _ => return None,
+            };
+            mend.insert(now.span.end, format!(" + {later}"));
+            mend.risky("fall due a day later")
         },
     );
 }

@@ -104,6 +104,8 @@ fn tell<'a>(
     let bound = match found.seconds {
         _ if found.known == Known::Ratio => "the bound".to_owned(),
         Some(_) if found.is_tolerance => format!("a tolerance of {rounded}"),
+        // in what unit, only a name says
+        Some(_) if found.known == Known::Named => format!("a bound of {rounded}"),
         Some(_) => format!("a bound of {rounded} s"),
         None => "the bound".to_owned(),
     };

@@ -74,6 +74,8 @@ impl Rule for ElapsedTimeAtLeast {
                         .and_then(|clocks| clocks.behind(pair.right, order))
                         .map_or(1.0, |(_, path)| durations::unit(path));
                     let bound = match seconds.map(|seconds| seconds * unit) {
+                        // in what unit, only a name says
+                        Some(seconds) if named => format!("{seconds}"),
                         Some(seconds) => format!("{} s", (seconds * 1e6).round() / 1e6),
                         None => format!("`{}`", test.text(at, pair.left)),
                     };

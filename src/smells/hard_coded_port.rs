@@ -25,7 +25,8 @@
 
 use super::origins::root;
 use super::words::{expects_failure, is_given_a_fake, last, says_fake};
-use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use super::mend::Mend;
+use super::{Context, Fix, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Call, Expr, ExprKind};
 use crate::python::sites::CallSite;
 
@@ -49,7 +50,10 @@ impl Rule for HardCodedPort {
                 continue;
             }
             let Some(port) = port(site.call, path) else { continue };
-            report.add(
+            let module = test.analysis.view(at.function.module).module;
+            let has_fixture = test.decorators.iter().any(|(path, _)| path == "pytest.mark.asyncio")
+                || module.source.contains("unused_tcp_port");
+            report.add_mended(
                 at,
                 Smell {
                     span: site.expr.span,
@@ -62,9 +66,19 @@ impl Rule for HardCodedPort {
                     help: "bind port 0 and ask the server for the port it got, or use the unused_tcp_port fixture"
                         .to_owned(),
                 },
+                |mend| if has_fixture { free(mend, port) } else { None },
             );
         }
     }
+}
+
+/// The fixture of pytest-asyncio wherever the test writes the port.
+fn free(mut mend: Mend<'_>, port: u32) -> Option<Fix> {
+    const FIXTURE: &str = "unused_tcp_port";
+    let places = mend.literals(&port.to_string()).filter(|places| !places.is_empty())?;
+    mend.fixture(FIXTURE)?;
+    places.into_iter().for_each(|place| mend.replace(place, FIXTURE));
+    mend.risky("let the system choose a free port")
 }
 
 /// `DummySocket().bind(…)`, also out of a list of them.

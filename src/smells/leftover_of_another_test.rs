@@ -32,7 +32,7 @@
 
 use super::assertions::comparisons;
 use super::origins::users;
-use super::restored::{is_restored, registers_cleanup, renews, says_restore};
+use super::restored::{is_as_at_first, is_restored, registers_cleanup, renews, says_restore};
 use super::words::last;
 use super::{Context, Report, Rule, Severity, Smell};
 use crate::python::ast::{ExprKind, Function, Span};
@@ -146,6 +146,7 @@ fn leaves_changed(view: &View<'_>, writer: &Function, path: &str) -> bool {
     match write.kind {
         // only of builtin collections is it known that `add` and the like change them
         WriteKind::Method => !renews(write) && view.globals.get(&path[1..]).is_some_and(Global::is_mutable),
+        WriteKind::Assign if is_as_at_first(view, &path[1..], write) => false,
         WriteKind::Assign => {
             write.is_item || !write.value.is_some_and(|value| matches!(value.kind, ExprKind::None))
         }

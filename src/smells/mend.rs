@@ -209,7 +209,7 @@ impl<'r> Mend<'r> {
         Some(())
     }
 
-    /// Where a text that is written out is an expression of this function; `None` where it stands outside of tests too,
+    /// Where a text or number that is written out is an expression of this function; `None` where it stands outside of tests too,
     /// so that others look for the same.
     pub(super) fn literals(&self, text: &str) -> Option<Vec<Span>> {
         fn in_tests(body: &[Stmt], module: &Module, text: &str) -> usize {
@@ -229,7 +229,8 @@ impl<'r> Mend<'r> {
         let known = in_tests(&self.module.body, self.module, text) + if is_test { 0 } else { own };
         let mut found = vec![];
         any_expression(&self.function.body, &mut |expr| {
-            if expr.as_str().is_some() && self.text(expr) == text {
+            let is_literal = expr.as_str().is_some() || matches!(expr.kind, ExprKind::Number { .. });
+            if is_literal && self.text(expr) == text {
                 found.push(expr.span);
             }
             false

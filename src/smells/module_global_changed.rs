@@ -35,7 +35,7 @@
 
 use super::origins::{module_variable, root, users};
 use super::mend::patched;
-use super::restored::{is_cleanup, is_reset_before, is_restored, renews};
+use super::restored::{is_as_at_first, is_cleanup, is_reset_before, is_restored, renews};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, Function};
 use crate::python::sites::{WriteKind, WriteSite};
@@ -124,6 +124,7 @@ fn concerns(test: &Context<'_, '_>, at: &Reached<'_, '_>, write: &WriteSite<'_>,
         }
         // `global Shape`, a class of that name and `del Shape`: the test takes its own away
         WriteKind::Delete if is_whole && known.is_none() => false,
+        WriteKind::Assign if is_whole && is_as_at_first(test.analysis.view(at.function.module), name, write) => false,
         WriteKind::Assign | WriteKind::Augmented | WriteKind::Delete => at.role == Role::Test,
     }
 }

@@ -3,9 +3,9 @@
 
 use super::words::last;
 use super::{Context, Reached, Role, Severity};
-use crate::python::Scope;
 use crate::python::ast::{Call, Expr, ExprKind};
 use crate::python::sites::{At, WriteKind, WriteSite};
+use crate::python::{Scope, View};
 
 /// How bad it is that a change of the whole process stays: what set-up does it does for every test anew, so fewer
 /// see it than it seems; and a fixture that is not in the tree may put it back.
@@ -87,6 +87,14 @@ pub(super) fn renews(write: &WriteSite<'_>) -> bool {
         WriteKind::Method => write.method == Some("clear"),
         WriteKind::Augmented => false,
     }
+}
+
+/// `global calls` and `calls = []`, where the module begins with `calls = []`: it is as at first again.
+pub(super) fn is_as_at_first(view: &View<'_>, name: &str, write: &WriteSite<'_>) -> bool {
+    let first = view.globals.get(name).and_then(|global| global.value);
+    first.zip(write.value).is_some_and(|(first, value)| {
+        !write.is_item && view.module.text(first.span) == view.module.text(value.span)
+    })
 }
 
 /// A patch, addCleanup, finalizer or exit stack: what it does is not followed.

@@ -150,7 +150,13 @@ fn next_wants_nothing(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallS
         at.sites.asserts.iter().partition(|assert| assert.at.order < site.at.order);
     later.iter().min_by_key(|assert| assert.at.order).is_some_and(|next| {
         let text = test.text(at, next.test);
-        wants_nothing(next.test) || before.iter().any(|assert| test.text(at, assert.test) == text)
+        // `wait.until(lambda: calls.value == 2)`, and after the pause `assert calls.value == 2`
+        let start = at.function.function.span.start;
+        let above = test.analysis.view(at.function.module).module.text(Span { start, end: site.expr.span.start });
+        let was_waited_for = matches!(next.test.kind, ExprKind::Compare { .. }) && above.contains(text);
+        wants_nothing(next.test)
+            || was_waited_for
+            || before.iter().any(|assert| test.text(at, assert.test) == text)
     })
 }
 

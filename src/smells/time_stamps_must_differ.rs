@@ -29,8 +29,10 @@ use super::comparison::{Operator, comparisons};
 use super::durations::{is_written_out, may_bound};
 use super::flow::Sources;
 use super::words::is_wall_clock;
-use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
-use crate::python::ast::{Expr, ExprKind};
+use super::mend::Mend;
+use super::{Context, Fix, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::Module;
+use crate::python::ast::{Expr, ExprKind, Span};
 
 pub(super) struct TimeStampsMustDiffer;
 
@@ -65,7 +67,7 @@ impl Rule for TimeStampsMustDiffer {
                     if !with_now && !successive || rests_between(at, order) {
                         continue;
                     }
-                    report.add(
+                    report.add_mended(
                         at,
                         Smell {
                             span: assert.span,
@@ -79,11 +81,22 @@ impl Rule for TimeStampsMustDiffer {
                             help: "allow the two to be equal, or set the times with time-machine, freezegun or an argument"
                                 .to_owned(),
                         },
+                        |mend| or_equal(mend, test.module(), pair.left, pair.right),
                     );
                 }
             }
         }
     }
+}
+
+/// `<=` in place of `<`, where it stands between the two.
+fn or_equal(mut mend: Mend<'_>, module: &Module, one: &Expr, other: &Expr) -> Option<Fix> {
+    let (first, second) = if one.span.start < other.span.start { (one, other) } else { (other, one) };
+    let between = Span { start: first.span.end, end: second.span.start };
+    let text = module.text(between);
+    let at = text.find(['<', '>']).filter(|_| matches!(text.trim(), "<" | ">"))? as u32 + between.start;
+    mend.insert(at + 1, "=");
+    mend.risky("allow the two to be equal")
 }
 
 /// A call that reads the clock, or a name for one.

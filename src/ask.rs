@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::explain::evidence::{Evidence, Material, Outcome as SeenOutcome, PastFix, RuleText};
 use crate::fixes::diff;
+use crate::index::meaning::of_test;
 use crate::index::store::{Filter, HybridQuery, Scored};
 use crate::index::{Embedder, IndexedTest, VectorStore, point_id};
 use crate::risk::Verdict;
@@ -71,11 +72,8 @@ pub async fn mended(
         test.assessment.findings.iter().map(|finding| finding.code.clone()).collect();
     codes.sort();
     codes.dedup();
-    let (model, document) = (embedder.clone(), test.document.clone());
-    let text = tokio::task::spawn_blocking(move || model.embed(&[document])).await;
-    let text = text.ok().and_then(Result::ok).and_then(|mut vectors| vectors.pop());
     let query = HybridQuery {
-        text,
+        text: of_test(embedder, test).await.ok(),
         terms: Some(test.terms()),
         weights: [1.0, 1.0, 0.0],
         filter: Filter { codes, ..Filter::default() },

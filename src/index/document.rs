@@ -11,8 +11,8 @@ use crate::risk::{Assessment, ScannedTest};
 use crate::smells::Cause;
 use crate::words;
 
-/// Changes whenever [`build`] or the words of [`IndexedTest::terms`] change; a store keeps one version.
-pub const DOCUMENT_VERSION: u32 = 2;
+/// Changes whenever [`sentences`] or the words of [`IndexedTest::terms`] change; a store keeps one version.
+pub const DOCUMENT_VERSION: u32 = 3;
 
 /// Bytes of source whose words are indexed.
 const INDEXED_SOURCE: usize = 8_000;
@@ -75,6 +75,11 @@ impl IndexedTest {
         out
     }
 
+    /// What of it is embedded.
+    pub fn sentences(&self) -> Vec<Sentence> {
+        sentences(&self.assessment)
+    }
+
     /// The id of its point.
     pub fn point_id(&self) -> Uuid {
         point_id(&self.assessment.repo, &self.assessment.id)
@@ -110,32 +115,42 @@ pub fn point_id(repo: &str, test_id: &str) -> Uuid {
     Uuid::new_v5(&NAMESPACE, format!("{repo}\0{test_id}").as_bytes())
 }
 
-/// What of a test is embedded: sentences in the words people search with. Its code is found by its words (see
-/// [`IndexedTest::terms`]); what embedding it too would cost and bring stands in `docs/search.md`.
-pub fn build(assessment: &Assessment) -> String {
-    let mut head = if assessment.is_async { "Async test" } else { "Test" }.to_owned();
-    head.push_str(": ");
-    head.push_str(&title(&assessment.id));
-    head.push_str(" (");
-    head.push_str(&place(&assessment.file));
-    head.push(')');
+/// A sentence about a test, and what it is worth in the test's vector.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sentence {
+    pub text: String,
+    pub worth: f32,
+}
+
+/// What a name is worth, beside where and of what kind the test is, what it does, and what is unstable about it.
+/// Measured on the questions of `tests/retrieval/` (`docs/search.md`).
+const WORTH: [f32; 4] = [1.0, 0.7, 0.6, 0.6];
+
+/// What of a test is embedded: sentences in the words people search with, each of which many tests may share. Its code
+/// is found by its words (see [`IndexedTest::terms`]); what embedding it too would cost and bring stands in
+/// `docs/search.md`.
+pub fn sentences(assessment: &Assessment) -> Vec<Sentence> {
+    let kind = if assessment.is_async { "Async test" } else { "Test" };
+    let mut place = format!("{kind}: {}", place(&assessment.file));
     if !assessment.libraries.is_empty() {
-        head.push_str(", uses ");
-        head.push_str(&first(&assessment.libraries, 4).join(", "));
+        place.push_str(", uses ");
+        place.push_str(&first(&assessment.libraries, 4).join(", "));
     }
-    head.push('.');
     let others = assessment.does.iter().filter(|one| !assessment.does_itself.contains(one));
     let does: Vec<&str> =
         assessment.does_itself.iter().chain(others).take(5).map(|activity| activity.phrase()).collect();
-    if !does.is_empty() {
-        head.push_str(" It ");
-        head.push_str(&does.join(", "));
-        head.push('.');
-    }
-    if let Some(instability) = instability(assessment) {
-        head.push_str(&instability);
-    }
-    head
+    let does = (!does.is_empty()).then(|| format!("It {}", does.join(", ")));
+    [Some(title(&assessment.id)), Some(place), does, instability(assessment)]
+        .into_iter()
+        .zip(WORTH)
+        .filter_map(|(text, worth)| Some(Sentence { text: text?, worth }))
+        .collect()
+}
+
+/// The sentences as a text.
+fn build(assessment: &Assessment) -> String {
+    let texts: Vec<String> = sentences(assessment).into_iter().map(|one| one.text + ".").collect();
+    texts.join(" ")
 }
 
 /// BLAKE3, in hexadecimal, of what a stored test is made of.
@@ -151,7 +166,7 @@ pub fn content_hash(assessment: &Assessment, source: &str, document: &str) -> St
     hasher.finalize().to_hex().to_string()
 }
 
-/// ` Flaky: sleep as synchronization (async wait, timing).`
+/// `Flaky: sleep as synchronization (async wait, timing)`
 fn instability(assessment: &Assessment) -> Option<String> {
     let parts: Vec<String> = assessment
         .causes
@@ -163,7 +178,7 @@ fn instability(assessment: &Assessment) -> Option<String> {
             Some(format!("{} ({})", worst.name.replace('-', " "), in_plain_words(*cause)))
         })
         .collect();
-    (!parts.is_empty()).then(|| format!(" Flaky: {}.", parts.join("; ")))
+    (!parts.is_empty()).then(|| format!("Flaky: {}", parts.join("; ")))
 }
 
 /// `tests/asyncio/test_lock.py` → `asyncio lock`.
@@ -232,7 +247,7 @@ mod tests {
         (lock.does, lock.does_itself) = (vec![Activity::Sleep, Activity::Threads], vec![Activity::Sleep]);
         assert_eq!(
             build(&lock),
-            "Async test: lock expires (lock), uses redis. It sleeps, starts threads. \
+            "lock expires. Async test: lock, uses redis. It sleeps, starts threads. \
              Flaky: sleep as synchronization (async wait, timing)."
         );
     }

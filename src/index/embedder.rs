@@ -1,5 +1,6 @@
 //! Text into vectors of meaning: the port, and all-MiniLM-L6-v2 on ONNX Runtime. Knows no test and no store.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -12,10 +13,8 @@ use super::store::TEXT_DIMENSIONS;
 
 /// Tokens of a text that are read; what follows is ignored.
 const MAX_TOKENS: usize = 128;
-/// Every session keeps its own copy of the weights, about 200 MB.
-const MAX_SESSIONS: usize = 4;
-/// Texts for which starting another session pays.
-const WORTH_A_SESSION: usize = 32;
+/// Texts of like length that are read at once: fewer leave cores idle, more are padded for nothing.
+const BATCH: usize = 32;
 
 /// Why there is no vector.
 #[derive(Debug, Error)]
@@ -57,10 +56,8 @@ pub trait Embedder: Send + Sync {
 pub struct MiniLm {
     folder: PathBuf,
     library: PathBuf,
-    /// Made when first needed; a single text needs only the first.
-    sessions: Vec<OnceLock<Mutex<TextEmbedding>>>,
-    /// Threads of each session.
-    threads: usize,
+    /// Made when first needed.
+    session: OnceLock<Mutex<TextEmbedding>>,
 }
 
 impl MiniLm {
@@ -74,25 +71,16 @@ impl MiniLm {
     pub fn load_from(folder: &Path) -> Result<Self, EmbedError> {
         models::verify(folder)?;
         let library = models::runtime(folder)?;
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        // texts are short: cores that each have their own gain more than cores that share one
-        let sessions = cores.min(MAX_SESSIONS);
-        Ok(MiniLm {
-            folder: folder.to_path_buf(),
-            library,
-            sessions: (0..sessions).map(|_| OnceLock::new()).collect(),
-            threads: cores.div_ceil(sessions),
-        })
+        Ok(MiniLm { folder: folder.to_path_buf(), library, session: OnceLock::new() })
     }
 
-    fn session(&self, at: usize) -> Result<MutexGuard<'_, TextEmbedding>, EmbedError> {
-        let cell = &self.sessions[at];
-        if cell.get().is_none() {
+    fn session(&self) -> Result<MutexGuard<'_, TextEmbedding>, EmbedError> {
+        if self.session.get().is_none() {
             let session = Mutex::new(self.new_session()?);
             // another thread may have been faster; then its session is used
-            let _ = cell.set(session);
+            let _ = self.session.set(session);
         }
-        match cell.get() {
+        match self.session.get() {
             Some(session) => Ok(session.lock().unwrap_or_else(PoisonError::into_inner)),
             None => Err(EmbedError::Failed { action: "start", reason: "no session".to_string() }),
         }
@@ -111,77 +99,28 @@ impl MiniLm {
         let options = InitOptionsUserDefined::new()
             .with_environment(environment(&self.library)?)
             .with_max_length(MAX_TOKENS)
-            .with_intra_threads(self.threads);
+            .with_intra_threads(std::thread::available_parallelism().map_or(1, usize::from));
         TextEmbedding::try_new_from_user_defined(model, options)
             .map_err(|error| EmbedError::Failed { action: "load", reason: error.to_string() })
-    }
-
-    /// Embeds what is still in `queue`, with session `at`. One text a call: on a processor that is faster than a padded
-    /// batch, takes half the memory, and gives the same vector whatever else is embedded.
-    fn work(
-        &self,
-        at: usize,
-        texts: &[String],
-        queue: &Mutex<Vec<usize>>,
-    ) -> Result<Vec<(usize, Vec<f32>)>, EmbedError> {
-        let mut session = self.session(at)?;
-        let mut done = Vec::new();
-        loop {
-            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let Some(text) = next else { return Ok(done) };
-            let vectors = session
-                .embed([texts[text].as_str()], None)
-                .map_err(|error| EmbedError::Failed { action: "embed", reason: error.to_string() })?;
-            done.extend(vectors.into_iter().map(|vector| (text, vector)));
-        }
     }
 }
 
 impl Embedder for MiniLm {
     fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError> {
-        // taken from the end, so the longest come first and all sessions finish at about the same time
-        let mut order: Vec<usize> = (0..texts.len()).collect();
-        order.sort_by(|a, b| texts[*a].len().cmp(&texts[*b].len()).then_with(|| texts[*a].cmp(&texts[*b])));
-        // equal texts are embedded once
-        let mut same: Vec<usize> = (0..texts.len()).collect();
-        order.dedup_by(|next, kept| {
-            let equal = texts[*next] == texts[*kept];
-            if equal {
-                same[*next] = *kept;
-            }
-            equal
-        });
-        let queue = Mutex::new(order);
-        let workers = self.sessions.len().min(texts.len() / WORTH_A_SESSION).max(1);
-        let results: Vec<_> = std::thread::scope(|scope| {
-            let (queue, this) = (&queue, &self);
-            let others: Vec<_> =
-                (1..workers).map(|at| scope.spawn(move || this.work(at, texts, queue))).collect();
-            let own = self.work(0, texts, queue);
-            let others = others.into_iter().map(|thread| {
-                thread.join().unwrap_or_else(|_| {
-                    Err(EmbedError::Failed { action: "embed", reason: "it panicked".to_string() })
-                })
-            });
-            std::iter::once(own).chain(others).collect()
-        });
-
-        let mut vectors = vec![Vec::new(); texts.len()];
-        for result in results {
-            for (text, vector) in result? {
-                vectors[text] = vector;
-            }
+        // of like length together, so that little is padded; equal texts are embedded once
+        let mut order: Vec<&str> = texts.iter().map(String::as_str).collect();
+        order.sort_unstable_by(|a, b| a.len().cmp(&b.len()).then(a.cmp(b)));
+        order.dedup();
+        let vectors = self
+            .session()?
+            .embed(&order, Some(BATCH))
+            .map_err(|error| EmbedError::Failed { action: "embed", reason: error.to_string() })?;
+        if let Some(odd) = vectors.iter().find(|vector| vector.len() != TEXT_DIMENSIONS) {
+            let reason = format!("it gave {} dimensions, expected {TEXT_DIMENSIONS}", odd.len());
+            return Err(EmbedError::Failed { action: "embed", reason });
         }
-        for (text, first) in same.into_iter().enumerate().filter(|(text, first)| text != first) {
-            vectors[text] = vectors[first].clone();
-        }
-        match vectors.iter().find(|vector| vector.len() != TEXT_DIMENSIONS) {
-            Some(odd) => Err(EmbedError::Failed {
-                action: "embed",
-                reason: format!("it gave {} dimensions, expected {TEXT_DIMENSIONS}", odd.len()),
-            }),
-            None => Ok(vectors),
-        }
+        let vectors: HashMap<&str, Vec<f32>> = order.into_iter().zip(vectors).collect();
+        Ok(texts.iter().filter_map(|text| vectors.get(text.as_str()).cloned()).collect())
     }
 
     fn id(&self) -> &str {

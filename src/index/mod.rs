@@ -12,6 +12,7 @@ mod folder;
 mod fuse;
 mod guard;
 pub mod holder;
+pub mod meaning;
 mod meta;
 pub mod models;
 pub mod qdrant;

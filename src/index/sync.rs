@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::document::IndexedTest;
 use super::embedder::{EmbedError, Embedder};
+use super::meaning::Meaning;
 use super::store::{Filter, Point, StoreError, VectorStore};
 use super::structure;
 
@@ -69,17 +70,17 @@ pub async fn sync(
             known => changed.push((id, known.is_some(), test)),
         }
     }
-    // of like length together, the longest first: little is padded, and the end of the wait does not drag
-    changed.sort_by(|a, b| b.2.document.len().cmp(&a.2.document.len()).then(a.0.cmp(&b.0)));
+    changed.sort_by_key(|(id, _, _)| *id);
 
     let total = changed.len();
     let (mut done, mut since_optimized) = (0, 0);
+    let mut meaning = Meaning::new(embedder);
     progress(Progress { done, total });
     while !changed.is_empty() {
         let batch: Vec<_> = changed.drain(..changed.len().min(BATCH)).collect();
         let known = batch.iter().filter(|(_, known, _)| *known).count();
         let count = batch.len();
-        let points = points(store, embedder, batch).await?;
+        let points = points(store, &mut meaning, batch).await?;
         store.upsert(points).await?;
         report.updated += known;
         report.added += count - known;
@@ -112,10 +113,11 @@ pub async fn add(
     embedder: &Arc<dyn Embedder>,
     tests: Vec<IndexedTest>,
 ) -> Result<(), SyncError> {
+    let mut meaning = Meaning::new(embedder);
     let mut left: Vec<_> = tests.into_iter().map(|test| (test.point_id(), true, test)).collect();
     while !left.is_empty() {
         let batch: Vec<_> = left.drain(..left.len().min(BATCH)).collect();
-        store.upsert(points(store, embedder, batch).await?).await?;
+        store.upsert(points(store, &mut meaning, batch).await?).await?;
     }
     Ok(())
 }
@@ -148,7 +150,7 @@ async fn under(
 /// is not worth an embedding.
 async fn points(
     store: &Arc<dyn VectorStore>,
-    embedder: &Arc<dyn Embedder>,
+    meaning: &mut Meaning,
     batch: Vec<(Uuid, bool, IndexedTest)>,
 ) -> Result<Vec<Point>, SyncError> {
     let mut vectors: Vec<Option<Vec<f32>>> = Vec::with_capacity(batch.len());
@@ -156,13 +158,13 @@ async fn points(
         let stored = if *known { store.get(*id).await? } else { None };
         vectors.push(stored.filter(|stored| stored.test.document == test.document).map(|stored| stored.text));
     }
-    let texts: Vec<String> = batch
+    let changed: Vec<&IndexedTest> = batch
         .iter()
         .zip(&vectors)
         .filter(|(_, vector)| vector.is_none())
-        .map(|((_, _, test), _)| test.document.clone())
+        .map(|((_, _, test), _)| test)
         .collect();
-    let mut fresh = embed(embedder, texts).await?.into_iter();
+    let mut fresh = meaning.of(&changed).await?.into_iter();
     Ok(batch
         .into_iter()
         .zip(vectors)
@@ -174,18 +176,6 @@ async fn points(
             test,
         })
         .collect())
-}
-
-/// Embeds `texts` where blocking is allowed.
-pub async fn embed(embedder: &Arc<dyn Embedder>, texts: Vec<String>) -> Result<Vec<Vec<f32>>, EmbedError> {
-    if texts.is_empty() {
-        return Ok(Vec::new());
-    }
-    let embedder = embedder.clone();
-    match tokio::task::spawn_blocking(move || embedder.embed(&texts)).await {
-        Ok(result) => result,
-        Err(error) => Err(EmbedError::Failed { action: "embed", reason: error.to_string() }),
-    }
 }
 
 #[cfg(test)]

@@ -13,8 +13,8 @@ use super::synonyms::expanded;
 use super::twins::{Folded, fold};
 use super::wishes::{Wish, wish_all, wishes};
 use crate::index::Embedder;
-use crate::index::store::{Filter, HybridQuery, VectorStore};
-use crate::index::sync::embed;
+use crate::index::meaning::embed;
+use crate::index::store::{Filter, HybridQuery, Point, VectorStore};
 use crate::risk::Verdict;
 use crate::words::is_stop_word;
 
@@ -89,7 +89,7 @@ pub async fn search(
         .map(|wish| wish.words.clone())
         .collect();
     let met = unmet.len() < wishes.len();
-    if !met && !asked.is_near(embedder, &scorer, &best).await? {
+    if !met && !asked.is_near(store, &scorer, &best).await? {
         return Ok(SearchAnswer { query: query.to_string(), facets, unmet, hits: Vec::new() });
     }
     let hit = |folded: Folded| {
@@ -140,7 +140,7 @@ impl Asked {
     /// Whether any of the best is near enough in words or in meaning to be an answer at all.
     async fn is_near(
         &self,
-        embedder: &Arc<dyn Embedder>,
+        store: &Arc<dyn VectorStore>,
         scorer: &Scorer<'_>,
         best: &[Folded],
     ) -> Result<bool, SearchError> {
@@ -155,9 +155,9 @@ impl Asked {
         if best.iter().any(in_words) {
             return Ok(true);
         }
-        let documents = best.iter().take(LOOKED_AT).map(|folded| folded.test.document.clone()).collect();
-        let cosine = |document: &Vec<f32>| self.text.iter().zip(document).map(|(a, b)| a * b).sum::<f32>();
-        let nearest = embed(embedder, documents).await?.iter().map(cosine).fold(0.0, f32::max);
+        let looked_at = best.iter().take(LOOKED_AT).map(|folded| folded.test.point_id()).collect();
+        let cosine = |point: &Point| self.text.iter().zip(&point.text).map(|(a, b)| a * b).sum::<f32>();
+        let nearest = store.points(looked_at).await?.iter().map(cosine).fold(0.0, f32::max);
         tracing::debug!(nearest, "none has the question's words");
         Ok(nearest >= NEAR_IN_MEANING)
     }

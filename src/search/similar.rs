@@ -9,8 +9,8 @@ use super::candidates::Candidates;
 use super::hit::{Hit, SearchAnswer, describe};
 use super::query::Facets;
 use super::twins::fold;
+use crate::index::meaning::{embed, of_test};
 use crate::index::store::{Filter, HybridQuery, Terms, VectorStore};
-use crate::index::sync::embed;
 use crate::index::{Embedder, IndexedTest, structure, terms};
 
 /// Weights of meaning, words and structure in the fusion.
@@ -100,7 +100,7 @@ impl Like {
                 })
             }
             Target::Scanned(test) => Ok(Like {
-                text: embed(embedder, vec![test.document.clone()]).await?.pop().unwrap_or_default(),
+                text: of_test(embedder, &test).await?,
                 terms: test.terms(),
                 structure: Some(structure::vector(&test.assessment.features)),
                 code: String::new(),

@@ -13,8 +13,8 @@ pub use figures::{Figures, figures};
 pub use labels::{LabelError, Labels, Question, Suite};
 
 use super::{SearchError, Target, search, similar};
+use crate::index::meaning::embed;
 use crate::index::store::{Filter, HybridQuery, VectorStore};
-use crate::index::sync::embed;
 use crate::index::{Embedder, IndexedTest, terms};
 
 /// Hits that count.

@@ -109,12 +109,14 @@ def all_points(served):
     points, start = [], None
     while True:
         page = served.call({"scroll": {"filter": {}, "from": start, "limit": 500}})["page"]
-        for test in page["tests"]:
-            name = uuid.uuid5(uuid.UUID("6f1d7c52-8a3e-5b49-9d20-c4e177ab3f08"), f"{test['repo']}\0{test['id']}")
-            points.append(served.call({"get": str(name)})["point"])
+        points += served.call({"points": [name(test) for test in page["tests"]]})["points"]
         start = page["next"]
         if start is None:
             return points
+
+
+def name(test):
+    return str(uuid.uuid5(uuid.UUID("6f1d7c52-8a3e-5b49-9d20-c4e177ab3f08"), f"{test['repo']}\0{test['id']}"))
 
 
 def renamed(point, copy, noise):

@@ -70,6 +70,16 @@ pub fn text(touches: &[Touch]) -> String {
     touches.iter().map(|touch| format!("{:x}:{:x}", touch.state, touch.how)).collect::<Vec<_>>().join(" ")
 }
 
+/// What [`text`] wrote; `None` where a word is no touch.
+pub fn from_text(text: &str) -> Option<Vec<Touch>> {
+    let touch = |word: &str| {
+        let (state, how) = word.split_once(':')?;
+        let state = u32::from_str_radix(state, 16).ok()?;
+        Some(Touch { state, how: u8::from_str_radix(how, 16).ok()? })
+    };
+    text.split_whitespace().map(touch).collect()
+}
+
 /// For fields that are stored as [`text`].
 pub mod as_text {
     use serde::de::Error;
@@ -87,14 +97,6 @@ pub mod as_text {
     /// A word is none that [`super::text`] writes.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Touch>, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let touch = |word: &str| {
-            let (state, how) = word.split_once(':')?;
-            let state = u32::from_str_radix(state, 16).ok()?;
-            Some(Touch { state, how: u8::from_str_radix(how, 16).ok()? })
-        };
-        let words = text.split_whitespace();
-        words
-            .map(|word| touch(word).ok_or_else(|| D::Error::custom(format!("'{word}' is no touch"))))
-            .collect()
+        super::from_text(&text).ok_or_else(|| D::Error::custom(format!("'{text}' are no touches")))
     }
 }

@@ -122,16 +122,16 @@ pub struct Sentence {
     pub worth: f32,
 }
 
-/// What a name is worth, beside where and of what kind the test is, what it does, and what is unstable about it.
-/// Measured on the questions of `tests/retrieval/` (`docs/search.md`).
-const WORTH: [f32; 4] = [1.0, 0.7, 0.6, 0.6];
+/// What a name is worth beside the classes it stands in, the place and the kind of the test, what it does, and what is
+/// unstable about it. Measured on the questions of `tests/retrieval/` (`docs/search.md`).
+const WORTH: [f32; 5] = [1.0, 0.5, 0.7, 0.6, 0.6];
 
 /// What of a test is embedded: sentences in the words people search with, each of which many tests may share. Its code
 /// is found by its words (see [`IndexedTest::terms`]); what embedding it too would cost and bring stands in
 /// `docs/search.md`.
 pub fn sentences(assessment: &Assessment) -> Vec<Sentence> {
     let kind = if assessment.is_async { "Async test" } else { "Test" };
-    let mut place = format!("{kind}: {}", place(&assessment.file));
+    let mut place = [kind, &place(&assessment.file)].join(": ").trim_end_matches(": ").to_owned();
     if !assessment.libraries.is_empty() {
         place.push_str(", uses ");
         place.push_str(&first(&assessment.libraries, 4).join(", "));
@@ -140,7 +140,8 @@ pub fn sentences(assessment: &Assessment) -> Vec<Sentence> {
     let does: Vec<&str> =
         assessment.does_itself.iter().chain(others).take(5).map(|activity| activity.phrase()).collect();
     let does = (!does.is_empty()).then(|| format!("It {}", does.join(", ")));
-    [Some(title(&assessment.id)), Some(place), does, instability(assessment)]
+    let (classes, name) = names(&assessment.id);
+    [Some(name), classes, Some(place), does, instability(assessment)]
         .into_iter()
         .zip(WORTH)
         .filter_map(|(text, worth)| Some(Sentence { text: text?, worth }))
@@ -205,11 +206,15 @@ fn in_plain_words(cause: Cause) -> &'static str {
     }
 }
 
-/// `tests/test_lock.py::TestLock::test_expires` → `lock expires`.
-fn title(id: &str) -> String {
+/// `tests/test_lock.py::TestAsyncLock::test_expires` → `async lock`, `expires`.
+fn names(id: &str) -> (Option<String>, String) {
     let names = id.split_once("::").map_or(id, |(_, names)| names);
-    let words: Vec<String> = words::plain(names).into_iter().filter(|word| word != "test").collect();
-    if words.is_empty() { names.to_string() } else { words.join(" ") }
+    let (classes, name) = names.rsplit_once("::").unwrap_or(("", names));
+    let said = |names: &str| {
+        let words: Vec<String> = words::plain(names).into_iter().filter(|word| word != "test").collect();
+        (!words.is_empty()).then(|| words.join(" "))
+    };
+    (said(classes), said(name).unwrap_or_else(|| name.to_owned()))
 }
 
 fn first(names: &[String], most: usize) -> &[String] {
@@ -247,7 +252,7 @@ mod tests {
         (lock.does, lock.does_itself) = (vec![Activity::Sleep, Activity::Threads], vec![Activity::Sleep]);
         assert_eq!(
             build(&lock),
-            "lock expires. Async test: lock, uses redis. It sleeps, starts threads. \
+            "expires. lock. Async test: lock, uses redis. It sleeps, starts threads. \
              Flaky: sleep as synchronization (async wait, timing)."
         );
     }
@@ -295,8 +300,9 @@ mod tests {
     }
 
     #[test]
-    fn a_title_of_nothing_but_test_is_the_name() {
-        assert_eq!(title("t.py::test"), "test");
-        assert_eq!(title("t.py::TestAsyncLock::test_timeout_expires"), "async lock timeout expires");
+    fn a_name_of_nothing_but_test_stands_for_itself() {
+        assert_eq!(names("t.py::test"), (None, "test".to_owned()));
+        let (classes, name) = names("t.py::TestAsyncLock::TestEdges::test_timeout_expires");
+        assert_eq!((classes.as_deref(), name.as_str()), (Some("async lock edges"), "timeout expires"));
     }
 }

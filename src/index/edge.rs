@@ -20,9 +20,10 @@ use qdrant_edge::{
     VectorPersisted, VectorStructInternal, VectorStructPersisted, WalOptions, WithPayloadInterface,
     WithVector,
 };
+use rayon::prelude::*;
 use uuid::Uuid;
 
-use super::conditions::{self, BOOLEANS, CONTENT_HASH, Condition, Conditions, INTEGERS, KEYWORDS};
+use super::conditions::{self, BOOLEANS, CONTENT_HASH, Condition, Conditions, INTEGERS, KEYWORDS, TEST};
 pub use super::folder::Access;
 use super::folder::{StoreFolder, blocking, refused};
 use super::fuse::{depth, fuse};
@@ -209,31 +210,38 @@ impl VectorStore for EdgeStore {
                     (STRUCTURE, structure.map(VectorInternal::Dense)),
                 ];
                 let filter = edge_filter(&filter);
-                let (mut rankings, mut bm25) = (Vec::new(), HashMap::new());
-                for (weight, (name, vector)) in weights.into_iter().zip(vectors) {
-                    if let Some(vector) = vector.filter(|_| weight > 0.0) {
-                        let ranked = rank(shard, name, vector, filter.clone(), depth(limit))?;
-                        rankings.push((weight, ranked.iter().map(|(id, _)| *id).collect()));
-                        if name == TERMS {
-                            bm25.extend(ranked);
-                        }
-                    }
-                }
+                let ranked: Vec<(f32, &str, Vec<(Uuid, f32)>)> = weights
+                    .into_par_iter()
+                    .zip(vectors)
+                    .filter(|(weight, _)| *weight > 0.0)
+                    .filter_map(|(weight, (name, vector))| {
+                        let ranked = rank(shard, name, vector?, filter.clone(), depth(limit));
+                        Some(ranked.map(|ranked| (weight, name, ranked)))
+                    })
+                    .collect::<OperationResult<_>>()?;
+                let ids = |ranked: &[(Uuid, f32)]| ranked.iter().map(|(id, _)| *id).collect();
+                let rankings: Vec<_> =
+                    ranked.iter().map(|(weight, _, ranked)| (*weight, ids(ranked))).collect();
+                let terms = ranked.into_iter().find(|(_, name, _)| *name == TERMS);
+                let bm25: HashMap<Uuid, f32> =
+                    terms.map(|(_, _, ranked)| ranked.into_iter().collect()).unwrap_or_default();
                 let fused = fuse(&rankings, limit);
                 let ids: Vec<PointId> = fused.iter().map(|(id, _)| PointId::Uuid(*id)).collect();
-                let records = shard.retrieve(&ids, Some(WithPayloadInterface::Bool(true)), None)?;
-                Ok((fused, bm25, records))
+                let records = shard.retrieve(&ids, Some(whole()), None)?;
+                let tests: Vec<_> =
+                    records.into_par_iter().map(|record| (record.id, test(record.payload))).collect();
+                Ok((fused, bm25, tests))
             })
             .await?;
-        let (fused, bm25, records) = found;
+        let (fused, bm25, tests) = found;
         let scores: HashMap<PointId, f32> =
             fused.into_iter().map(|(id, score)| (PointId::Uuid(id), score)).collect();
-        records
+        tests
             .into_iter()
-            .map(|record| {
-                let score = scores.get(&record.id).copied().unwrap_or_default();
-                let bm25 = uuid(record.id).and_then(|id| bm25.get(&id).copied()).unwrap_or_default();
-                Ok(Scored { score, bm25, test: test(record.payload)? })
+            .map(|(id, test)| {
+                let score = scores.get(&id).copied().unwrap_or_default();
+                let bm25 = uuid(id).and_then(|id| bm25.get(&id).copied()).unwrap_or_default();
+                Ok(Scored { score, bm25, test: test? })
             })
             .collect()
     }
@@ -242,7 +250,7 @@ impl VectorStore for EdgeStore {
         let ids: Vec<PointId> = ids.into_iter().map(PointId::Uuid).collect();
         let records = self
             .read("read tests", move |shard| {
-                shard.retrieve(&ids, Some(WithPayloadInterface::Bool(true)), Some(WithVector::Bool(true)))
+                shard.retrieve(&ids, Some(whole()), Some(WithVector::Bool(true)))
             })
             .await?;
         records.into_iter().map(from_edge).collect()
@@ -253,6 +261,7 @@ impl VectorStore for EdgeStore {
             offset: from.map(PointId::Uuid),
             limit: Some(limit.max(1)),
             filter: edge_filter(&filter),
+            with_payload: Some(whole()),
             ..ScrollRequest::default()
         };
         let (records, next) = self.read("list tests", move |shard| shard.scroll(request)).await?;
@@ -446,7 +455,7 @@ fn from_edge(record: Record) -> Result<Point, StoreError> {
 }
 
 fn test(payload: Option<Payload>) -> Result<super::IndexedTest, StoreError> {
-    conditions::test(payload.unwrap_or_default().0)
+    conditions::test(&payload.unwrap_or_default().0)
 }
 
 fn sparse(terms: Terms) -> SparseVector {
@@ -458,6 +467,11 @@ fn uuid(id: PointId) -> Option<Uuid> {
         PointId::Uuid(id) => Some(id),
         PointId::NumId(_) => None,
     }
+}
+
+/// What of the payload is read: what it is filtered by stands in the test too.
+fn whole() -> WithPayloadInterface {
+    WithPayloadInterface::Fields(vec![path(TEST)])
 }
 
 fn path(key: &str) -> JsonPath {

@@ -13,8 +13,12 @@ use super::store::TEXT_DIMENSIONS;
 
 /// Tokens of a text that are read; what follows is ignored.
 const MAX_TOKENS: usize = 128;
-/// Texts of like length that are read at once: fewer leave cores idle, more are padded for nothing.
-const BATCH: usize = 32;
+/// Every session keeps its own copy of the weights, some 100 MB.
+const MAX_SESSIONS: usize = 4;
+/// Texts for which starting another session pays.
+const WORTH_A_SESSION: usize = 32;
+/// Texts of like length that are read at once: more leave the processor's cache.
+const BATCH: usize = 16;
 
 /// Why there is no vector.
 #[derive(Debug, Error)]
@@ -56,8 +60,9 @@ pub trait Embedder: Send + Sync {
 pub struct MiniLm {
     folder: PathBuf,
     library: PathBuf,
-    /// Made when first needed.
-    session: OnceLock<Mutex<TextEmbedding>>,
+    /// Made when first needed; a few texts need only the first. A core that has its own does more than cores that share
+    /// one, and a question leaves the others to search.
+    sessions: Vec<OnceLock<Mutex<TextEmbedding>>>,
 }
 
 impl MiniLm {
@@ -71,16 +76,19 @@ impl MiniLm {
     pub fn load_from(folder: &Path) -> Result<Self, EmbedError> {
         models::verify(folder)?;
         let library = models::runtime(folder)?;
-        Ok(MiniLm { folder: folder.to_path_buf(), library, session: OnceLock::new() })
+        let sessions = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_SESSIONS);
+        let sessions = (0..sessions).map(|_| OnceLock::new()).collect();
+        Ok(MiniLm { folder: folder.to_path_buf(), library, sessions })
     }
 
-    fn session(&self) -> Result<MutexGuard<'_, TextEmbedding>, EmbedError> {
-        if self.session.get().is_none() {
+    fn session(&self, at: usize) -> Result<MutexGuard<'_, TextEmbedding>, EmbedError> {
+        let cell = &self.sessions[at];
+        if cell.get().is_none() {
             let session = Mutex::new(self.new_session()?);
             // another thread may have been faster; then its session is used
-            let _ = self.session.set(session);
+            let _ = cell.set(session);
         }
-        match self.session.get() {
+        match cell.get() {
             Some(session) => Ok(session.lock().unwrap_or_else(PoisonError::into_inner)),
             None => Err(EmbedError::Failed { action: "start", reason: "no session".to_string() }),
         }
@@ -99,9 +107,27 @@ impl MiniLm {
         let options = InitOptionsUserDefined::new()
             .with_environment(environment(&self.library)?)
             .with_max_length(MAX_TOKENS)
-            .with_intra_threads(std::thread::available_parallelism().map_or(1, usize::from));
+            .with_intra_threads(1);
         TextEmbedding::try_new_from_user_defined(model, options)
             .map_err(|error| EmbedError::Failed { action: "load", reason: error.to_string() })
+    }
+
+    /// Embeds what is still in `queue`, with session `at`.
+    fn work<'t>(
+        &self,
+        at: usize,
+        queue: &Mutex<Vec<&[&'t str]>>,
+    ) -> Result<Vec<(&'t str, Vec<f32>)>, EmbedError> {
+        let mut session = self.session(at)?;
+        let mut done = Vec::new();
+        loop {
+            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let Some(batch) = next else { return Ok(done) };
+            let vectors = session
+                .embed(batch, None)
+                .map_err(|error| EmbedError::Failed { action: "embed", reason: error.to_string() })?;
+            done.extend(batch.iter().copied().zip(vectors));
+        }
     }
 }
 
@@ -111,15 +137,28 @@ impl Embedder for MiniLm {
         let mut order: Vec<&str> = texts.iter().map(String::as_str).collect();
         order.sort_unstable_by(|a, b| a.len().cmp(&b.len()).then(a.cmp(b)));
         order.dedup();
-        let vectors = self
-            .session()?
-            .embed(&order, Some(BATCH))
-            .map_err(|error| EmbedError::Failed { action: "embed", reason: error.to_string() })?;
-        if let Some(odd) = vectors.iter().find(|vector| vector.len() != TEXT_DIMENSIONS) {
+        // taken from the end, so the longest come first and all sessions finish at about the same time
+        let queue = Mutex::new(order.chunks(BATCH).collect());
+        let workers = self.sessions.len().min(order.len() / WORTH_A_SESSION).max(1);
+        let results: Vec<_> = std::thread::scope(|scope| {
+            let (queue, this) = (&queue, &self);
+            let others: Vec<_> = (1..workers).map(|at| scope.spawn(move || this.work(at, queue))).collect();
+            let own = self.work(0, queue);
+            let others = others.into_iter().map(|thread| {
+                thread.join().unwrap_or_else(|_| {
+                    Err(EmbedError::Failed { action: "embed", reason: "it panicked".to_string() })
+                })
+            });
+            std::iter::once(own).chain(others).collect()
+        });
+        let mut vectors = HashMap::new();
+        for result in results {
+            vectors.extend(result?);
+        }
+        if let Some(odd) = vectors.values().find(|vector| vector.len() != TEXT_DIMENSIONS) {
             let reason = format!("it gave {} dimensions, expected {TEXT_DIMENSIONS}", odd.len());
             return Err(EmbedError::Failed { action: "embed", reason });
         }
-        let vectors: HashMap<&str, Vec<f32>> = order.into_iter().zip(vectors).collect();
         Ok(texts.iter().filter_map(|text| vectors.get(text.as_str()).cloned()).collect())
     }
 

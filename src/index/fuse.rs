@@ -9,7 +9,7 @@ const K: f32 = 60.0;
 
 /// How deep each ranking is read for `limit` results: what one ranking puts late, another may put first.
 pub(super) fn depth(limit: usize) -> usize {
-    (limit * 4).max(100)
+    (limit * 3 / 2).max(100)
 }
 
 /// Weighted reciprocal rank fusion: each ranking gives `weight / (60 + rank)`, rank counted from one.

@@ -12,7 +12,7 @@ use super::store::StoreError;
 use crate::risk::features;
 
 /// Changes whenever names of vectors or payload keys change.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// Versions of everything that must agree between a store and the program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -19,7 +19,7 @@ use uuid::Uuid;
 pub use self::collection::Layout;
 use self::connection::{connect, failed, patiently};
 use self::convert::{from_server, server_filter, server_id, test, to_server, uuid};
-use super::conditions::CONTENT_HASH;
+use super::conditions::{CONTENT_HASH, TEST};
 use super::folder::Access;
 use super::fuse::{depth, fuse};
 use super::meta::Meta;
@@ -83,7 +83,7 @@ impl QdrantStore {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let get = GetPointsBuilder::new(&self.collection, ids).with_payload(true).with_vectors(vectors);
+        let get = GetPointsBuilder::new(&self.collection, ids).with_payload(only(TEST)).with_vectors(vectors);
         Ok(self.client.get_points(get).await.map_err(self.fail("read a test"))?.result)
     }
 }
@@ -178,7 +178,7 @@ impl VectorStore for QdrantStore {
     async fn scroll(&self, filter: Filter, from: Option<Uuid>, limit: usize) -> Result<Page, StoreError> {
         let mut scroll = ScrollPointsBuilder::new(&self.collection)
             .limit(u32::try_from(limit.max(1)).unwrap_or(u32::MAX))
-            .with_payload(true)
+            .with_payload(only(TEST))
             .with_vectors(false);
         if let Some(filter) = server_filter(&filter) {
             scroll = scroll.filter(filter);
@@ -200,7 +200,7 @@ impl VectorStore for QdrantStore {
             let mut scroll = ScrollPointsBuilder::new(&self.collection)
                 .filter(filter.clone())
                 .limit(PAGE)
-                .with_payload(PayloadIncludeSelector { fields: vec![CONTENT_HASH.to_string()] })
+                .with_payload(only(CONTENT_HASH))
                 .with_vectors(false);
             if let Some(offset) = offset {
                 scroll = scroll.offset(offset);
@@ -234,6 +234,10 @@ impl VectorStore for QdrantStore {
     async fn publish(&self) -> Result<(), StoreError> {
         self.take_the_place().await
     }
+}
+
+fn only(key: &str) -> PayloadIncludeSelector {
+    PayloadIncludeSelector { fields: vec![key.to_string()] }
 }
 
 #[cfg(test)]

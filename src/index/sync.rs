@@ -76,12 +76,18 @@ pub async fn sync(
     let (mut done, mut since_optimized) = (0, 0);
     let mut meaning = Meaning::new(embedder);
     progress(Progress { done, total });
-    while !changed.is_empty() {
-        let batch: Vec<_> = changed.drain(..changed.len().min(BATCH)).collect();
+    let mut batches = changed.into_iter();
+    let mut next = async |meaning: &mut Meaning| -> Result<Option<(Vec<Point>, usize)>, SyncError> {
+        let batch: Vec<_> = batches.by_ref().take(BATCH).collect();
         let known = batch.iter().filter(|(_, known, _)| *known).count();
-        let count = batch.len();
-        let points = points(store, &mut meaning, batch).await?;
-        store.upsert(points).await?;
+        if batch.is_empty() { Ok(None) } else { Ok(Some((points(store, meaning, batch).await?, known))) }
+    };
+    let mut ready = next(&mut meaning).await?;
+    while let Some((points, known)) = ready {
+        let count = points.len();
+        // the next batch is embedded while this one is written
+        let (stored, following) = futures::join!(store.upsert(points), next(&mut meaning));
+        stored?;
         report.updated += known;
         report.added += count - known;
         done += count;
@@ -91,6 +97,7 @@ pub async fn sync(
             since_optimized = 0;
         }
         progress(Progress { done, total });
+        ready = following?;
     }
     if !within.is_empty() && !gone.is_empty() {
         let known = under(store, repo, within).await?;
@@ -153,11 +160,16 @@ async fn points(
     meaning: &mut Meaning,
     batch: Vec<(Uuid, bool, IndexedTest)>,
 ) -> Result<Vec<Point>, SyncError> {
-    let mut vectors: Vec<Option<Vec<f32>>> = Vec::with_capacity(batch.len());
-    for (id, known, test) in &batch {
-        let stored = if *known { store.get(*id).await? } else { None };
-        vectors.push(stored.filter(|stored| stored.test.document == test.document).map(|stored| stored.text));
-    }
+    let known = batch.iter().filter(|(_, known, _)| *known).map(|(id, _, _)| *id).collect();
+    let mut stored: HashMap<Uuid, Point> =
+        store.points(known).await?.into_iter().map(|point| (point.id, point)).collect();
+    let vectors: Vec<Option<Vec<f32>>> = batch
+        .iter()
+        .map(|(id, _, test)| {
+            let same = |stored: &Point| stored.test.document == test.document;
+            stored.remove(id).filter(same).map(|stored| stored.text)
+        })
+        .collect();
     let changed: Vec<&IndexedTest> = batch
         .iter()
         .zip(&vectors)
@@ -185,6 +197,7 @@ mod tests {
 
     use super::*;
     use crate::index::edge::{Access, EdgeStore};
+    use crate::index::meaning::of_test;
     use crate::index::samples::{sample, unstable};
     use crate::index::store::{Filter, HybridQuery, TEXT_DIMENSIONS};
     use crate::smells::Cause;
@@ -246,18 +259,20 @@ mod tests {
         let mut tests = many(5);
         let report = run(&store, &embedder, tests.clone()).await;
         assert_eq!(report, SyncReport { added: 5, ..SyncReport::default() });
-        assert_eq!(*count.texts.lock().unwrap(), 5);
+        // five names, and what all share
+        assert_eq!(*count.texts.lock().unwrap(), 6);
 
         let report = run(&store, &embedder, tests.clone()).await;
         assert_eq!(report, SyncReport { unchanged: 5, ..SyncReport::default() });
-        assert_eq!(*count.texts.lock().unwrap(), 5);
+        assert_eq!(*count.texts.lock().unwrap(), 6);
 
         tests[1] = unstable("a", "t.py::test_1", Cause::Time, "def test_1():\n    now()\n");
         tests.pop();
         tests.push(sample("a", "t.py::test_new"));
         let report = run(&store, &embedder, tests).await;
         assert_eq!(report, SyncReport { added: 1, updated: 1, unchanged: 3, removed: 1 });
-        assert_eq!(*count.texts.lock().unwrap(), 7);
+        // two names, what they share, and what is unstable about one
+        assert_eq!(*count.texts.lock().unwrap(), 10);
         assert_eq!(store.count(Filter::default()).await.unwrap(), 5);
     }
 
@@ -275,7 +290,7 @@ mod tests {
         assert_eq!(run(&store, &embedder, vec![moved]).await.updated, 1);
         let after = store.get(before.id).await.unwrap().unwrap();
         assert_eq!((after.test.assessment.risk, after.text), (0.9, before.text));
-        assert_eq!(*count.texts.lock().unwrap(), 1);
+        assert_eq!(*count.texts.lock().unwrap(), 2);
     }
 
     #[tokio::test]
@@ -294,7 +309,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = store(folder.path()).await;
         let tests = many(BATCH + 10);
-        let (_, breaking) = counting(BATCH);
+        let (_, breaking) = counting(BATCH + 1);
         let error = sync(&store, &breaking, "a", tests.clone(), &[], &|_| {}).await.unwrap_err();
         assert!(matches!(error, SyncError::Embed(_)));
         assert_eq!(store.count(Filter::default()).await.unwrap(), BATCH);
@@ -302,7 +317,7 @@ mod tests {
         let (count, embedder) = counting(usize::MAX);
         let report = run(&store, &embedder, tests).await;
         assert_eq!((report.added, report.unchanged), (10, BATCH));
-        assert_eq!(*count.texts.lock().unwrap(), 10);
+        assert_eq!(*count.texts.lock().unwrap(), 11);
     }
 
     #[tokio::test]
@@ -322,13 +337,12 @@ mod tests {
         let expected = [0, BATCH, total].map(|done| Progress { done, total });
         assert_eq!(*told.lock().unwrap(), expected);
         assert_eq!(store.get(again.point_id()).await.unwrap().unwrap().test, again);
-        let query = HybridQuery {
-            text: Some(vector(&again.document)),
-            weights: [1.0; 3],
-            limit: 1,
-            ..HybridQuery::default()
-        };
+        let own = of_test(&embedder, &again).await.unwrap();
+        let query =
+            HybridQuery { text: Some(own.clone()), weights: [1.0; 3], limit: 1, ..HybridQuery::default() };
         let scored = store.query(query).await.unwrap();
-        assert_eq!(vector(&scored[0].test.document), vector(&again.document));
+        assert_eq!(scored[0].test, again);
+        let stored = store.get(again.point_id()).await.unwrap().unwrap().text;
+        assert!(own.iter().zip(&stored).all(|(a, b)| (a - b).abs() < 1e-6));
     }
 }

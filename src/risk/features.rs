@@ -1,11 +1,10 @@
 //! The 42 numbers that describe a test's code: names, order, definitions and schema version stand here once.
 //! What is known beside the code (history, neighbours, place in the project) is not hidden in them.
 
-use std::collections::HashMap;
-
-use serde::de::Error as _;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::named;
 
 /// Changes whenever a name, the order or a definition below changes. The model file carries it too,
 /// and a mismatch refuses to load.
@@ -94,12 +93,6 @@ impl Serialize for Features {
 
 impl<'de> Deserialize<'de> for Features {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let map = HashMap::<String, f32>::deserialize(deserializer)?;
-        let mut values = [0.0; COUNT];
-        for (value, (name, _)) in values.iter_mut().zip(DEFINITIONS) {
-            *value =
-                *map.get(name).ok_or_else(|| D::Error::custom(format!("feature '{name}' is missing")))?;
-        }
-        Ok(Features(values))
+        named::values(deserializer, DEFINITIONS.map(|(name, _)| name)).map(Features)
     }
 }

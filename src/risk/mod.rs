@@ -17,6 +17,7 @@ mod measure;
 pub mod mended;
 pub mod metrics;
 mod model;
+mod named;
 pub mod names;
 mod prior;
 mod ranks;

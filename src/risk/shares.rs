@@ -1,14 +1,11 @@
 //! Who else reads and changes the state that a test depends on: inputs beside the 42, told from all tests of a
 //! repository at once.
 
-use std::collections::HashMap;
-
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
-use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::ScannedTest;
+use super::{ScannedTest, named};
 use crate::effects::{READ, RESET, State, Touch, WRITE};
 
 /// Names of the inputs in [`Shares`], in their order. A test *depends* on a state that it reads, that some test changes,
@@ -50,12 +47,7 @@ impl Serialize for Shares {
 
 impl<'de> Deserialize<'de> for Shares {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let map = HashMap::<String, f32>::deserialize(deserializer)?;
-        let mut out = Shares::default();
-        for (value, name) in out.0.iter_mut().zip(SHARES) {
-            *value = *map.get(name).ok_or_else(|| D::Error::custom(format!("share '{name}' is missing")))?;
-        }
-        Ok(out)
+        named::values(deserializer, SHARES).map(Shares)
     }
 }
 

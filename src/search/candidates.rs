@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 
 use uuid::Uuid;
 
-use super::twins::fold;
+use super::twins::distinct;
 use crate::index::IndexedTest;
 use crate::index::store::Scored;
 
@@ -32,7 +32,7 @@ impl Candidates {
 
     /// Whether less than `limit` are left when copies are folded.
     pub(super) fn are_fewer_than(&self, limit: usize) -> bool {
-        fold(self.found.values().map(|scored| (scored.test.clone(), 0.0))).len() < limit
+        distinct(self.found.values().map(|scored| &scored.test)) < limit
     }
 
     /// The highest BM25 score.

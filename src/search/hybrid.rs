@@ -62,24 +62,19 @@ pub async fn search(
         filter.and.push(seen);
         filters.push((filter, CLOSE));
     }
-    let mut found = asked.ask(store, filters, limit).await?;
-    if !wishes.is_empty() {
-        // what comes close without fitting may still be what is meant
-        let mut close = vec![(required.clone(), CLOSE)];
-        if found.are_fewer_than(limit) && wishes.len() > 1 {
-            // all wishes but one
-            close.extend((0..wishes.len()).map(|left_out| {
-                let others: Vec<Wish> = wishes
-                    .iter()
-                    .enumerate()
-                    .filter(|(at, _)| *at != left_out)
-                    .map(|(_, one)| one.clone())
-                    .collect();
-                (wish_all(&required, &others), CANDIDATES)
-            }));
-        }
-        found.merge(asked.ask(store, close, limit).await?);
+    // what comes close without fitting may still be what is meant
+    let close = (!wishes.is_empty()).then(|| (required.clone(), CLOSE)).into_iter().collect();
+    let (mut found, close) =
+        futures::try_join!(asked.ask(store, filters, limit), asked.ask(store, close, limit))?;
+    if wishes.len() > 1 && found.are_fewer_than(limit) {
+        let all_but_one = (0..wishes.len()).map(|left_out| {
+            let others = wishes.iter().enumerate().filter(|(at, _)| *at != left_out);
+            let others: Vec<Wish> = others.map(|(_, one)| one.clone()).collect();
+            (wish_all(&required, &others), CANDIDATES)
+        });
+        found.merge(asked.ask(store, all_but_one.collect(), limit).await?);
     }
+    found.merge(close);
     let scorer = Scorer::new(&facets, &wishes, &found);
     let ranked = found.rank(|id, scored| scorer.score(id, scored));
     let best: Vec<Folded> = fold(ranked).into_iter().take(limit).collect();

@@ -1,6 +1,6 @@
 //! Copies of one test (parametrised by hand, inherited, pasted) shown once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::index::IndexedTest;
 
@@ -30,6 +30,14 @@ pub(super) fn fold(found: impl IntoIterator<Item = (IndexedTest, f32)>) -> Vec<F
         folded.push(Folded { test, score, twins: Vec::new() });
     }
     folded
+}
+
+/// How many tests are left when twins count once.
+pub(super) fn distinct<'t>(tests: impl Iterator<Item = &'t IndexedTest>) -> usize {
+    let mut bodies = HashSet::new();
+    tests
+        .filter(|test| body(&test.source).is_none_or(|body| bodies.insert((&test.assessment.repo, body))))
+        .count()
 }
 
 /// The code below the signature without white space, comments and values; `None` where too little is left.

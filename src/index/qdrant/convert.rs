@@ -74,7 +74,7 @@ pub(super) fn from_server(id: Uuid, point: RetrievedPoint) -> Result<Point, Stor
 }
 
 pub(super) fn test(payload: HashMap<String, Value>) -> Result<IndexedTest, StoreError> {
-    conditions::test(payload.into_iter().map(|(key, value)| (key, value.into_json())).collect())
+    conditions::test(&payload.into_iter().map(|(key, value)| (key, value.into_json())).collect())
 }
 
 pub(super) fn server_id(id: Uuid) -> PointId {

@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use qdrant_edge::{
-    Condition as EdgeCondition, CountRequest, CreateIndex, Distance, EdgeConfig, EdgeShard,
-    EdgeSparseVectorParams, EdgeVectorParams, FieldCondition, FieldIndexOperations, Filter as EdgeFilter,
-    HasIdCondition, JsonPath, Match, Modifier, NamedQuery, OperationResult, Payload, PayloadFieldSchema,
-    PayloadSchemaType, PointId, PointInsertOperations, PointOperations, PointStructPersisted, QueryEnum,
-    QueryRequest, Range, Record, ScoringQuery, ScrollRequest, SparseVector, UpdateOperation, VectorInternal,
-    VectorPersisted, VectorStructInternal, VectorStructPersisted, WalOptions, WithPayloadInterface,
-    WithVector,
+    Condition as EdgeCondition, CountRequest, CreateIndex, Distance, EdgeConfig, EdgeOptimizersConfig,
+    EdgeShard, EdgeSparseVectorParams, EdgeVectorParams, FieldCondition, FieldIndexOperations,
+    Filter as EdgeFilter, HasIdCondition, JsonPath, Match, Modifier, NamedQuery, OperationResult, Payload,
+    PayloadFieldSchema, PayloadSchemaType, PointId, PointInsertOperations, PointOperations,
+    PointStructPersisted, QueryEnum, QueryRequest, Range, Record, ScoringQuery, ScrollRequest, SparseVector,
+    UpdateOperation, VectorInternal, VectorPersisted, VectorStructInternal, VectorStructPersisted,
+    WalOptions, WithPayloadInterface, WithVector,
 };
 use rayon::prelude::*;
 use uuid::Uuid;
@@ -44,6 +44,8 @@ const TERMS: &str = "terms";
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Points read at once where all of a repository are.
 const PAGE: usize = 10_000;
+/// Kilobytes of text vectors, some 30,000 tests: what is rewritten at once stands in memory twice.
+const SEGMENT: usize = 48_000;
 /// The log is never read again, so it may stay small.
 const LOG_SEGMENT: usize = 8 << 20;
 
@@ -339,10 +341,13 @@ fn config() -> EdgeConfig {
     let text = EdgeVectorParams::builder(TEXT_DIMENSIONS, Distance::Cosine).build();
     let structure = EdgeVectorParams::builder(STRUCTURE_DIMENSIONS, Distance::Euclid).build();
     let terms = EdgeSparseVectorParams::builder().modifier(Modifier::Idf).build();
+    let optimizers =
+        EdgeOptimizersConfig { max_segment_size: Some(SEGMENT), ..EdgeOptimizersConfig::default() };
     EdgeConfig::builder()
         .vector(TEXT, text)
         .vector(STRUCTURE, structure)
         .sparse_vector(TERMS, terms)
+        .optimizers(optimizers)
         .wal_options(WalOptions { segment_capacity: LOG_SEGMENT, ..WalOptions::default() })
         .build()
 }

@@ -253,7 +253,10 @@ fn a_hook_that_takes_the_fixture_in_hand_may_put_it_back() {
         let suite = project(&[
             ("pytest.ini", "[pytest]\n"),
             ("conftest.py", conftest),
-            ("test_a.py", "def test_a(env):\n    env.timestamp = 3\n    assert run(env)\n"),
+            (
+                "test_a.py",
+                "def test_a(env):\n    env.timestamp = 3\n    assert run(env)\n\ndef test_b(env):\n    assert env\n",
+            ),
         ]);
         let scan = suite.json(&["scan", ".", "--format", "json", "--select", "FD604"]);
         scan["tests"][0]["findings"][0]["severity"].as_str().map(str::to_owned)

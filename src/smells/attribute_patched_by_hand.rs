@@ -27,12 +27,14 @@
 //!
 //! ## Known false positives
 //! An attribute that no other test uses. What is restored in `finally`, a tear-down, after a fixture's `yield` or
-//! by a patch of the same name is not reported, nor is a flag such as `app.testing`.
+//! by a patch of the same name is not reported, nor is a flag such as `app.testing`, nor what belongs to Flask's
+//! `current_app` where a fixture makes one for each test.
 
 use super::mend::patched;
 use super::restored::{is_cleanup, is_restored, leak_grade};
 use super::words::{is_test_code, last};
 use super::{Context, Reached, Report, Rule, Severity, Smell};
+use crate::python::Scope;
 use crate::python::ast::{Expr, ExprKind};
 use crate::python::sites::{WriteKind, WriteSite};
 
@@ -55,7 +57,8 @@ impl Rule for AttributePatchedByHand {
                 || !is_test_code(test, at)
                 || !is_imported(test, at, &write.path)
                 || is_flag(write)
-                || is_of_before(write)
+                || is_of_before(test, at, write)
+                || is_of_own_app(test, write)
                 || is_of_a_mock(test, write)
                 || is_of_a_new_owner(at, write)
                 || has_an_opposite(test, write)
@@ -120,12 +123,41 @@ fn is_imported(test: &Context<'_, '_>, at: &Reached<'_, '_>, path: &str) -> bool
         || at.sites.imports.iter().any(|imported| known(imported))
 }
 
-/// `app.backend = saved`: what a call of the library changed is put back. So does `app.backend = app._backend`.
-fn is_of_before(write: &WriteSite<'_>) -> bool {
+/// `app.backend = saved`: what a call of the library changed is put back. So does `app.backend = app._backend`, and
+/// so does a variable of the module that was taken from there.
+fn is_of_before(test: &Context<'_, '_>, at: &Reached<'_, '_>, write: &WriteSite<'_>) -> bool {
     let is_its_own = write.value.is_some_and(|value| owner(value).is_some() && owner(value) == owner(write.target));
-    is_its_own || write.value.and_then(Expr::as_name).is_some_and(|name| {
-        ["saved", "orig", "old_", "previous", "before"].iter().any(|word| name.to_ascii_lowercase().contains(word))
+    is_its_own || write.value.and_then(|value| copied(value).as_name()).is_some_and(|name| {
+        let globals = &test.analysis.view(at.function.module).globals;
+        let first = globals.get(name).and_then(|global| copied(global.value?).dotted());
+        (first.is_some() && first == write.target.dotted())
+            || ["saved", "orig", "old_", "previous", "before"]
+                .iter()
+                .any(|word| name.to_ascii_lowercase().contains(word))
     })
+}
+
+/// What an expression is a copy of, or the expression itself.
+fn copied(expr: &Expr) -> &Expr {
+    let Some(call) = expr.as_call() else { return expr };
+    match (&call.func.kind, call.args.as_slice()) {
+        (ExprKind::Name(name) | ExprKind::Attribute { attr: name, .. }, [inner]) => match &**name {
+            "copy" | "deepcopy" | "dict" | "list" => inner,
+            _ => expr,
+        },
+        (ExprKind::Attribute { value, attr }, []) if attr == "copy" => value,
+        _ => expr,
+    }
+}
+
+/// `current_app.cfg.limit`, where a fixture makes the app anew for each test.
+fn is_of_own_app(test: &Context<'_, '_>, write: &WriteSite<'_>) -> bool {
+    write.path.split('.').any(|part| part == "current_app")
+        && test.fixtures.iter().any(|found| {
+            found.fixture.scope == Scope::Function
+                && found.fixture.name.ends_with("app")
+                && found.fixture.gives.as_deref().is_some_and(|gives| gives.ends_with("()"))
+        })
 }
 
 /// `app.mailer` of `app.mailer.send`, in its parts.

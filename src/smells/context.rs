@@ -8,7 +8,9 @@ use rustc_hash::FxHashSet;
 use super::mocks::Mocks;
 use crate::python::ast::*;
 use crate::python::sites::{AssertSite, At, CallSite, Sites, WriteSite};
-use crate::python::{Analysis, ClassRef, FixtureRef, FunctionRef, Module, Scope, TestCase};
+use crate::python::{
+    Analysis, ClassRef, FixtureRef, FunctionRef, Module, Scope, TestCase, View, for_each_statement,
+};
 
 /// Why a function runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,14 +33,61 @@ pub struct Reached<'a, 'v> {
     pub anchor: Span,
     /// Only functions that are defined on the way call it: handlers, callbacks, simulated work.
     pub is_nested: bool,
+    /// The parameters to which the calls that lead here hand something that is surely not None.
+    pub given: Vec<&'a str>,
     /// The paths of `sites.calls`, with fixtures, attributes of `self` and results of helpers resolved.
     pub paths: Vec<Cow<'v, str>>,
 }
 
-impl Reached<'_, '_> {
+impl<'a> Reached<'a, '_> {
     /// Whether a place is a case of a helper: most often not what this test makes it do.
     pub fn is_rare(&self, at: At) -> bool {
         self.role == Role::Helper && at.in_branch
+    }
+
+    /// Whether a call stands under `if x is None`, where x is given.
+    fn passes_by(&self, site: &CallSite<'_>) -> bool {
+        let mut is_passed = false;
+        if !self.given.is_empty() && site.at.in_branch {
+            for_each_statement(&self.function.function.body, &mut |stmt| {
+                let StmtKind::If { test, body, .. } = &stmt.kind else { return };
+                is_passed |= asked_for_none(test).is_some_and(|name| self.has(name, site.at.order))
+                    && body.iter().any(|stmt| stmt.span.holds(site.expr.span));
+            });
+        }
+        is_passed
+    }
+
+    /// Whether a parameter still is what it was given.
+    fn has(&self, name: &str, order: u32) -> bool {
+        self.given.contains(&name)
+            && self.sites.bindings.iter().all(|binding| binding.name != name || binding.at.order > order)
+    }
+
+    /// The parameters of `to` to which a call here hands a constant, or what was given itself.
+    fn hands(&self, site: &CallSite<'_>, to: &'a Function) -> Vec<&'a str> {
+        let is_given = |argument: &Expr| match &argument.kind {
+            ExprKind::Str { .. } | ExprKind::Number { .. } | ExprKind::Bool(_) => true,
+            ExprKind::List(_) | ExprKind::Tuple(_) | ExprKind::Dict(_) | ExprKind::Set(_) => true,
+            ExprKind::Name(name) => self.has(name, site.at.order),
+            _ => false,
+        };
+        let names = to.params.iter().map(|param| &*param.name);
+        let names = names.filter(|name| !matches!(*name, "self" | "cls")).enumerate();
+        let given =
+            names.filter(|(position, name)| site.call.argument(*position, name).is_some_and(is_given));
+        given.map(|(_, name)| name).collect()
+    }
+}
+
+/// The name in `x is None`.
+fn asked_for_none(test: &Expr) -> Option<&str> {
+    match &test.kind {
+        ExprKind::Compare { left, rest } => match rest.as_slice() {
+            [(op, Expr { kind: ExprKind::None, .. })] if &**op == "is" => left.as_name(),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
@@ -128,7 +177,8 @@ impl<'a, 'v> Context<'a, 'v> {
     ) -> impl Iterator<Item = (&'s Reached<'a, 'v>, &'v CallSite<'a>, &'s str)> + use<'a, 'v, 's> {
         self.reach.iter().flat_map(|reached| {
             let sites: &'v Sites<'a> = reached.sites;
-            sites.calls.iter().zip(&reached.paths).map(move |(site, path)| (reached, site, &**path))
+            let calls = sites.calls.iter().zip(&reached.paths).filter(|(site, _)| !reached.passes_by(site));
+            calls.map(move |(site, path)| (reached, site, &**path))
         })
     }
 
@@ -175,6 +225,25 @@ impl<'a, 'v> Context<'a, 'v> {
             "acceptance",
         ];
         self.decorators.iter().any(|(path, _)| APART.contains(&super::words::last(path)))
+    }
+
+    /// The hooks of each `conftest.py` above that run around every test.
+    pub fn hooks_around(&self) -> impl Iterator<Item = (&'v View<'a>, &'a Function)> {
+        const HOOKS: [&str; 5] = [
+            "pytest_runtest_protocol",
+            "pytest_runtest_setup",
+            "pytest_runtest_call",
+            "pytest_runtest_teardown",
+            "pytest_pyfunc_call",
+        ];
+        self.fixture_views()
+            .flat_map(|view| HOOKS.iter().filter_map(move |hook| Some((view, *view.functions.get(hook)?))))
+    }
+
+    /// The test's own file and each `conftest.py` above it, nearest first.
+    pub fn fixture_views(&self) -> impl Iterator<Item = &'v View<'a>> {
+        let analysis: &'v Analysis<'a> = self.analysis;
+        analysis.fixture_modules(self.case.module).iter().map(|module| analysis.view(*module))
     }
 
     /// Whether a marker sees to it that the test never fails: it is always skipped, or may fail.
@@ -250,7 +319,8 @@ impl<'a, 'v> Context<'a, 'v> {
         }
         let analysis: &'v Analysis<'a> = self.analysis;
         if let Some(sites) = analysis.sites(function) {
-            self.reach.push(Reached { function, sites, role, via, anchor, is_nested: false, paths: vec![] });
+            let (is_nested, given, paths) = Default::default();
+            self.reach.push(Reached { function, sites, role, via, anchor, is_nested, given, paths });
         }
     }
 
@@ -362,9 +432,15 @@ impl<'a, 'v> Context<'a, 'v> {
         let (mut next, mut level_end) = (0, self.reach.len());
         for _ in 0..MAX_DEPTH {
             while next < level_end {
-                for (function, anchor, is_nested) in self.callees(next) {
+                for (function, site) in self.callees(next) {
                     let from = &self.reach[next];
-                    let is_nested = is_nested || from.is_nested;
+                    let is_own = from.role == Role::Test && from.function.module == self.case.module;
+                    let anchor = if is_own { site.expr.span } else { from.anchor };
+                    let is_nested = site.at.in_nested || from.is_nested;
+                    let given = from.hands(site, function.function);
+                    let is_it = |known: &&mut Reached<'_, '_>| {
+                        std::ptr::eq(known.function.function, function.function)
+                    };
                     let name = &function.function.name;
                     let via = match &from.via {
                         Some(via) if from.role == Role::Helper => format!("{via} > {name}"),
@@ -374,7 +450,9 @@ impl<'a, 'v> Context<'a, 'v> {
                     let known = self.reach.len();
                     self.add(function, role, Some(via), anchor, seen);
                     if let Some(added) = self.reach.get_mut(known) {
-                        added.is_nested = is_nested;
+                        (added.is_nested, added.given) = (is_nested, given);
+                    } else if let Some(known) = self.reach.iter_mut().find(is_it) {
+                        known.given.retain(|name| given.contains(name));
                     }
                 }
                 next += 1;
@@ -383,27 +461,14 @@ impl<'a, 'v> Context<'a, 'v> {
         }
     }
 
-    /// The functions in the tree that the function at `index` calls, with where the test's file leads there, and
-    /// whether only a function that is defined there calls it. Direct calls first.
-    fn callees(&self, index: usize) -> Vec<(FunctionRef<'a>, Span, bool)> {
+    /// The functions in the tree that the function at `index` calls, and where. Direct calls first, then those that
+    /// only a function makes that is defined there.
+    fn callees(&self, index: usize) -> Vec<(FunctionRef<'a>, &'v CallSite<'a>)> {
         let from = &self.reach[index];
-        let anchor = |site: &CallSite<'a>| {
-            if from.role == Role::Test && from.function.module == self.case.module {
-                site.expr.span
-            } else {
-                from.anchor
-            }
-        };
-        let mut out: Vec<_> = self
-            .analysis
-            .links(from.function)
-            .iter()
-            .map(|(call, target)| {
-                let site = &from.sites.calls[*call];
-                (*target, anchor(site), site.at.in_nested)
-            })
-            .collect();
-        for site in &from.sites.calls {
+        let sites: &'v Sites<'a> = from.sites;
+        let links = self.analysis.links(from.function);
+        let mut out: Vec<_> = links.iter().map(|(call, target)| (*target, &sites.calls[*call])).collect();
+        for site in &sites.calls {
             let lineage = self.case.lineage.as_slice();
             let own = site.path.strip_prefix("self.").or_else(|| site.path.strip_prefix("cls."));
             let (method, lineage) = match site.path.strip_prefix("super().") {
@@ -419,10 +484,11 @@ impl<'a, 'v> Context<'a, 'v> {
             if let Some(name) = method.filter(|name| !name.contains(['.', '(', '[']))
                 && let Some(found) = self.analysis.method(lineage, name)
             {
-                out.push((found, anchor(site), site.at.in_nested));
+                out.push((found, site));
             }
         }
-        out.sort_by_key(|(_, _, is_nested)| *is_nested);
+        out.retain(|(_, site)| !from.passes_by(site));
+        out.sort_by_key(|(_, site)| site.at.in_nested);
         out
     }
 }

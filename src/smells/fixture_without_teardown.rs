@@ -27,11 +27,13 @@
 //! ```
 //!
 //! ## Known false positives
-//! Something that each test using the fixture ends itself is not reported for those tests.
+//! Something that each test using the fixture ends itself is not reported for those tests, nor is a server
+//! of which the test wants one answer (`handle_request`).
 
 use super::resources::{Fate, Resource, fate, opens};
-use super::words::is_test_code;
-use super::{Context, Report, Role, Rule, Severity, Smell};
+use super::words::{is_test_code, last};
+use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::sites::{CallSite, Use};
 
 pub(super) struct FixtureWithoutTeardown;
 
@@ -54,9 +56,9 @@ impl Rule for FixtureWithoutTeardown {
             if !is_test_code(test, at) || test.mocks.covers(path) || tears_down(test, at.function.function) {
                 continue;
             }
-            // a server that answers one request is done then
-            let answers_once = test.analysis.view(at.function.module).module.source.contains(".handle_request()");
-            if answers_once || !matches!(fate(test, at, site), Fate::LeftOpen | Fate::HandedOut) {
+            if answers_once(test, at, site)
+                || !matches!(fate(test, at, site), Fate::LeftOpen | Fate::HandedOut)
+            {
                 continue;
             }
             report.add(
@@ -78,6 +80,18 @@ impl Rule for FixtureWithoutTeardown {
             );
         }
     }
+}
+
+/// A server that answers one request is done then: the test has it do so, or the file one of its name.
+fn answers_once(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let source = &test.analysis.view(at.function.module).module.source;
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let answers = |name: &str| {
+        let call = format!("{name}.handle_request()");
+        source.match_indices(&call).any(|(start, _)| !source[..start].ends_with(is_word))
+    };
+    matches!(site.used, Use::Assigned(name) if answers(name))
+        || test.calls().any(|(_, _, path)| last(path) == "handle_request")
 }
 
 /// Connections that a fixture should end; in a test they end with its locals.

@@ -28,12 +28,14 @@
 //! ```
 //!
 //! ## Known false positives
-//! A setting that all tests of the suite share. Filters of `warnings` are not reported: pytest resets them.
+//! A setting that all tests of the suite share; what `conftest.py` sets at its top is known for one. Filters of
+//! `warnings` are not reported: pytest resets them.
 
 use super::restored::{is_cleanup, is_for_the_run, leak_grade, registers_cleanup, says_restore};
 use super::words::{is_test_code, last};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
-use crate::python::sites::CallSite;
+use crate::python::ast::{Expr, StmtKind};
+use crate::python::sites::{CallSite, value_path};
 
 pub(super) struct GlobalConfigurationChanged;
 
@@ -176,6 +178,7 @@ impl Rule for GlobalConfigurationChanged {
                 || !is_test_code(test, at)
                 || site.at.in_nested
                 || is_default(test, at, site)
+                || is_of_the_suite(test, at, site, path)
                 || test.mocks.covers(path)
                 || is_undone(test, at, site, undo)
                 || puts_back(test, at, site, path)
@@ -214,6 +217,24 @@ fn is_default(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>)
             || text.ends_with("NOTSET")
             || text.ends_with("SIG_DFL")
             || text.ends_with("default_int_handler")
+    })
+}
+
+/// Whether a `conftest.py` sets the same at its top, so that all tests run with it.
+fn is_of_the_suite(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>, path: &str) -> bool {
+    test.fixture_views().filter(|view| view.module.name() == "conftest.py").any(|view| {
+        let is_same = |(value, set): (&Expr, &Expr)| {
+            let set = set.as_name().and_then(|name| view.globals.get(name)?.value).unwrap_or(set);
+            let mut words = view.module.text(set.span).split(|c: char| !c.is_alphanumeric() && c != '_');
+            words.any(|word| word == last(test.text(at, value)))
+        };
+        view.module.body.iter().any(|stmt| match &stmt.kind {
+            StmtKind::Expr(expr) => expr.as_call().is_some_and(|call| {
+                value_path(&call.func, view.module).as_deref() == Some(path)
+                    && site.call.args.iter().zip(&call.args).all(is_same)
+            }),
+            _ => false,
+        })
     })
 }
 

@@ -19,11 +19,13 @@
 //! ```
 //!
 //! ## Known false positives
-//! Hashes of numbers are the same in every run and not reported where the number is written out.
+//! Hashes of numbers are the same in every run and not reported where the number is written out, nor are two sides
+//! that are sorted by the same.
 
 use super::assertions::{Comparison, comparisons};
-use super::{Context, Report, Role, Rule, Severity, Smell};
-use crate::python::ast::{Expr, ExprKind};
+use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::{Call, Expr, ExprKind};
+use crate::python::sites::CallSite;
 
 pub(super) struct HashCompared;
 
@@ -58,13 +60,28 @@ impl Rule for HashCompared {
             }
             for site in calls().filter(|site| matches!(&*site.path, "sorted" | "min" | "max")) {
                 let key = site.call.keyword("key").and_then(|key| key.as_name());
-                if matches!(key, Some("hash" | "id")) {
+                if matches!(key, Some("hash" | "id")) && !is_sorted_alike(at, site) {
                     let why = "orders by a value that differs from run to run";
                     report.add(at, smell(site.expr.span, test.text(at, site.expr), why));
                 }
             }
         }
     }
+}
+
+/// `sorted(a, key=id) == sorted(b, key=id)`: both come in one order, whichever it is.
+fn is_sorted_alike(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let key = |call: &Call| call.keyword("key").and_then(Expr::as_name).map(str::to_owned);
+    let sorts = |call: &Call| call.func.as_name() == Some("sorted") && key(call) == key(site.call);
+    at.sites.asserts.iter().any(|assert| {
+        comparisons(assert.test).iter().filter(|comparison| comparison.is_equality()).any(|comparison| {
+            let sides = [comparison.left, comparison.right].map(|side| {
+                side.as_name().and_then(|name| at.sites.bound(name, assert.at.order)).unwrap_or(side)
+            });
+            sides.iter().any(|side| side.span == site.expr.span)
+                && sides.iter().all(|side| side.as_call().is_some_and(sorts))
+        })
+    })
 }
 
 fn smell(span: crate::python::ast::Span, text: &str, why: &str) -> Smell {

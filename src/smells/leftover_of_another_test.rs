@@ -28,16 +28,16 @@
 //!
 //! ## Known false positives
 //! A reader for which the change makes no difference. What is put back, or renewed before it is read, is not
-//! reported.
+//! reported, nor is another key of a dict than those at which the test looks.
 
 use super::assertions::comparisons;
 use super::origins::users;
 use super::restored::{is_as_at_first, is_restored, registers_cleanup, renews, says_restore};
 use super::words::last;
-use super::{Context, Report, Rule, Severity, Smell};
-use crate::python::ast::{ExprKind, Function, Span};
-use crate::python::sites::{At, CallSite, WriteKind};
-use crate::python::{Global, View};
+use super::{Context, Reached, Report, Rule, Severity, Smell};
+use crate::python::ast::{Expr, ExprKind, Function, Span};
+use crate::python::sites::{At, CallSite, WriteKind, WriteSite};
+use crate::python::{Global, View, any_expression};
 
 pub(super) struct LeftoverOfAnotherTest;
 
@@ -103,10 +103,11 @@ fn changed_by_another(test: &Context<'_, '_>) -> Option<(String, String)> {
     called.chain(named.into_iter().map(|name| (name, true))).find_map(|(key, is_variable)| {
         let shared = view.shared.get(key)?;
         let path = if is_variable { format!("#{key}") } else { key.to_owned() };
+        let keys = if is_variable { keys_looked_at(at, key) } else { vec![] };
         let mut writers = shared.writers.iter().filter(|writer| {
             writer.name.starts_with("test")
                 && !std::ptr::eq(**writer, function)
-                && leaves_changed(view, writer, &path)
+                && change_left(view, writer, &path).is_some_and(|write| is_seen(write, &keys))
         });
         let writer = writers.next()?;
         let puts_back = |writer: &&Function| {
@@ -128,12 +129,63 @@ fn changed_by_another(test: &Context<'_, '_>) -> Option<(String, String)> {
     })
 }
 
-/// Whether a test changes a path and puts nothing back itself.
-fn leaves_changed(view: &View<'_>, writer: &Function, path: &str) -> bool {
-    let Some(sites) = view.sites(writer) else { return false };
+/// The keys of a dict at which a test looks, where it looks at nothing else of it: what it hands to a call before
+/// that it wants filled.
+fn keys_looked_at(at: &Reached<'_, '_>, name: &str) -> Vec<String> {
+    let is_it = |expr: &Expr| expr.as_name() == Some(name);
+    let (mut uses, mut keys, mut last_look) = (0, vec![], 0);
+    any_expression(&at.function.function.body, &mut |part| {
+        uses += usize::from(is_it(part));
+        if let Some(key) = key_looked_at(part, &is_it) {
+            keys.push(key.to_owned());
+            last_look = last_look.max(part.span.start);
+        }
+        false
+    });
+    let is_asserted = |call: Span| at.sites.asserts.iter().any(|assert| assert.span.holds(call));
+    // a builtin looks at all of it
+    let may_fill = |site: &&CallSite<'_>| site.path.contains(['.', ':']) && !is_asserted(site.expr.span);
+    let takers = at.sites.calls.iter().filter(may_fill);
+    let handed: Vec<_> = takers.flat_map(|site| &site.call.args).filter(|argument| is_it(argument)).collect();
+    let is_filled = handed.first().is_none_or(|first| first.span.start < last_look);
+    if is_filled && uses == keys.len() + handed.len() { keys } else { vec![] }
+}
+
+/// `X["key"]`, `X.get("key")`, `"key" in X`
+fn key_looked_at<'e>(part: &'e Expr, is_it: &dyn Fn(&Expr) -> bool) -> Option<&'e str> {
+    match &part.kind {
+        ExprKind::Subscript { value, index } if is_it(value) => index.first()?.as_str(),
+        ExprKind::Compare { left, rest } => match rest.as_slice() {
+            [(op, right)] if op.ends_with("in") && is_it(right) => left.as_str(),
+            _ => None,
+        },
+        ExprKind::Call(call) => match &call.func.kind {
+            ExprKind::Attribute { value, attr } if attr == "get" && is_it(value) => {
+                call.args.first()?.as_str()
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Whether a change may be of one of these keys, or of whatever where there are none.
+fn is_seen(write: &WriteSite<'_>, keys: &[String]) -> bool {
+    let changed = match &write.target.kind {
+        ExprKind::Subscript { index, .. } => index.first(),
+        _ if write.method == Some("pop") => write.value,
+        _ => None,
+    };
+    let is_one = |changed: &str| keys.iter().any(|key| key == changed);
+    keys.is_empty() || changed.and_then(Expr::as_str).is_none_or(is_one)
+}
+
+/// What a test changes of a path and does not put back itself.
+fn change_left<'v, 'a>(view: &'v View<'a>, writer: &Function, path: &str) -> Option<&'v WriteSite<'a>> {
+    let sites = view.sites(writer)?;
     let mut writes = sites.writes.iter().filter(|write| write.path == path);
     // a second write puts something else there, in a finally or at the end
-    let (Some(write), None) = (writes.next(), writes.next()) else { return false };
+    let (Some(write), None) = (writes.next(), writes.next()) else { return None };
     let is_guarded = sites.calls.iter().any(|site| registers_cleanup(&site.path) || says_restore(&site.path));
     if is_guarded
         || !writer.decorators.is_empty()
@@ -141,9 +193,9 @@ fn leaves_changed(view: &View<'_>, writer: &Function, path: &str) -> bool {
         || write.at.in_finally
         || write.at.in_nested
     {
-        return false;
+        return None;
     }
-    match write.kind {
+    let is_left = match write.kind {
         // only of builtin collections is it known that `add` and the like change them
         WriteKind::Method => !renews(write) && view.globals.get(&path[1..]).is_some_and(Global::is_mutable),
         WriteKind::Assign if is_as_at_first(view, &path[1..], write) => false,
@@ -151,7 +203,8 @@ fn leaves_changed(view: &View<'_>, writer: &Function, path: &str) -> bool {
             write.is_item || !write.value.is_some_and(|value| matches!(value.kind, ExprKind::None))
         }
         WriteKind::Augmented | WriteKind::Delete => true,
-    }
+    };
+    is_left.then_some(write)
 }
 
 /// `assert len(CACHE) == 1` on an object of the module that tests have to clear, before this one has cleared it.

@@ -6,7 +6,7 @@ use super::mend::Mend;
 use super::words::last;
 use super::{Context, Fix, Reached, Role, Severity};
 use crate::python::ast::{Expr, ExprKind, Span, Stmt, StmtKind};
-use crate::python::sites::CallSite;
+use crate::python::sites::{At, CallSite};
 
 /// Draws of the standard library's generator.
 pub(super) fn draws_stdlib(path: &str) -> bool {
@@ -101,16 +101,31 @@ pub(super) fn draws_array(path: &str) -> bool {
     )
 }
 
-/// Whether something fixes the generators before the test draws: a seed in the test, its set-up or fixtures, at the
-/// top of the module, or a library that does so.
+/// Whether something fixes the generators before the test draws: a seed in the test, its set-up or fixtures, a hook
+/// around every test, at the top of the module, or a library that does so.
 pub(super) fn is_seeded(test: &Context<'_, '_>) -> bool {
     test.mocks.random
         || test.decorators.iter().any(|(path, _)| path.contains("seed") || path.starts_with("hypothesis."))
         || test.case.function.function.params.iter().any(|param| param.name.contains("seed"))
         || test.fixtures.iter().any(|found| found.fixture.name.contains("seed"))
         || test.calls().any(|(at, _, path)| at.role != Role::Teardown && seeds(path))
+        || is_seeded_by_hook(test)
         || test.reach.iter().any(|at| seeds_at_top(&test.analysis.view(at.function.module).module.body))
         || test.case.lineage.iter().any(|owner| seeds_at_top(&owner.class.body))
+}
+
+/// `pytest_runtest_setup` of a `conftest.py` seeds; where it asks for a mark first, the test or a `conftest.py` has it.
+fn is_seeded_by_hook(test: &Context<'_, '_>) -> bool {
+    let has = |mark: &str| {
+        test.decorators.iter().any(|(path, _)| path.strip_prefix("pytest.mark.") == Some(mark))
+            || test.fixture_views().any(|view| view.module.source.contains(&format!("mark.{mark}(")))
+    };
+    test.hooks_around().filter_map(|(view, hook)| view.sites(hook)).any(|sites| {
+        let asks = sites.calls.iter().filter(|site| last(&site.path) == "get_closest_marker");
+        let marks: Vec<_> = asks.filter_map(|site| site.call.args.first()?.as_str()).collect();
+        let is_for_it = |at: At| !at.in_branch || marks.is_empty() || marks.iter().any(|mark| has(mark));
+        sites.calls.iter().any(|site| seeds(&site.path) && is_for_it(site.at))
+    })
 }
 
 fn seeds(path: &str) -> bool {

@@ -20,8 +20,8 @@
 //! ```
 //!
 //! ## Known false positives
-//! A set of small integers, which CPython gives in the same order every time (reported as medium), and a set that
-//! can only hold one element.
+//! A set of small integers, which CPython gives in the same order every time, and a list that the code under test
+//! makes out of the same set (both reported as medium); a set that can only hold one element.
 
 use super::assertions::comparisons;
 use super::words::is_test_code;
@@ -71,7 +71,10 @@ impl Rule for SetOrder {
                 if found.is_pick && holds_one(test, at, found.set, &listed.collect::<Vec<_>>()) {
                     continue;
                 }
-                let severity = if holds_numbers(other) || holds_numbers(look.resolve(found.set)) {
+                let severity = if holds_numbers(other)
+                    || holds_numbers(look.resolve(found.set))
+                    || (!found.is_pick && is_made_elsewhere(other))
+                {
                     Severity::Medium
                 } else {
                     Severity::High
@@ -253,6 +256,20 @@ fn holds_one(test: &Context<'_, '_>, at: &Reached<'_, '_>, set: &Expr, listed: &
         };
         comparison.op == "==" && is_length(comparison.left) && comparison.right.as_number() == Some(1.0)
     })
+}
+
+/// What other code gives may come out of the same set, and then in the same order.
+fn is_made_elsewhere(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Await(_) | ExprKind::Subscript { .. } => true,
+        ExprKind::Attribute { attr, .. } => attr.chars().any(char::is_lowercase),
+        ExprKind::Call(call) => match &call.func.kind {
+            ExprKind::Name(name) => !matches!(&**name, "sorted" | "list" | "tuple" | "str" | "repr"),
+            ExprKind::Attribute { value, .. } => value.as_str().is_none(),
+            _ => true,
+        },
+        _ => false,
+    }
 }
 
 /// A list or tuple of texts, or of numbers, which have an order.

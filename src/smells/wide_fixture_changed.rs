@@ -29,11 +29,13 @@
 //!
 //! ## Known false positives
 //! An attribute that no other test of the scope reads. What the test puts back, `monkeypatch` included, is not
-//! reported; low is what a hook in `conftest.py` that takes the fixture out of `item.funcargs` may put back.
+//! reported; low is what a hook in `conftest.py` that takes the fixture out of `item.funcargs` may put back, medium
+//! a constant that is set in a fixture of which no other test of the module knows.
 
 use super::assertions::comparisons;
 use super::restored::{is_cleanup, is_reset_before, is_restored};
 use super::{Context, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::{Expr, ExprKind, Span};
 use crate::python::sites::{WriteKind, WriteSite};
 use crate::python::{FixtureRef, Scope};
 
@@ -74,6 +76,7 @@ impl Rule for WideFixtureChanged {
                     span: write.span,
                     severity: match at.role {
                         _ if is_wrapped => Severity::Low,
+                        Role::Test if is_for_one_test(test, found, write) => Severity::Medium,
                         Role::Test if is_value => Severity::Critical,
                         Role::Test => Severity::High,
                         // a fixture that fills another one often does so on purpose
@@ -157,20 +160,32 @@ fn wide<'a, 'v>(test: &Context<'a, 'v>, path: &str) -> Option<FixtureRef<'a, 'v>
 
 /// Whether a `conftest.py` has a hook around every test that takes the fixture in hand; it may put back what changed.
 fn has_hook_around_tests(test: &Context<'_, '_>, name: &str) -> bool {
-    const HOOKS: [&str; 5] = [
-        "pytest_runtest_protocol",
-        "pytest_runtest_setup",
-        "pytest_runtest_call",
-        "pytest_runtest_teardown",
-        "pytest_pyfunc_call",
-    ];
-    test.analysis.fixture_modules(test.case.module).iter().any(|module| {
-        let view = test.analysis.view(*module);
-        HOOKS.iter().filter_map(|hook| view.functions.get(hook)).any(|hook| {
-            let text = view.module.text(hook.span);
-            text.contains("funcargs") && ['"', '\''].iter().any(|quote| text.contains(&format!("{name}{quote}")))
-        })
+    test.hooks_around().any(|(view, hook)| {
+        let text = view.module.text(hook.span);
+        text.contains("funcargs") && ['"', '\''].iter().any(|quote| text.contains(&format!("{name}{quote}")))
     })
+}
+
+/// Whether nothing else in the module names its fixture, and the test sets in it what is written down: then it does
+/// so once.
+fn is_for_one_test(test: &Context<'_, '_>, found: FixtureRef<'_, '_>, write: &WriteSite<'_>) -> bool {
+    let is_written = |value: &Expr| {
+        value.as_str().is_some()
+            || matches!(value.kind, ExprKind::Number { .. } | ExprKind::Bool(_) | ExprKind::None)
+    };
+    let own = [found.as_function(), test.case.function];
+    let is_own = |module: usize, start: usize| {
+        let holds = |span: Span| (span.start as usize..span.end as usize).contains(&start);
+        own.iter().any(|function| function.module == module && holds(function.function.span))
+    };
+    found.fixture.scope == Scope::Module
+        && write.kind == WriteKind::Assign
+        && write.value.is_some_and(is_written)
+        && test.decorators.iter().all(|(path, _)| path != "pytest.mark.parametrize")
+        && test.analysis.fixture_modules(test.case.module).iter().all(|module| {
+            let source = &test.analysis.view(*module).module.source;
+            source.match_indices(found.fixture.name).all(|(start, _)| is_own(*module, start))
+        })
 }
 
 /// Whether the write changes the object itself, and not something that a call on it returned.

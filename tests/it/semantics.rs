@@ -253,11 +253,50 @@ fn a_hook_that_takes_the_fixture_in_hand_may_put_it_back() {
         let suite = project(&[
             ("pytest.ini", "[pytest]\n"),
             ("conftest.py", conftest),
-            ("test_a.py", "def test_a(env):\n    env.timestamp = 3\n    assert run(env)\n"),
+            (
+                "test_a.py",
+                "def test_a(env):\n    env.timestamp = 3\n    assert run(env)\n\ndef test_b(env):\n    assert env\n",
+            ),
         ]);
         let scan = suite.json(&["scan", ".", "--format", "json", "--select", "FD604"]);
         scan["tests"][0]["findings"][0]["severity"].as_str().map(str::to_owned)
     };
     assert_eq!(severity(conftest).as_deref(), Some("high"));
     assert_eq!(severity(&format!("{conftest}{hook}")).as_deref(), Some("low"));
+}
+
+#[test]
+fn what_a_conftest_does_for_every_test_holds_for_each() {
+    let suite = project(&[
+        ("pytest.ini", "[pytest]\n"),
+        (
+            "tests/conftest.py",
+            "import gc, socket\n\nSECONDS = float(5)\nsocket.setdefaulttimeout(SECONDS)\ngc.disable()\n\n\
+             def pytest_runtest_setup(item):\n    app.set_rng_seed(3)\n",
+        ),
+        (
+            "tests/test_a.py",
+            "import gc, random, socket, statistics\n\n\
+             def test_same():\n    socket.setdefaulttimeout(5)\n    gc.disable()\n    assert fetch()\n\n\
+             def test_other():\n    socket.setdefaulttimeout(9)\n    assert fetch()\n\n\
+             def test_mean():\n    draws = [random.random() for _ in range(99)]\n    \
+             assert statistics.mean(draws) < 0.6\n",
+        ),
+        (
+            "more/test_b.py",
+            "import random, statistics\n\n\
+             def test_mean():\n    draws = [random.random() for _ in range(99)]\n    \
+             assert statistics.mean(draws) < 0.6\n",
+        ),
+    ]);
+    check(&suite, "FD608", &[("test_other", "itself")]);
+    let scan = suite.json(&["scan", ".", "--format", "json", "--select", "FD504"]);
+    let found: Vec<_> = scan["tests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|test| !test["findings"].as_array().unwrap().is_empty())
+        .collect();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0]["file"], "more/test_b.py");
 }

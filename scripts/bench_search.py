@@ -5,7 +5,8 @@ documents. Ours is the `index` command as a whole process, and hybrid search wit
 question after the other; the peer is called in the process, without any HTTP.
 
 The large stores hold the real tests of the suites again and again under other repository names, their vectors moved a
-little, in both: embedding 100,000 texts would take the peer an hour. Ours is optimized after every 20,000, as `index` does. Prints a table; exits with 1 where a goal is missed.
+little, in both: embedding 100,000 texts would take the peer an hour. Ours is optimized after each time, some 20,000, as
+`index` does. Prints a table; exits with 1 where a goal is missed.
 """
 
 import http.client

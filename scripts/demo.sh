@@ -88,13 +88,17 @@ scripts/web.sh
 . scripts/env.sh
 say "building the release binary (the first time all its libraries too, which takes a while)"
 cargo build --release
-[ -n "${SUITE:-}" ] || bring_suite || die "or give a folder with tests of your own: make demo SUITE=path"
+ours=
+[ -n "${SUITE:-}" ] || { bring_suite && ours=1; } || die "or give a folder with tests of your own: make demo SUITE=path"
 choose_model
 
 cd "$SUITE"
 show cd "$SUITE"
-# a store of an earlier version is refused with this command
-run index . || run index --rebuild .
+if ! run index .; then
+    # a store of an earlier version, say; what somebody else's holds is not ours to throw away
+    [ -n "$ours" ] || exit 2
+    run index --rebuild .
+fi
 run search "$question"
 if hit=$(riskiest_hit); then
     run explain "$hit" "${model[@]}"

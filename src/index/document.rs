@@ -76,7 +76,7 @@ impl IndexedTest {
     }
 
     /// What of it is embedded.
-    pub fn sentences(&self) -> Vec<Sentence> {
+    pub(super) fn sentences(&self) -> Vec<Sentence> {
         sentences(&self.assessment)
     }
 
@@ -116,10 +116,9 @@ pub fn point_id(repo: &str, test_id: &str) -> Uuid {
 }
 
 /// A sentence about a test, and what it is worth in the test's vector.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Sentence {
-    pub text: String,
-    pub worth: f32,
+pub(super) struct Sentence {
+    pub(super) text: String,
+    pub(super) worth: f32,
 }
 
 /// What a name is worth beside the classes it stands in, the place and the kind of the test, what it does, and what is
@@ -129,7 +128,7 @@ const WORTH: [f32; 5] = [1.0, 0.5, 0.7, 0.6, 0.6];
 /// What of a test is embedded: sentences in the words people search with, each of which many tests may share. Its code
 /// is found by its words (see [`IndexedTest::terms`]); what embedding it too would cost and bring stands in
 /// `docs/search.md`.
-pub fn sentences(assessment: &Assessment) -> Vec<Sentence> {
+fn sentences(assessment: &Assessment) -> Vec<Sentence> {
     let kind = if assessment.is_async { "Async test" } else { "Test" };
     let mut place = [kind, &place(&assessment.file)].join(": ").trim_end_matches(": ").to_owned();
     if !assessment.libraries.is_empty() {

@@ -1,6 +1,5 @@
 //! The vectors of tests: of each, the sum of its sentences' vectors by what they are worth, at unit length. Most
-//! sentences are shared by many tests and embedded once, which makes an index four times as fast as embedding texts whole
-//! (`docs/search.md` has what it costs and brings).
+//! sentences are shared by many tests and embedded once (`docs/search.md` has what that saves, costs and brings).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -9,7 +8,7 @@ use super::document::{IndexedTest, Sentence};
 use super::embedder::{EmbedError, Embedder};
 use super::store::TEXT_DIMENSIONS;
 
-/// So many sentences are remembered, some 30 MB; names come once and would take no less.
+/// So many sentences are remembered, some 30 MB of vectors.
 const MOST_KNOWN: usize = 20_000;
 
 /// Embeds tests, and remembers their sentences as long as it lives.

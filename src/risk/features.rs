@@ -93,6 +93,6 @@ impl Serialize for Features {
 
 impl<'de> Deserialize<'de> for Features {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        named::values(deserializer, DEFINITIONS.map(|(name, _)| name)).map(Features)
+        named::values(deserializer, "feature", DEFINITIONS.map(|(name, _)| name)).map(Features)
     }
 }

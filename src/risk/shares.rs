@@ -47,7 +47,7 @@ impl Serialize for Shares {
 
 impl<'de> Deserialize<'de> for Shares {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        named::values(deserializer, SHARES).map(Shares)
+        named::values(deserializer, "share", SHARES).map(Shares)
     }
 }
 

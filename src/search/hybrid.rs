@@ -21,7 +21,7 @@ use crate::words::is_stop_word;
 /// Weights of meaning, words and structure in the fusion. A question has no structure.
 const WEIGHTS: [f32; 3] = [1.0, 0.8, 0.0];
 /// An answer has half of the question's words, or two that are a third of them, or is this near in meaning (cosine).
-/// Of eleven questions about other things that came this far the nearest reached 0.48; no labelled one did.
+/// Of nine questions about other things that came this far the nearest reached 0.48; no labelled one did.
 const NEAR_IN_MEANING: f32 = 0.5;
 /// So many of the best are looked at for it.
 const LOOKED_AT: usize = 3;

@@ -26,6 +26,7 @@
 //! An assertion about something that the work does not touch. Assertions on the thread's own state (`is_alive`,
 //! `name`, `daemon`) are not reported.
 
+use super::assertions::comparisons;
 use super::words::{expects_failure, last};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::ExprKind;
@@ -77,6 +78,7 @@ impl Rule for AssertionRightAfterStart {
                 }
                 if lets_it_run(at, site, assert)
                     || is_about_itself(assert)
+                    || is_about_parameter(at, assert)
                     || leaves_its_block(at, site, assert)
                 {
                     continue;
@@ -202,6 +204,15 @@ fn is_about_itself(assert: &AssertSite<'_>) -> bool {
     is_narrowing || assert
         .test
         .any(&mut |part| matches!(&part.kind, ExprKind::Attribute { attr, .. } if OWN.contains(&&**attr)))
+}
+
+/// `assert method == "update"`, of a parameter of the test: no work changes it.
+fn is_about_parameter(at: &Reached<'_, '_>, assert: &AssertSite<'_>) -> bool {
+    comparisons(assert.test).iter().any(|compared| {
+        let given = |name: &str| at.function.function.params.iter().any(|param| *param.name == *name);
+        compared.left.as_name().is_some_and(given)
+            && matches!(compared.right.kind, ExprKind::Str { .. } | ExprKind::Number { .. })
+    })
 }
 
 /// Whether a `with` that ends between start and assertion waits for the work.

@@ -32,6 +32,7 @@ use std::borrow::Cow;
 
 use super::assertions::comparisons;
 use super::mend::Mend;
+use super::tight_timeout::is_positive;
 use super::words::{is_nothing, is_sleep, last, starts_work, wants_nothing};
 use super::{Context, Fix, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind, Span, Stmt, StmtKind};
@@ -155,9 +156,15 @@ fn next_wants_nothing(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallS
         let above = test.analysis.view(at.function.module).module.text(Span { start, end: site.expr.span.start });
         let was_waited_for = matches!(next.test.kind, ExprKind::Compare { .. }) && above.contains(text);
         wants_nothing(next.test)
+            || is_positive(next.test, &is_alive)
             || was_waited_for
             || before.iter().any(|assert| test.text(at, assert.test) == text)
     })
+}
+
+/// `worker.is_alive()`: what is still on is so however slow the machine.
+fn is_alive(part: &Expr) -> bool {
+    part.as_call().is_some_and(|call| matches!(&call.func.kind, ExprKind::Attribute { attr, .. } if &**attr == "is_alive"))
 }
 
 /// Whether the pause stands between work that the test started and a look at it: an assertion follows with little

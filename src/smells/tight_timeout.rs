@@ -25,6 +25,7 @@
 //! A limit that is itself under test. Where the time-out is expected (`pytest.raises`, a handler, `assert not
 //! event.wait(0.1)`) nothing is reported.
 
+use super::assertions::comparisons;
 use super::flow;
 use super::limits::{GivesUp, handed_on, limit};
 use super::words::{last, wants_nothing};
@@ -106,7 +107,15 @@ impl Rule for TightTimeout {
 /// Whether the test wants the limit to pass.
 fn expects_time_out(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     let nothing_comes = |assert: &AssertSite<'_>| assert.span.holds(site.expr.span) && wants_nothing(assert.test);
+    // `result = task.result(timeout=…)`, `assert result is None`; a future raises instead
+    let gave_nothing = |name: &str, assert: &AssertSite<'_>| {
+        comparisons(assert.test).iter().any(|compared| {
+            compared.op == "is" && compared.left.as_name() == Some(name) && matches!(compared.right.kind, ExprKind::None)
+        })
+    };
+    let runs_out = |name: &str| at.sites.asserts.iter().any(|assert| assert.at.order > site.at.order && gave_nothing(name, assert));
     at.sites.asserts.iter().any(|assert| site.at.in_assert && last(&site.path) == "get" && nothing_comes(assert))
+        || matches!(site.used, Use::Assigned(name) if !site.path.contains("submit()") && runs_out(name))
         || at.sites.enclosing_withs(site.at).any(|with| {
         let name = last(&with.path);
         name.contains("raises")
@@ -162,7 +171,7 @@ fn is_relied_upon(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
 }
 
 /// Whether an assertion wants the expression that `wanted` recognizes to be true.
-fn is_positive(test: &Expr, wanted: &dyn Fn(&Expr) -> bool) -> bool {
+pub(super) fn is_positive(test: &Expr, wanted: &dyn Fn(&Expr) -> bool) -> bool {
     match &test.kind {
         _ if wanted(test) => true,
         ExprKind::Bools(parts) => parts.iter().any(|part| is_positive(part, wanted)),

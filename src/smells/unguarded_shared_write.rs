@@ -177,12 +177,18 @@ fn is_unguarded(
     };
     // what belongs to the thread alone is no concern
     let root = root_name(write.target);
-    let own = worker.params.iter().any(|param| root == Some(&*param.name)) || binds(worker, root, write);
+    let is_given = |name: &str| worker.params.iter().any(|param| *param.name == *name);
+    let own = root.is_some_and(is_given) || has_own_place(write.target, &is_given) || binds(worker, root, write);
     let locks = any_expression(
         &worker.body,
         &mut |expr| matches!(&expr.kind, ExprKind::Attribute { attr, .. } if &**attr == "acquire"),
     );
     reads_back && !own && !locks
+}
+
+/// `counts[number] += 1`, where each thread is given a number.
+fn has_own_place(target: &Expr, is_given: &dyn Fn(&str) -> bool) -> bool {
+    matches!(&target.kind, ExprKind::Subscript { index, .. } if index.iter().all(|part| part.as_name().is_some_and(is_given)))
 }
 
 fn outer_withs(at: &Reached<'_, '_>, worker: &Function) -> usize {

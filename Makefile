@@ -1,5 +1,5 @@
 # Everything here is a script in scripts/; `make help` says what there is.
-.PHONY: help demo test build setup lint clean fuzz bench-scan bench-search bench-import bench-hunt
+.PHONY: help demo test build setup lint clean fuzz bench-scan bench-search bench-import bench-hunt bench-mended
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-11s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ bench-import: build ## 1,000 reports taken in, 100,000 tests scored
 
 bench-hunt: build ## hunts on labelled repositories: CLONES=folder of clones, LABELS=list, WORK=folder (runs their code)
 	@. scripts/env.sh; python3 scripts/bench_hunt.py "$$CARGO_TARGET_DIR/release/flakydetector" --clones "$(CLONES)" --labels "$(LABELS)" --work "$(WORK)"
+
+bench-mended: build ## hunts for tests that people mended: CLONES=folder of clones, WORK=folder (runs their code)
+	@. scripts/env.sh; python3 scripts/bench_mended.py "$$CARGO_TARGET_DIR/release/flakydetector" --clones "$(CLONES)" --work "$(WORK)"
 
 bench-scan: ## the scanner beside ruff, in time and memory
 	@scripts/bench.sh scan

@@ -2,8 +2,8 @@
 
     bench_hunt.py FLAKYDETECTOR --clones DIR --labels CSV --work DIR [--only REPO ...] [--most N]
 
-For every labelled repository: its commit is exported, a virtual environment is made and the project installed into it;
-what does not install is listed with the reason. Then one plain run, the hunt, as many plain reruns and runs under
+For every labelled repository: its commit is exported, a virtual environment is made and the project installed into it,
+with libraries of the commit's time where this Python knows them; what does not install is listed with the reason. Then one plain run, the hunt, as many plain reruns and runs under
 pytest-randomly as fit into twelve plain runs. A labelled test counts when it passes plainly. Runs the code of those
 repositories, so do it where that may be done.
 """
@@ -18,9 +18,12 @@ import subprocess
 import sys
 import tarfile
 import time
+import tomllib
 
 EXTRAS = ["pytest", "pytest-randomly", "setuptools<81", "wheel"]
 INSTALL_LIMIT, RUN_LIMIT = 300, 120
+# libraries that are older do not run on the Pythons of today
+OLDEST = "2023-02-01"
 REQUIREMENTS = re.compile(r"(test|dev|ci).*requirements?.*\.txt|requirements?.*\.txt", re.I)
 
 
@@ -89,39 +92,83 @@ def measure(arguments, repo, sha, tests):
     return about
 
 
-def prepare(arguments, repo, sha, folder):
-    """Exports the commit and installs it; the Python of its environment."""
+def prepare(arguments, repo, sha, folder, extras=()):
+    """Exports the commit and installs it with the libraries of its time; the Python of its environment."""
     python = folder.parent / (folder.name + ".venv") / "bin/python"
     if (folder / ".ready").exists():
         return python.absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    flat = arguments.clones / repo.replace("/", "+")
-    clone = next(path for path in (flat / "repo", flat, arguments.clones / repo) if (path / "objects").is_dir() or (path / ".git").exists())
-    archive = subprocess.Popen(["git", f"--git-dir={clone}" if (clone / "objects").is_dir() else f"--git-dir={clone}/.git", "archive", sha], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    git = ["git", f"--git-dir={git_folder(arguments.clones, repo)}"]
+    archive = subprocess.Popen([*git, "archive", sha], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     with tarfile.open(fileobj=archive.stdout, mode="r|") as tar:
         tar.extractall(folder, filter="tar")
     if archive.wait():
         raise RuntimeError("no such commit in the clone")
-    run([sys.executable, "-m", "venv", folder.parent / (folder.name + ".venv")])
-    pip = [python, "-m", "pip", "-q", "--disable-pip-version-check", "install", "--prefer-binary"]
-    run([*pip, *EXTRAS])
-    environment = {**os.environ, "SETUPTOOLS_SCM_PRETEND_VERSION": "1.0"}
-    def install(*names, **named):
-        return subprocess.run([*pip, *names], capture_output=True, timeout=INSTALL_LIMIT, env=environment, **named).returncode == 0
+    day = subprocess.run([*git, "log", "-1", "--format=%cs", sha], capture_output=True, text=True).stdout.strip()
+    uv = installer(arguments.work)
+    run([uv, "venv", "-q", "--seed", "--python", sys.executable, folder.parent / (folder.name + ".venv")])
+    pip = [uv, "pip", "install", "-q", "--python", python, "--exclude-newer", max(day, OLDEST)]
+    environment = {**os.environ, "SETUPTOOLS_SCM_PRETEND_VERSION": "9.9"}
 
+    def install(*names):
+        command = [*pip, *names]
+        return subprocess.run(command, capture_output=True, timeout=INSTALL_LIMIT, env=environment, cwd=folder).returncode == 0
+
+    def install_each(names):
+        return not names or install(*names) or [install(name) for name in names]
+
+    install(*EXTRAS)
     if any((folder / name).exists() for name in ("setup.py", "pyproject.toml", "setup.cfg")):
         # an extra that there is not is a warning; one that does not install is not worth the project
-        install("-e", ".[test,tests,testing,dev]", cwd=folder) or install("-e", ".", cwd=folder)
-    wanted = set()
+        install("-e", ".[test,tests,testing,dev]") or install("-e", ".")
+    for group in wanted_groups(folder):
+        install("--group", group)
+    install_each(sorted(wanted_names(folder)))
+    install_each(list(extras))
+    (folder / ".ready").touch()
+    return python.absolute()
+
+
+def git_folder(clones, repo):
+    flat = clones / repo.replace("/", "+")
+    for path in (flat / "repo", flat, clones / repo):
+        if (path / "objects").is_dir():
+            return path
+        if (path / ".git").exists():
+            return path / ".git"
+    raise RuntimeError("no clone")
+
+
+def installer(work):
+    """uv, which can leave out what was published after a day."""
+    folder = work / "uv"
+    if not (folder / "bin/uv").exists():
+        run([sys.executable, "-m", "venv", folder])
+        run([folder / "bin/python", "-m", "pip", "-q", "--disable-pip-version-check", "install", "uv==0.13.9"])
+    return folder / "bin/uv"
+
+
+def project_file(folder):
+    try:
+        return tomllib.loads((folder / "pyproject.toml").read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def wanted_groups(folder):
+    return [name for name in ("test", "tests", "dev") if name in project_file(folder).get("dependency-groups", {})]
+
+
+def wanted_names(folder):
+    """What requirement files and Poetry's groups name, without versions."""
+    poetry = project_file(folder).get("tool", {}).get("poetry", {})
+    groups = [poetry.get("dev-dependencies", {}), *(group.get("dependencies", {}) for group in poetry.get("group", {}).values())]
+    wanted = {name for group in groups for name in group}
     for path in sorted([*folder.glob("*.txt"), *folder.glob("requirements/*.txt"), *folder.glob("tests/*.txt")]):
         if REQUIREMENTS.search(str(path.relative_to(folder))):
             lines = [re.split(r"[=<>~!;# ]", line.strip())[0] for line in path.read_text(errors="replace").splitlines()]
             wanted |= {line for line in lines if re.match(r"^[A-Za-z0-9_.\[\]][A-Za-z0-9_.\[\]-]*$", line)}
-    if wanted and not install(*sorted(wanted)):
-        for name in sorted(wanted):
-            install(name)
-    (folder / ".ready").touch()
-    return python.absolute()
+    return wanted
 
 
 def run(command, **named):

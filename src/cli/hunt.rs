@@ -23,7 +23,7 @@ use crate::source;
 /// Prove it: run the project's own tests with one thing changed, and narrow down what fails then
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Files and folders; what pytest takes by itself otherwise
+    /// Files, folders, and tests by their node ids; what pytest takes by itself otherwise
     paths: Vec<PathBuf>,
     /// How long it may take (`90s`, `5m`)
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration)]
@@ -40,6 +40,9 @@ pub(super) struct Args {
     /// Only this kind of change (`order`, `twice`, `clock`, …)
     #[arg(long, value_name = "KIND")]
     only: Option<String>,
+    /// Only write the pytest plugin that makes the changes, and say where: for `PYTHONPATH` of plain pytest
+    #[arg(long, exclusive = true)]
+    plugin: bool,
     /// Run the tests without asking
     #[arg(long)]
     yes: bool,
@@ -68,6 +71,10 @@ enum FailOn {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
+    if args.plugin {
+        print(&format!("{}\n", plugin()?.display()))?;
+        return Ok(Outcome::Clean);
+    }
     if let Some(only) = &args.only {
         let kinds = kinds();
         anyhow::ensure!(
@@ -76,13 +83,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
             kinds.join(", ")
         );
     }
-    let near = args.paths.first().cloned().unwrap_or_else(|| PathBuf::from("."));
+    let files: Vec<PathBuf> = args.paths.iter().map(|path| file_and_names(path).0).collect();
+    let near = files.first().cloned().unwrap_or_else(|| PathBuf::from("."));
     let project = ProjectFile::nearest(&near)?;
     let root = source::project_root(&near);
     let repo = history::repo_name(args.repo.as_ref(), &project, &near);
     let mut known = history::of_project(&args.store, &project, &near, &repo)?;
     let request = ScanRequest {
-        paths: if args.paths.is_empty() { vec![root.clone()] } else { args.paths.clone() },
+        paths: if files.is_empty() { vec![root.clone()] } else { files },
         repo: Some(repo.clone()),
         history: known.clone(),
         changed: args.diff_base.as_ref().map(|base| source::git::changed_since(&root, base)).transpose()?,
@@ -126,6 +134,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     }
     let proved = args.fail_on == FailOn::Proved && !found.unstable.is_empty();
     Ok(if proved { Outcome::Found } else { Outcome::Clean })
+}
+
+/// The folder of the plugin, in the user's cache.
+fn plugin() -> anyhow::Result<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
+    let folder = cache.context("there is no home folder; set HOME")?.join("flakydetector/pytest");
+    hunt::write_plugin(&folder).with_context(|| {
+        format!("cannot write {}; check the folder and its permissions", folder.display())
+    })?;
+    Ok(folder)
 }
 
 /// How a patch is tried by running.
@@ -229,11 +248,21 @@ fn suspects(args: &Args, scan: &Scan, tests: &[&Assessment]) -> anyhow::Result<O
     Ok(out)
 }
 
-/// A path as pytest is given it, from the root.
+/// The file of a node id, and what follows it (`::TestA::test_b[1]`); a path alone has nothing that follows.
+fn file_and_names(path: &Path) -> (PathBuf, String) {
+    let text = path.to_string_lossy();
+    match text.find("::") {
+        Some(at) if !path.exists() => (PathBuf::from(&text[..at]), text[at..].to_owned()),
+        _ => (path.to_owned(), String::new()),
+    }
+}
+
+/// A path or node id as pytest is given it, from the root.
 fn relative(path: &Path, root: &Path) -> String {
-    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let (file, names) = file_and_names(path);
+    let whole = std::path::absolute(&file).unwrap_or(file);
     let inner = whole.strip_prefix(root).unwrap_or(&whole);
-    if inner.as_os_str().is_empty() { ".".to_owned() } else { inner.display().to_string() }
+    if inner.as_os_str().is_empty() { ".".to_owned() } else { inner.display().to_string() + &names }
 }
 
 /// The Python that was told, made absolute where it is a path: pytest runs from the root.

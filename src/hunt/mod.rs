@@ -27,7 +27,7 @@ use crate::smells::Cause;
 
 pub use again::{Patched, Rerun, RerunVerdict, rerun};
 pub use environment::Environment;
-pub use worker::{CollectError, Stop};
+pub use worker::{CollectError, Stop, write_plugin};
 
 /// What to hunt.
 #[derive(Clone, Debug)]
@@ -109,6 +109,9 @@ pub struct Unstable {
     /// Whether the command was run and showed it; missing where no time was left to try.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reproduced: Option<bool>,
+    /// How many tries of the command showed it, of how many; more than one where it goes by chance.
+    pub shown_in: u32,
+    pub tried: u32,
     /// Codes of the rules that found something in the test.
     pub findings: Vec<String>,
     /// Runs that narrowing took.

@@ -4,13 +4,15 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use super::perturbations::{About, Change, PERTURBATIONS};
+use super::perturbations::{About, Change, PERTURBATIONS, Perturbation};
 use super::runs::{Ended, Runs, Test};
 
 /// Share of the budget after which nothing new is looked for: what was seen wants proof.
 const SHARE: f64 = 0.55;
 /// And after which no single test is looked at for what its code speaks for: other orders want time too.
 const DIRECTED_SHARE: f64 = 0.4;
+/// So few tests have no orders that want time.
+const FEW: usize = 5;
 /// So many tests under one change run before it is known how long they take.
 const CHUNK: usize = 4;
 /// Shuffles that are tried at least, where there is time, and those without news after which no more are.
@@ -22,6 +24,10 @@ const EARLY: usize = 14;
 const EARLY_SHARE: f64 = 0.2;
 /// So many suspects of one perturbation are tried, the riskiest first.
 const DIRECTED: usize = 60;
+/// And what goes by chance so often again, where there is time.
+const ROUNDS: u64 = 3;
+/// Seeds that a round uses at most.
+const SEEDS: u64 = 10;
 
 /// How a test came to fail.
 #[derive(Clone, Debug)]
@@ -86,28 +92,34 @@ pub(super) fn discover(runs: &mut Runs<'_>) -> Seen {
     seen.orders.push(Order { name: "plain".to_owned(), tests: all.clone(), ended });
     let mut dice = fastrand::Rng::with_seed(runs.request.seed);
 
-    let wants = |runs: &Runs<'_>, kind: &str| runs.request.only.as_deref().is_none_or(|only| only == kind);
-    if wants(runs, "order") {
+    let only = runs.request.only.clone();
+    let wants = |kind: &str| only.as_deref().is_none_or(|only| only == kind);
+    // one test has no order, and two have two
+    let orders = wants("order") && all.len() > 1;
+    let most =
+        (1..=all.len()).try_fold(1_usize, |all, count| Some(all * count).filter(|all| *all < MOST_SHUFFLES));
+    let most = most.unwrap_or(MOST_SHUFFLES);
+    if orders {
         let reversed: Vec<Test> = all.iter().rev().copied().collect();
         order(runs, &mut seen, "order:reversed", &reversed);
     }
-    if wants(runs, "twice") {
+    if wants("twice") {
         let twice: Vec<Test> = all.iter().flat_map(|test| [*test, *test]).collect();
         order(runs, &mut seen, "twice", &twice);
     }
     let mut number = 3;
-    if wants(runs, "order") {
+    if orders {
         shuffle(runs, &mut seen, &mut dice, 1);
         shuffle(runs, &mut seen, &mut dice, 2);
         alone(runs, &mut seen, &plain);
-        while number <= EARLY && runs.has_time(runs.cost(&all), EARLY_SHARE) {
+        while number <= EARLY.min(most) && runs.has_time(runs.cost(&all), EARLY_SHARE) {
             shuffle(runs, &mut seen, &mut dice, number);
             number += 1;
         }
     }
-    directed(runs, &mut seen);
+    directed(runs, &mut seen, 0);
     let mut no_news = 0;
-    while wants(runs, "order") && number <= MOST_SHUFFLES && (number <= SHUFFLES || no_news < NO_NEWS) {
+    while orders && number <= most && (number <= SHUFFLES || no_news < NO_NEWS) {
         let before = seen.tests();
         if !shuffle(runs, &mut seen, &mut dice, number) {
             break;
@@ -116,6 +128,7 @@ pub(super) fn discover(runs: &mut Runs<'_>) -> Seen {
         number += 1;
     }
     general(runs, &mut seen, &plain);
+    (1..=ROUNDS).for_each(|round| directed(runs, &mut seen, round));
     seen
 }
 
@@ -199,10 +212,14 @@ fn each(runs: &mut Runs<'_>, seen: &mut Seen, name: &str, tests: &[Test]) {
     }
 }
 
-/// What the code of a test speaks for, on that test alone.
-fn directed(runs: &mut Runs<'_>, seen: &mut Seen) {
-    let wanted = |name: &str| runs.request.only.as_deref().is_none_or(|only| only == name);
-    for perturbation in PERTURBATIONS.iter().filter(|known| wanted(known.name)).collect::<Vec<_>>() {
+/// What the code of a test speaks for, on that test alone; in later rounds what goes by chance, with other seeds.
+fn directed(runs: &mut Runs<'_>, seen: &mut Seen, round: u64) {
+    let share = if round == 0 && seen.orders[0].tests.len() > FEW { DIRECTED_SHARE } else { SHARE };
+    let only = runs.request.only.clone();
+    let wanted = |known: &&Perturbation| {
+        only.as_deref().is_none_or(|only| only == known.name) && (round == 0 || known.chance)
+    };
+    for perturbation in PERTURBATIONS.iter().filter(wanted) {
         let suits = |test: &Test| runs.scanned(*test).is_some_and(|found| (perturbation.suits)(found));
         let mut tests: Vec<Test> = runs.passing();
         tests.retain(|test| runs.is_suspect(*test) && suits(test) && !seen.knows(*test));
@@ -219,12 +236,7 @@ fn directed(runs: &mut Runs<'_>, seen: &mut Seen) {
         let mut rounds: Vec<(Change, Vec<Test>)> = vec![];
         for test in tests {
             let Some(found) = runs.scanned(test) else { continue };
-            let about = About {
-                test: found,
-                root: &runs.request.root,
-                folder: runs.folder(),
-                seed: runs.request.seed,
-            };
+            let about = About { test: found, seed: runs.request.seed + SEEDS * round };
             for change in (perturbation.changes)(&about) {
                 match rounds.iter_mut().find(|(known, _)| *known == change) {
                     Some((_, tests)) => tests.push(test),
@@ -241,7 +253,7 @@ fn directed(runs: &mut Runs<'_>, seen: &mut Seen) {
                 let lists: Vec<Vec<Test>> = chunk.iter().map(|test| vec![*test]).collect();
                 let cost: f64 = lists.iter().map(|list| 2.0 * runs.cost(list) + 0.05).sum();
                 let known = began.elapsed().as_secs_f64() / (ran as f64).max(1.0) * chunk.len() as f64;
-                if !runs.has_time(cost.max(known), DIRECTED_SHARE) {
+                if !runs.has_time(cost.max(known), share) {
                     break;
                 }
                 for (test, ended) in chunk.iter().zip(runs.run(&lists, Some(&change), false)) {
@@ -265,8 +277,7 @@ fn general(runs: &mut Runs<'_>, seen: &mut Seen, plain: &[Test]) {
     let wanted = |runs: &Runs<'_>, name: &str| runs.request.only.as_deref().is_none_or(|only| only == name);
     let Some(found) = plain.iter().find_map(|test| runs.scanned(*test)) else { return };
     for perturbation in PERTURBATIONS.iter().filter(|known| known.general) {
-        let about =
-            About { test: found, root: &runs.request.root, folder: runs.folder(), seed: runs.request.seed };
+        let about = About { test: found, seed: runs.request.seed };
         for change in (perturbation.changes)(&about) {
             if !wanted(runs, perturbation.name) || !runs.has_time(1.5 * runs.cost(plain), SHARE) {
                 continue;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 
 use super::narrow::fewest;
-use super::perturbations::Change;
+use super::perturbations::{Change, PERTURBATIONS};
 use super::plan::{How, Order, Seen, Sighting};
 use super::reproduce::{self, Case};
 use super::runs::{Ended, Runs, Test};
@@ -90,8 +90,15 @@ pub(super) fn prove(runs: &mut Runs<'_>, seen: Seen) -> (Vec<Unstable>, Vec<Unco
     let unstable = unstable
         .into_iter()
         .map(|(mut found, case)| {
-            if let Some((command, shows)) = reproduce::try_out(runs.setup(), &case, &|| runs.left()) {
-                (found.proof.reproduce, found.reproduced) = (command, Some(shows));
+            let by_chance = found.proof.failed_with < found.proof.tried_with
+                || PERTURBATIONS
+                    .iter()
+                    .any(|one| one.chance && found.proof.perturbation.starts_with(one.name));
+            if let Some((command, shown, tried)) =
+                reproduce::try_out(runs.setup(), &case, by_chance, &|| runs.left())
+            {
+                found.proof.reproduce = command;
+                (found.reproduced, found.shown_in, found.tried) = (Some(shown > 0), shown, tried);
             }
             found
         })
@@ -416,6 +423,8 @@ impl Prover<'_, '_> {
             narrowed: candidate.narrowed,
             node_ids: vec![],
             reproduced: None,
+            shown_in: 0,
+            tried: 0,
             findings: scanned.map_or_else(Vec::new, |found| {
                 found.findings.iter().map(|finding| finding.code.clone()).collect()
             }),

@@ -12,6 +12,8 @@ use super::worker::Setup;
 
 /// The longest that one command may take.
 const LONGEST: Duration = Duration::from_secs(120);
+/// So often a command is tried whose case goes by chance.
+const TRIES: u32 = 5;
 
 /// A case as command lines, the simplest first.
 #[derive(Clone, Debug)]
@@ -59,18 +61,26 @@ pub(super) fn case(runs: &Runs<'_>, list: &[Test], test: Test, change: Option<&C
         }
         Some(change) => {
             kind = change.name.split(':').next().unwrap_or(kind);
-            if !change.variables.is_empty() {
-                let pairs: String = change
-                    .variables
-                    .iter()
-                    .map(|(name, value)| format!("{name}={} ", quote(value)))
-                    .collect();
-                plain.push(format!("{pairs}{pytest}"));
-            }
+            plain.push(changed(change, &pytest));
         }
     }
     let ours = format!("flakydetector hunt --yes --only {kind} --tests {}", quote(super::test_of(&id)));
     Case { plain, ours, test: id }
+}
+
+/// Pytest with a change: by the environment, beside busy cores, or with our plugin.
+fn changed(change: &Change, pytest: &str) -> String {
+    if change.busy {
+        let busy = "for core in $(seq $((2 * $(nproc)))); do timeout 30 sh -c 'while :; do :; done' & done";
+        return format!("{busy}; {pytest}");
+    }
+    if !change.variables.is_empty() {
+        let pairs = change.variables.iter().map(|(name, value)| format!("{name}={} ", quote(value)));
+        return pairs.collect::<String>() + pytest;
+    }
+    let wanted = quote(&serde_json::to_string(&change.inside).unwrap_or_default());
+    let with_plugin = pytest.replacen(" -m pytest", " -m pytest -p flakydetector_changes", 1);
+    format!("PYTHONPATH=\"$(flakydetector hunt --plugin)\" FLAKYDETECTOR_CHANGE={wanted} {with_plugin}")
 }
 
 /// An expression for `-k`, with which all is collected and only this runs: `TestLock and test_expires`.
@@ -100,27 +110,39 @@ fn twice(options: &[String], id: &str) -> [String; 2] {
     [sessions, cases]
 }
 
-/// The first of the case's commands that shows it, and whether one did; nothing where none could be tried.
-pub(super) fn try_out(setup: &Setup, case: &Case, left: &dyn Fn() -> Duration) -> Option<(String, bool)> {
-    let mut tried = false;
+/// The first of the case's commands that shows it, in how many tries it did, and of how many; nothing where none could
+/// be tried. What goes by chance is tried [`TRIES`] times, as far as there is time.
+pub(super) fn try_out(
+    setup: &Setup,
+    case: &Case,
+    by_chance: bool,
+    left: &dyn Fn() -> Duration,
+) -> Option<(String, u32, u32)> {
+    let most = if by_chance { TRIES } else { 1 };
+    let mut tried = 0;
     for command in &case.plain {
-        if left() < Duration::from_secs(2) {
-            break;
+        let mut shown = 0;
+        tried = 0;
+        while tried < most && left() >= Duration::from_secs(2) {
+            shown += u32::from(shows(setup, command, &case.test, left())?);
+            tried += 1;
         }
-        tried = true;
-        if shows(setup, command, &case.test, left())? {
-            return Some((command.clone(), true));
+        if shown > 0 {
+            return Some((command.clone(), shown, tried));
         }
     }
-    tried.then(|| (case.ours.clone(), false))
+    (tried > 0).then(|| (case.ours.clone(), 0, tried))
 }
 
 fn shows(setup: &Setup, command: &str, test: &str, left: Duration) -> Option<bool> {
     let output = setup.folder().join("shown");
     let file = std::fs::File::create(&output).ok()?;
+    // a shell that may not have us in its path
+    let us = std::env::current_exe().ok()?;
+    let us = format!("flakydetector() {{ {} \"$@\"; }}; ", quote(&us.display().to_string()));
     let mut process = Command::new("sh")
         .arg("-c")
-        .arg(command)
+        .arg(us + command)
         .current_dir(&setup.root)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("PYTEST_ADDOPTS", addopts(setup))

@@ -172,10 +172,6 @@ impl<'a> Runs<'a> {
         self.scanned.get(test_of(&self.ids[test])).copied()
     }
 
-    pub(super) fn folder(&self) -> &std::path::Path {
-        self.setup.folder()
-    }
-
     pub(super) fn setup(&self) -> &'a Setup {
         self.setup
     }

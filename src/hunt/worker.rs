@@ -41,6 +41,17 @@ impl Stop {
     }
 }
 
+/// Writes what a hunt puts beside pytest, for `python -m pytest -p flakydetector_changes` too.
+///
+/// # Errors
+/// The folder cannot be made or written.
+pub fn write_plugin(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    [("flakydetector_hunt.py", PLUGIN), ("flakydetector_changes.py", CHANGES)]
+        .iter()
+        .try_for_each(|(name, text)| std::fs::write(folder.join(name), text))
+}
+
 /// What every pytest of a hunt has in common.
 pub(super) struct Setup {
     pub(super) environment: Environment,
@@ -62,11 +73,7 @@ impl Setup {
         paths: Vec<String>,
     ) -> Result<Setup, HuntError> {
         let folder = tempfile::Builder::new().prefix("fdhunt").tempdir().map_err(HuntError::NoRoom)?;
-        let plugins = folder.path().join("plugins");
-        std::fs::create_dir(&plugins).map_err(HuntError::NoRoom)?;
-        for (name, text) in [("flakydetector_hunt.py", PLUGIN), ("flakydetector_changes.py", CHANGES)] {
-            std::fs::write(plugins.join(name), text).map_err(HuntError::NoRoom)?;
-        }
+        write_plugin(&folder.path().join("plugins")).map_err(HuntError::NoRoom)?;
         Ok(Setup { environment, root, paths, folder })
     }
 

@@ -33,9 +33,13 @@ pub fn hunted(found: &Hunted) -> String {
             let _ = writeln!(out, "  {}", proof.error);
         }
         let tried = match unstable.reproduced {
-            Some(true) => "",
-            Some(false) => "  (tried once: it did not show it, so it takes more of the suite)",
-            None => "  (not tried)",
+            Some(true) if unstable.tried == 1 => String::new(),
+            Some(true) => format!("  (showed it in {} of {} tries)", unstable.shown_in, unstable.tried),
+            Some(false) => {
+                let tried = count(unstable.tried as usize, "try", "tries");
+                format!("  (not in {tried}, so it takes more of the suite)")
+            }
+            None => "  (not tried)".to_owned(),
         };
         let _ = writeln!(out, "  $ {}{tried}\n", proof.reproduce);
     }

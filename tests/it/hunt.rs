@@ -167,6 +167,16 @@ def test_same_year():
     assert datetime.date.today().strftime('%m-%d') != '02-29'
 
 
+def test_same_day():
+    first = datetime.datetime.now()
+    assert datetime.datetime.now().date() == first.date()
+
+
+def test_clock_goes_on():
+    began = time.time()
+    assert sum(range(100_000)) and time.time() > began
+
+
 def test_worker_is_done():
     done = []
     worker = threading.Thread(target=lambda: done.append(1))
@@ -208,8 +218,19 @@ fn what_the_code_speaks_for_is_changed() {
     let found = hunt(&suite, &[]);
     let year = case(&found, "test_same_year");
     assert_eq!((&year["perturbation"], &year["cause"]), (&"clock:leap-day".into(), &"time".into()));
+    assert_eq!(case(&found, "test_same_day")["perturbation"], "clock:midnight-after-1");
+    assert_eq!(case(&found, "test_clock_goes_on")["perturbation"], "clock:coarse");
     let worker = case(&found, "test_worker_is_done");
     assert!(worker["perturbation"].as_str().unwrap().starts_with("pauses:"), "{worker:#}");
+    // plain pytest with our plugin shows it, and what goes by chance says in how many tries
+    for one in [year, worker] {
+        assert!(
+            one["reproduce"].as_str().unwrap().contains(" -m pytest -p flakydetector_changes "),
+            "{one:#}"
+        );
+        assert_eq!(one["reproduced"], true, "{one:#}");
+        assert!(one["shown_in"].as_u64() <= one["tried"].as_u64(), "{one:#}");
+    }
     let hash = case(&found, "test_hash_seed");
     assert_eq!((&hash["perturbation"], &hash["cause"]), (&"hash-seed:1".into(), &"unordered".into()));
     assert!(hash["reproduce"].as_str().unwrap().starts_with("PYTHONHASHSEED=1 "), "{hash:#}");
@@ -218,6 +239,24 @@ fn what_the_code_speaks_for_is_changed() {
         !names(&found).iter().any(|name| name == "test_stable" || name == "test_order_of_names"),
         "{found:#}"
     );
+}
+
+#[test]
+fn a_test_is_hunted_by_its_node_id() {
+    let suite = Suite::empty();
+    suite.file("tests/test_changes.py", CHANGES);
+    let found = hunt(&suite, &["tests/test_changes.py::test_same_year"]);
+    assert_eq!((names(&found), &found["plain"]["passed"]), (vec!["test_same_year".to_owned()], &1.into()));
+    assert!(
+        found["runs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|run| !run["perturbation"].as_str().unwrap().starts_with("order")),
+        "one test has no order: {found:#}"
+    );
+    let plugin = suite.command(&["hunt", "--plugin"]).env("XDG_CACHE_HOME", suite.path()).output().unwrap();
+    assert!(Path::new(text(&plugin.stdout).trim()).join("flakydetector_changes.py").is_file());
 }
 
 #[test]

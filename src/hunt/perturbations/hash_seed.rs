@@ -11,6 +11,7 @@ pub(super) const HASH_SEED: Perturbation = Perturbation {
     shows: &[Cause::Unordered],
     suits: |test| found(test, &[Cause::Unordered]) || has(test, &["unordered_uses"]),
     general: true,
+    chance: false,
     changes: |_| {
         SEEDS
             .iter()

@@ -10,5 +10,6 @@ pub(super) const LIMITS: Perturbation = Perturbation {
     shows: &[Cause::Resources],
     suits: |test| found(test, &[Cause::Resources]),
     general: true,
+    chance: false,
     changes: |_| vec![Change::inside("limits:files".to_owned(), "limits", json!({ "files": 64 }), None)],
 };

@@ -10,10 +10,9 @@ pub(super) const LISTING: Perturbation = Perturbation {
     shows: &[Cause::Unordered],
     suits: |test| found(test, &[Cause::Unordered]) || has(test, &["unordered_uses", "file_operations"]),
     general: true,
+    chance: true,
     changes: |about| {
-        let change = |number: u64| {
-            Change::inside(format!("listing:{number}"), "listing", json!(about.seed + number), None)
-        };
-        (1..=2).map(change).collect()
+        let change = |seed: u64| Change::inside(format!("listing:{seed}"), "listing", json!(seed), None);
+        (about.seed..about.seed + 2).map(change).collect()
     },
 };

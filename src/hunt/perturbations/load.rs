@@ -11,6 +11,7 @@ pub(super) const LOAD: Perturbation = Perturbation {
             || has(test, &["sleeps", "timeouts", "spawned"])
     },
     general: true,
+    chance: true,
     changes: |_| {
         vec![Change {
             name: "load:busy".to_owned(),

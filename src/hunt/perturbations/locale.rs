@@ -8,5 +8,6 @@ pub(super) const LOCALE: Perturbation = Perturbation {
     shows: &[Cause::Unordered, Cause::Resources],
     suits: |_| false,
     general: true,
+    chance: false,
     changes: |_| vec![Change::environment("locale:C".to_owned(), &[("LC_ALL", "C"), ("LANG", "C")])],
 };

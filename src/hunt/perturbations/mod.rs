@@ -14,8 +14,6 @@ mod seeds;
 mod terminal;
 mod time_zone;
 
-use std::path::Path;
-
 use serde_json::{Map, Value};
 
 use crate::risk::Assessment;
@@ -47,6 +45,8 @@ pub(super) struct Perturbation {
     pub(super) suits: fn(&Assessment) -> bool,
     /// Whether its changes are the same for every test, so that a whole suite can be run under them.
     pub(super) general: bool,
+    /// Whether it goes by chance, so that another try with another seed may show what one did not.
+    pub(super) chance: bool,
     /// Its changes for a test.
     pub(super) changes: fn(&About<'_>) -> Vec<Change>,
 }
@@ -54,9 +54,6 @@ pub(super) struct Perturbation {
 /// What a change may depend on.
 pub(super) struct About<'a> {
     pub(super) test: &'a Assessment,
-    pub(super) root: &'a Path,
-    /// A folder of ours.
-    pub(super) folder: &'a Path,
     pub(super) seed: u64,
 }
 

@@ -10,5 +10,6 @@ pub(super) const NETWORK: Perturbation = Perturbation {
     shows: &[Cause::Network],
     suits: |test| found(test, &[Cause::Network]) || has(test, &["network_calls"]),
     general: true,
+    chance: false,
     changes: |_| vec![Change::inside("network:closed".to_owned(), "network", json!(true), None)],
 };

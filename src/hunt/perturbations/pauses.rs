@@ -18,11 +18,12 @@ pub(super) const PAUSES: Perturbation = Perturbation {
             || has(test, &["sleeps", "timeouts", "spawned", "processes", "clock_reads", "awaits"])
     },
     general: false,
+    chance: true,
     changes,
 };
 
 fn changes(about: &About<'_>) -> Vec<Change> {
-    let file = about.root.join(&about.test.file).display().to_string();
+    let file = &about.test.file;
     let slow = |finding: &&Finding| SLOW.contains(&finding.cause);
     let mut lines: Vec<u32> = about.test.findings.iter().filter(slow).map(|finding| finding.line).collect();
     // the line after a finding is where what was waited for is looked at
@@ -40,20 +41,27 @@ fn changes(about: &About<'_>) -> Vec<Change> {
             out.push(Change::inside(format!("pauses:{name}:{seconds}s"), "pauses", value, control));
         };
         let seed = about.seed;
+        let threads = has(about.test, &["spawned"]) || found(about.test, &[Cause::Concurrency]);
         if !lines.is_empty() {
             let places: Vec<Value> = lines.iter().map(|line| json!([file, line])).collect();
             add("at-findings", json!({ "lines": places, "seconds": seconds }));
         }
-        if has(about.test, &["spawned"]) {
+        if threads {
             add("threads", json!({ "threads": true, "seconds": seconds, "seed": seed }));
+            add("other-threads", json!({ "others": true, "seconds": seconds, "seed": seed }));
         }
         if has(about.test, &["processes"]) {
             add("children", json!({ "children": true, "seconds": seconds, "seed": seed }));
         }
-        if about.test.is_async {
+        if about.test.is_async || threads {
             add("event-loop", json!({ "loop": true, "seconds": seconds, "seed": seed }));
         }
         add("between-lines", json!({ "files": [file], "seconds": seconds / 3.0, "seed": seed }));
+        add("in-code", json!({ "code": true, "seconds": seconds / 2.0, "seed": seed }));
+        if threads {
+            let steps = json!({ "files": [file], "steps": true, "seconds": seconds / 10.0, "seed": seed });
+            add("between-steps", steps);
+        }
     }
     out
 }

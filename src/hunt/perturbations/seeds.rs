@@ -10,9 +10,9 @@ pub(super) const SEEDS: Perturbation = Perturbation {
     shows: &[Cause::Randomness],
     suits: |test| found(test, &[Cause::Randomness]) || has(test, &["random_draws"]),
     general: true,
+    chance: true,
     changes: |about| {
-        let change =
-            |number: u64| Change::inside(format!("seed:{number}"), "seeds", json!(about.seed + number), None);
-        (1..=5).map(change).collect()
+        let change = |seed: u64| Change::inside(format!("seed:{seed}"), "seeds", json!(seed), None);
+        (about.seed..about.seed + 5).map(change).collect()
     },
 };

@@ -8,6 +8,7 @@ pub(super) const TERMINAL: Perturbation = Perturbation {
     shows: &[Cause::Structure],
     suits: |test| has(test, &["processes"]),
     general: true,
+    chance: false,
     changes: |_| {
         vec![Change::environment("terminal:narrow".to_owned(), &[("COLUMNS", "40"), ("LINES", "10")])]
     },

@@ -10,6 +10,7 @@ pub(super) const TIME_ZONE: Perturbation = Perturbation {
     shows: &[Cause::Time],
     suits: |test| found(test, &[Cause::Time]) || has(test, &["clock_reads"]),
     general: true,
+    chance: false,
     changes: |_| {
         ZONES.iter().map(|zone| Change::environment(format!("time-zone:{zone}"), &[("TZ", zone)])).collect()
     },

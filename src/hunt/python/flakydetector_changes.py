@@ -1,15 +1,45 @@
 """What a hunt changes around the tests, inside the process that runs them. Each change is a function that takes its
 argument and puts it in force; nothing is undone, since the process ends with the run. A change that wants a word
 before each test returns a function of the test.
+
+Plain pytest makes the same changes with `-p flakydetector_changes` and FLAKYDETECTOR_CHANGE='{"clock": …}'.
 """
 import contextlib
+import itertools
+import json
 import os
 import random
 import sys
 import threading
 import time
 
+import pytest
+
 sleep = time.sleep
+# the pauses of one run are so many times the longest at most
+MOST_PAUSES = 12
+
+
+def pytest_configure(config):
+    told = os.environ.get("FLAKYDETECTOR_CHANGE")
+    if told:
+        config.pluginmanager.register(Told(json.loads(told)), "flakydetector-change")
+
+
+class Told:
+    """The changes that the environment names, around a whole session."""
+
+    def __init__(self, wanted):
+        self.wanted = wanted
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtestloop(self, session):
+        with applied(self.wanted, session) as self.each:
+            yield
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item):
+        self.each(item)
 
 
 @contextlib.contextmanager
@@ -138,15 +168,31 @@ def limits(values, session):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most if hard < 0 else min(most, hard), hard))
 
 
-def clock(offset, session):
-    """The wall clock is `offset` seconds ahead and goes on from there; monotonic clocks stay as they are."""
+def clock(wanted, session):
+    """The wall clock shows `at` (local time) when a test begins and goes on from there; monotonic clocks stay as they
+    are. With `readings` it has not come there until a test has read it so many times; with `grain` it goes in steps of so
+    many seconds.
+    """
     import datetime
 
     real_time, real_date, real_datetime = time.time, datetime.date, datetime.datetime
     wall = {name: getattr(time, name) for name in ("localtime", "gmtime", "ctime", "strftime", "time_ns")}
+    at, before, grain = wanted.get("at"), wanted.get("readings", 0), wanted.get("grain")
+    first = time.mktime(time.strptime(at, "%Y-%m-%dT%H:%M:%S")) if at else None
+    readings = offset = None
+
+    def each(item):
+        nonlocal readings, offset
+        readings, offset = itertools.count(1), first - real_time() if at else 0
 
     def now():
-        return real_time() + offset
+        reading = next(readings)
+        if reading <= before:
+            return first - 0.001 * (1 - reading / (before + 1))
+        moment = real_time() + offset
+        return moment - moment % grain if grain else moment
+
+    each(None)
 
     class DateKind(type):
         def __instancecheck__(cls, value):
@@ -208,34 +254,56 @@ def clock(offset, session):
                     setattr(module, key, stand_in)
                 except Exception:
                     pass
+    return each
 
 
 def pauses(wanted, session):
-    """A slow machine: `lines` of files wait before they run; threads, children and callbacks start late."""
+    """A slow machine: lines wait before they run, or steps of them; threads, children and callbacks start late. `lines`
+    are those that findings name, `files` those where any line may wait, `steps` says that what a line does can be parted
+    too; `code` stands for all lines of the project, `others` for those in every thread but this one.
+    """
     dice = random.Random(wanted.get("seed", 0))
     most = wanted.get("seconds", 0.3)
+    left = MOST_PAUSES * most
     places = {}
     for path, line in wanted.get("lines", ()):
-        places.setdefault(path, set()).add(line)
-    files = set(wanted.get("files", ()))
+        places.setdefault(os.path.abspath(path), set()).add(line)
+    files = set(map(os.path.abspath, wanted.get("files", ())))
+    steps, code, others = (wanted.get(name, False) for name in ("steps", "code", "others"))
+    project = os.path.join(os.getcwd(), "")
+
+    def pause(chance):
+        nonlocal left
+        if left > 0 and dice.random() < chance:
+            seconds = most if chance == 1 else most * dice.random()
+            left -= seconds
+            sleep(seconds)
+
+    def on_line(frame, event, argument):
+        if event == "line" and frame.f_lineno in places.get(frame.f_code.co_filename, ()):
+            pause(1)
+        elif event == ("opcode" if steps else "line") and frame.f_code.co_filename not in places:
+            pause(0.05 if steps or code or others else 0.25)
+        return on_line
+
+    def on_call(frame, event, argument):
+        path = frame.f_code.co_filename
+        if path in places or path in files:
+            frame.f_trace_opcodes = steps
+            return on_line
+        return None
+
+    def on_call_of_project(frame, event, argument):
+        path = frame.f_code.co_filename
+        return on_line if path.startswith(project) and "site-packages" not in path else None
 
     if places or files:
-
-        def on_line(frame, event, argument):
-            if event == "line":
-                path = frame.f_code.co_filename
-                if frame.f_lineno in places.get(path, ()):
-                    sleep(most)
-                elif path in files and dice.random() < 0.25:
-                    sleep(most * dice.random())
-            return on_line
-
-        def on_call(frame, event, argument):
-            path = frame.f_code.co_filename
-            return on_line if path in places or path in files else None
-
         threading.settrace(on_call)
         sys.settrace(on_call)
+    if code or others:
+        threading.settrace(on_call_of_project)
+    if code:
+        sys.settrace(on_call_of_project)
 
     if wanted.get("threads"):
         begin = threading.Thread.start
@@ -282,8 +350,7 @@ def pauses(wanted, session):
         run = events.Handle._run
 
         def late_run(self):
-            if dice.random() < 0.2:
-                sleep(most * dice.random() / 4)
+            pause(0.5)
             return run(self)
 
         events.Handle._run = late_run

@@ -174,7 +174,7 @@ def test_same_day():
 
 def test_clock_goes_on():
     began = time.time()
-    assert sum(range(100_000)) and time.time() > began
+    assert sum(range(1000)) and time.time() > began
 
 
 def test_worker_is_done():

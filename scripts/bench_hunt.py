@@ -3,9 +3,9 @@
     bench_hunt.py FLAKYDETECTOR --clones DIR --labels CSV --work DIR [--only REPO ...] [--most N]
 
 For every labelled repository: its commit is exported, a virtual environment is made and the project installed into it,
-with libraries of the commit's time where this Python knows them; what does not install is listed with the reason. Then one plain run, the hunt, as many plain reruns and runs under
-pytest-randomly as fit into twelve plain runs. A labelled test counts when it passes plainly. Runs the code of those
-repositories, so do it where that may be done.
+with libraries of the commit's time where this Python knows them; what does not install is listed with the reason. Then
+one plain run, the hunt, as many plain reruns and runs under pytest-randomly as fit into twelve plain runs. A labelled
+test counts when it passes plainly. Runs the code of those repositories, so do it where that may be done.
 """
 import argparse
 import collections
@@ -115,7 +115,9 @@ def prepare(arguments, repo, sha, folder, extras=()):
         return subprocess.run(command, capture_output=True, timeout=INSTALL_LIMIT, env=environment, cwd=folder).returncode == 0
 
     def install_each(names):
-        return not names or install(*names) or [install(name) for name in names]
+        if names and not install(*names):
+            for name in names:
+                install(name)
 
     install(*EXTRAS)
     if any((folder / name).exists() for name in ("setup.py", "pyproject.toml", "setup.cfg")):
@@ -124,7 +126,7 @@ def prepare(arguments, repo, sha, folder, extras=()):
     for group in wanted_groups(folder):
         install("--group", group)
     install_each(sorted(wanted_names(folder)))
-    install_each(list(extras))
+    install_each(extras)
     (folder / ".ready").touch()
     return python.absolute()
 

@@ -94,11 +94,9 @@ pub(super) fn discover(runs: &mut Runs<'_>) -> Seen {
 
     let only = runs.request.only.clone();
     let wants = |kind: &str| only.as_deref().is_none_or(|only| only == kind);
-    // one test has no order, and two have two
+    // one test has no order
     let orders = wants("order") && all.len() > 1;
-    let most =
-        (1..=all.len()).try_fold(1_usize, |all, count| Some(all * count).filter(|all| *all < MOST_SHUFFLES));
-    let most = most.unwrap_or(MOST_SHUFFLES);
+    let most = orders_of(all.len()).min(MOST_SHUFFLES);
     if orders {
         let reversed: Vec<Test> = all.iter().rev().copied().collect();
         order(runs, &mut seen, "order:reversed", &reversed);
@@ -130,6 +128,11 @@ pub(super) fn discover(runs: &mut Runs<'_>) -> Seen {
     general(runs, &mut seen, &plain);
     (1..=ROUNDS).for_each(|round| directed(runs, &mut seen, round));
     seen
+}
+
+/// In how many orders so many tests can run.
+fn orders_of(count: usize) -> usize {
+    (1..=count).fold(1, usize::saturating_mul)
 }
 
 /// One whole run in another order; `false` where there is no time for it.

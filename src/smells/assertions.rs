@@ -95,6 +95,29 @@ fn method(name: &str) -> Option<&'static str> {
     })
 }
 
+/// Whether an assertion wants the expression that `wanted` recognizes to be true.
+pub(super) fn is_positive(test: &Expr, wanted: &dyn Fn(&Expr) -> bool) -> bool {
+    match &test.kind {
+        _ if wanted(test) => true,
+        ExprKind::Bools(parts) => parts.iter().any(|part| is_positive(part, wanted)),
+        ExprKind::Await(inner) => is_positive(inner, wanted),
+        ExprKind::Compare { left, rest } => {
+            wanted(left) && rest.iter().all(|(op, right)| matches!(&**op, "is" | "==") && right.is_true())
+        }
+        ExprKind::Call(call) => {
+            let is_true =
+                matches!(&call.func.kind, ExprKind::Attribute { attr, .. } if &**attr == "assertTrue");
+            is_true && call.args.first().is_some_and(|inner| is_positive(inner, wanted))
+        }
+        _ => false,
+    }
+}
+
+/// `worker.is_alive`
+pub(super) fn is_liveness(expr: &Expr) -> bool {
+    matches!(&expr.kind, ExprKind::Attribute { attr, .. } if &**attr == "is_alive")
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

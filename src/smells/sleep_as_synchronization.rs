@@ -30,9 +30,8 @@
 
 use std::borrow::Cow;
 
-use super::assertions::comparisons;
+use super::assertions::{comparisons, is_liveness, is_positive};
 use super::mend::Mend;
-use super::tight_timeout::is_positive;
 use super::words::{is_nothing, is_sleep, last, starts_work, wants_nothing};
 use super::{Context, Fix, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind, Span, Stmt, StmtKind};
@@ -164,7 +163,7 @@ fn next_wants_nothing(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallS
 
 /// `worker.is_alive()`: what is still on is so however slow the machine.
 fn is_alive(part: &Expr) -> bool {
-    part.as_call().is_some_and(|call| matches!(&call.func.kind, ExprKind::Attribute { attr, .. } if &**attr == "is_alive"))
+    part.as_call().is_some_and(|call| is_liveness(&call.func))
 }
 
 /// Whether the pause stands between work that the test started and a look at it: an assertion follows with little

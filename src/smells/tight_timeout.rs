@@ -25,7 +25,7 @@
 //! A limit that is itself under test. Where the time-out is expected (`pytest.raises`, a handler, `assert not
 //! event.wait(0.1)`) nothing is reported.
 
-use super::assertions::comparisons;
+use super::assertions::{comparisons, is_liveness, is_positive};
 use super::flow;
 use super::limits::{GivesUp, handed_on, limit};
 use super::words::{last, wants_nothing};
@@ -170,27 +170,9 @@ fn is_relied_upon(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     })
 }
 
-/// Whether an assertion wants the expression that `wanted` recognizes to be true.
-pub(super) fn is_positive(test: &Expr, wanted: &dyn Fn(&Expr) -> bool) -> bool {
-    match &test.kind {
-        _ if wanted(test) => true,
-        ExprKind::Bools(parts) => parts.iter().any(|part| is_positive(part, wanted)),
-        ExprKind::Await(inner) => is_positive(inner, wanted),
-        ExprKind::Compare { left, rest } => {
-            wanted(left) && rest.iter().all(|(op, right)| matches!(&**op, "is" | "==") && right.is_true())
-        }
-        ExprKind::Call(call) => {
-            let is_true =
-                matches!(&call.func.kind, ExprKind::Attribute { attr, .. } if &**attr == "assertTrue");
-            is_true && call.args.first().is_some_and(|inner| is_positive(inner, wanted))
-        }
-        _ => false,
-    }
-}
-
 /// `assert not thread.is_alive()` after a join is the right look, and the join's limit is what it waits for.
 fn mentions_liveness(test: &Expr) -> bool {
     matches!(&test.kind, ExprKind::Call(_))
         && test
-            .any(&mut |part| matches!(&part.kind, ExprKind::Attribute { attr, .. } if &**attr == "is_alive"))
+            .any(&mut |part| is_liveness(part))
 }

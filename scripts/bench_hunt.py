@@ -1,15 +1,17 @@
 """How soon a hunt shows labelled tests unstable, beside plain reruns and pytest-randomly in the same time.
 
-    bench_hunt.py FLAKYDETECTOR --clones DIR --labels CSV --work DIR [--only REPO ...] [--most N]
+    bench_hunt.py FLAKYDETECTOR --clones DIR --labels CSV --work DIR [--only REPO ...] [--most N] [--outcomes CSV.GZ]
 
 For every labelled repository: its commit is exported, a virtual environment is made and the project installed into it,
 with libraries of the commit's time where this Python knows them; what does not install is listed with the reason. Then
 one plain run, the hunt, as many plain reruns and runs under pytest-randomly as fit into twelve plain runs. A labelled
-test counts when it passes plainly. Runs the code of those repositories, so do it where that may be done.
+test counts when it passes plainly. --outcomes keeps how every test fared, for `evaluate --hunted`. Runs the code of those repositories, so do it where that may be done.
 """
 import argparse
 import collections
 import csv
+import gzip
+import io
 import json
 import os
 import pathlib
@@ -44,7 +46,10 @@ def main():
         done += 1
         told = json.loads(result.read_text())
         print(repo, told.get("reason") or told["line"], flush=True)
-    summarize(arguments.work)
+    rows = [json.loads(path.read_text()) for path in sorted(arguments.work.glob("*.json"))]
+    summarize(rows)
+    if arguments.outcomes:
+        keep_outcomes(arguments.outcomes, rows)
 
 
 def read_arguments():
@@ -55,6 +60,7 @@ def read_arguments():
     parser.add_argument("--work", type=pathlib.Path, required=True)
     parser.add_argument("--only", nargs="*")
     parser.add_argument("--most", type=int, default=10_000)
+    parser.add_argument("--outcomes", type=pathlib.Path)
     return parser.parse_args()
 
 
@@ -206,8 +212,7 @@ def repeated(python, folder, options, limit, passing):
     return failed
 
 
-def summarize(work):
-    rows = [json.loads(path.read_text()) for path in sorted(work.glob("*.json"))]
+def summarize(rows):
     good = [row for row in rows if "hunt" in row]
     print(f"\n{len(rows)} repositories, {len(good)} that install and have labelled tests that pass plainly")
     by_category = collections.defaultdict(lambda: collections.Counter())
@@ -242,6 +247,25 @@ def summarize(work):
     if trials:
         print(f"\norder-dependent: {orders}, the other test named for {named}; median {trials[len(trials) // 2]} further runs")
     print(f"commands tried {tried}, showed it {replayed}; tests shown that are not listed: {extra}")
+
+
+def keep_outcomes(path, rows):
+    """One line a test that was not skipped plainly; no source."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["repo", "sha", "test_id", "outcome", "perturbation", "runs"])
+    for row in rows:
+        shown = {one["id"]: one["perturbation"] for one in row.get("hunt", {}).get("unstable", [])}
+        for test in row.get("hunt", {}).get("tests", []):
+            outcome = (
+                "unstable" if test["id"] in shown
+                else "failing" if not test["passed"]
+                else "unconfirmed" if test["failed"]
+                else "stable"
+            )
+            table.writerow([row["repo"], row["sha"], test["id"], outcome, shown.get(test["id"], ""), test["runs"]])
+    # without a time, so that the same outcomes are the same file
+    path.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 //! `evaluate`: the honest figures of the risk model, with baselines in the same run; `evaluate findings`: those of
 //! the rules on tests that people mended.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::dataset::{check_clones, scan_repository};
 use super::index::index_scan;
@@ -14,10 +14,10 @@ use crate::explain::connect::connect;
 use crate::index::edge::Access;
 use crate::index::sync::sync;
 use crate::report;
-use crate::risk::evaluate::{Report, best, evaluate, ranked, with_mined};
+use crate::risk::evaluate::{Report, best, evaluate, ranked, with_hunted, with_mined};
 use crate::risk::hindsight::hindsight;
-use crate::risk::rehearse::rehearse;
-use crate::risk::{Model, dataset, mended};
+use crate::risk::rehearse::{AFTER_A_HUNT, Figures, rehearse};
+use crate::risk::{Model, dataset, hunted, mended};
 use crate::scan::ScanRequest;
 use crate::search::evaluation::{self, Labels};
 use crate::trial;
@@ -34,6 +34,9 @@ pub(super) struct Args {
     /// A second table, of labels that `dataset mine` found: are tests ranked better with them?
     #[arg(long, value_name = "FILE")]
     mined: Option<PathBuf>,
+    /// What hunts showed of the tests of the table: are they ranked better with whole labels, and after a hunt?
+    #[arg(long, value_name = "FILE")]
+    hunted: Option<PathBuf>,
     /// Compare what rules and risk say of a project with its observed outcomes instead
     #[arg(long)]
     history: bool,
@@ -116,7 +119,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     if args.history {
         return in_hindsight(args);
     }
-    let (rows, mut report, _) = evaluate_table(&args.dataset)?;
+    let (rows, mut report, _) = evaluate_table(&args.dataset, args.hunted.as_deref())?;
+    if args.hunted.is_some() {
+        note("evaluating with whole labels");
+        let recipe = best(&report).1;
+        report.hunted = with_hunted(&recipe, &rows)?;
+        let whole = rehearse(&ranked(&hunted::whole(&rows)), &recipe)?.1;
+        let judged = whole.into_iter().filter(|figures| figures.known == AFTER_A_HUNT);
+        report
+            .adaptation
+            .extend(judged.map(|figures| Figures { known: "the same, by whole labels", ..figures }));
+    }
     if let Some(path) = &args.mined {
         note("evaluating with mined labels");
         report.mined = with_mined(&best(&report).1, &rows, &dataset::read(path)?)?;
@@ -163,9 +176,23 @@ fn findings(args: &FindingsArgs) -> anyhow::Result<Outcome> {
     Ok(Outcome::Clean)
 }
 
-/// Reads a table and evaluates on it.
-pub(super) fn evaluate_table(path: &PathBuf) -> anyhow::Result<(Vec<dataset::Row>, Report, Model)> {
-    let rows = dataset::read(path)?;
+/// Reads a table, and what hunts showed of it where that is given, and evaluates on it.
+pub(super) fn evaluate_table(
+    path: &Path,
+    outcomes: Option<&Path>,
+) -> anyhow::Result<(Vec<dataset::Row>, Report, Model)> {
+    let mut rows = dataset::read(path)?;
+    if let Some(outcomes) = outcomes {
+        let table = hunted::read(outcomes)?;
+        let joined = hunted::join(&mut rows, &table);
+        anyhow::ensure!(
+            joined > 0,
+            "no test of {} stands in {}; both must name the same repositories and commits",
+            outcomes.display(),
+            path.display()
+        );
+        note(&format!("{joined} of {} hunted tests stand in the table", table.len()));
+    }
     let hash = blake3::hash(&std::fs::read(path)?).to_hex()[..16].to_owned();
     let flaky = rows.iter().filter(|row| row.is_flaky()).count();
     anyhow::ensure!(

@@ -286,7 +286,7 @@ fn end_with_interrupt(stop: &Stop) {
     });
 }
 
-/// Outcomes become history: the plain run, and every proof.
+/// Outcomes become history: the plain run, the others that a test came through, and every proof.
 fn remember(
     args: &Args,
     project: &ProjectFile,
@@ -295,7 +295,12 @@ fn remember(
     history: &mut History,
     found: &Hunted,
 ) -> anyhow::Result<()> {
-    history.note_run(repo, Timestamp::now(), &found.plainly);
+    let ended = found.tests.iter().map(|test| {
+        // what failed with a change is told by its proof
+        let times = if test.failed == 0 { test.runs } else { 1 };
+        (test.id.as_str(), test.passed, times)
+    });
+    history.note_runs(repo, Timestamp::now(), ended);
     for unstable in &found.unstable {
         history.prove(&unstable.id, unstable.proof.clone());
     }

@@ -28,7 +28,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let (rows, report, stack_model) = evaluate_table(&args.dataset)?;
+    let (rows, report, stack_model) = evaluate_table(&args.dataset, None)?;
     let file = train(&rows, &report, &args.date)?;
     let new = file.card["figures"]["auc"].as_f64().unwrap_or(0.0);
     let old = RiskModel::load(&args.output).ok().and_then(|model| model.card["figures"]["auc"].as_f64());

@@ -143,9 +143,20 @@ pub struct Hunted {
     /// Whether somebody ended it before its time.
     pub stopped: bool,
     pub seconds: f64,
-    /// How each test ended in the plain run, by test id: whether it passed, for those that were not skipped.
-    #[serde(skip)]
-    pub plainly: Vec<(String, bool)>,
+    /// Every test that was not skipped in the plain run, in its order.
+    pub tests: Vec<Tried>,
+}
+
+/// What the runs of a hunt did to one test, all its parameters together.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Tried {
+    pub id: String,
+    /// Whether it passed plainly.
+    pub passed: bool,
+    /// Runs of it, with a change or without: those of the parameter that ran most.
+    pub runs: u32,
+    /// Those of them that failed, of the parameter that failed most.
+    pub failed: u32,
 }
 
 /// Hunts. `tests` is what a scan found in the project; `say` gets a line of progress now and then.

@@ -1,7 +1,7 @@
 //! The suite and its runs: who passes plainly, what was run so far, how much time is left. Every run of a hunt goes
 //! through here.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
@@ -9,7 +9,9 @@ use serde_json::{Map, Value};
 use super::busy::Busy;
 use super::perturbations::Change;
 use super::worker::{Asked, Ending, Group, Setup, Stop, Worker};
-use super::{CollectError, HuntError, Hunted, Plain, Request, RunSummary, Unconfirmed, Unstable, test_of};
+use super::{
+    CollectError, HuntError, Hunted, Plain, Request, RunSummary, Tried, Unconfirmed, Unstable, test_of,
+};
 use crate::risk::Assessment;
 
 /// A test that fails plainly is kept in other orders if it takes so many seconds at most.
@@ -52,7 +54,8 @@ pub(super) struct Runs<'a> {
     pub(super) took: Vec<f64>,
     scanned: HashMap<&'a str, &'a Assessment>,
     plain: Plain,
-    plainly: Vec<(String, bool)>,
+    /// In how many runs a test ran, and in how many it failed.
+    ran: Vec<(u32, u32)>,
     errors: Vec<CollectError>,
     summaries: Vec<RunSummary>,
 }
@@ -88,10 +91,10 @@ impl<'a> Runs<'a> {
             passes: vec![false; ids.len()],
             fails: vec![false; ids.len()],
             took: vec![0.0; ids.len()],
+            ran: vec![(0, 0); ids.len()],
             ids,
             scanned: tests.iter().map(|test| (test.id.as_str(), *test)).collect(),
             plain: Plain::default(),
-            plainly: vec![],
             errors: collected.errors,
             summaries: vec![],
         };
@@ -138,8 +141,6 @@ impl<'a> Runs<'a> {
         self.plain.failed = failing.len();
         self.plain.failing = failing.iter().map(|test| self.ids[*test].clone()).collect();
         self.begun = Instant::now();
-        let whole: Vec<(String, bool)> = self.by_test();
-        self.plainly = whole;
         (self.say)(&format!(
             "plain: {} passed, {} failed, {} skipped ({:.1} s)",
             self.plain.passed, self.plain.failed, self.plain.skipped, self.plain.seconds
@@ -150,19 +151,25 @@ impl<'a> Runs<'a> {
         Ok(())
     }
 
-    /// Test ids with whether all that ran of them passed.
-    fn by_test(&self) -> Vec<(String, bool)> {
-        let mut out: Vec<(String, bool)> = vec![];
+    /// What the runs did to each test that was not skipped plainly.
+    fn tried(&self) -> Vec<Tried> {
+        let mut out: Vec<Tried> = vec![];
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        let failing: HashSet<&String> = self.plain.failing.iter().collect();
         for (at, id) in self.ids.iter().enumerate() {
             let passed = self.passes[at];
-            if !passed && !self.plain.failing.contains(id) {
+            if !passed && !failing.contains(id) {
                 continue;
             }
-            let test = test_of(id);
-            match out.iter_mut().find(|(known, _)| known == test) {
-                Some((_, all)) => *all &= passed,
-                None => out.push((test.to_owned(), passed)),
-            }
+            let place = *places.entry(test_of(id)).or_insert_with(|| {
+                out.push(Tried { id: test_of(id).to_owned(), passed: true, ..Tried::default() });
+                out.len() - 1
+            });
+            let (ran, failed) = self.ran[at];
+            let test = &mut out[place];
+            test.passed &= passed;
+            test.runs = test.runs.max(ran + 1);
+            test.failed = test.failed.max(failed + u32::from(!passed));
         }
         out
     }
@@ -228,10 +235,14 @@ impl<'a> Runs<'a> {
         let _busy = busy.then(Busy::start);
         let longest = lists.iter().map(|list| self.cost(list)).fold(0.0, f64::max);
         let limit = Duration::from_secs_f64(longest * PATIENCE).max(LEAST).min(self.left().max(LEAST));
-        self.groups(&variables, inside, lists.to_vec(), limit)
-            .into_iter()
-            .map(|group| self.ended(group))
-            .collect()
+        let groups = self.groups(&variables, inside, lists.to_vec(), limit);
+        let all: Vec<Vec<Ended>> = groups.into_iter().map(|group| self.ended(group)).collect();
+        for end in all.iter().flatten() {
+            let (ran, failed) = &mut self.ran[end.test];
+            *ran += 1;
+            *failed += u32::from(end.failed);
+        }
+        all
     }
 
     fn ended(&self, group: Group) -> Vec<Ended> {
@@ -295,7 +306,9 @@ impl<'a> Runs<'a> {
 
     pub(super) fn finish(mut self, (unstable, unconfirmed): (Vec<Unstable>, Vec<Unconfirmed>)) -> Hunted {
         self.plain.seconds = (self.plain.seconds * 1e3).round() / 1e3;
+        let tests = self.tried();
         Hunted {
+            tests,
             plain: self.plain,
             runs: self.summaries,
             unstable,
@@ -303,7 +316,6 @@ impl<'a> Runs<'a> {
             errors: self.errors,
             stopped: self.stop.is_asked(),
             seconds: (self.started.elapsed().as_secs_f64() * 1e3).round() / 1e3,
-            plainly: self.plainly,
         }
     }
 }

@@ -39,14 +39,19 @@ pub fn evaluation(report: &Report) -> String {
 }
 
 fn mined(out: &mut String, report: &Report) {
-    if report.mined.is_empty() {
+    beside(out, "With labels out of mending commits", &report.mined);
+    beside(out, "On the tests of hunted repositories", &report.hunted);
+}
+
+fn beside(out: &mut String, title: &str, all: &[Figures]) {
+    if all.is_empty() {
         return;
     }
     let _ = writeln!(
         out,
-        "\nWith labels out of mending commits (ROC-AUC within a repository, NOD apart):\n\n| | AUC | NOD | repositories |\n| --- | --- | --- | --- |"
+        "\n{title} (ROC-AUC within a repository, NOD apart):\n\n| | AUC | NOD | repositories |\n| --- | --- | --- | --- |"
     );
-    for figures in &report.mined {
+    for figures in all {
         let nod = figures.by_category.get("NOD").copied().unwrap_or(f64::NAN);
         let _ = writeln!(
             out,

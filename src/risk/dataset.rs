@@ -13,6 +13,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use super::checkout::{Checkout, Scanner, matching};
+use super::hunted::Outcome;
 use super::inputs::{INPUTS, input_names, inputs};
 use super::kin::{Terms, states, terms};
 use crate::effects::State;
@@ -45,11 +46,20 @@ pub struct Row {
     pub(super) terms: Terms,
     /// Hashed states that it reads or changes.
     pub(super) states: Vec<State>,
+    /// How it fared in a hunt, and in how many runs; no part of the table ([`super::hunted::join`]).
+    pub(super) hunted: Option<(Outcome, u32)>,
+    /// Under which change it failed there.
+    pub(super) shown_by: String,
 }
 
 impl Row {
     pub fn is_flaky(&self) -> bool {
         !self.category.is_empty()
+    }
+
+    /// Whether a hunt showed that it is unstable.
+    pub fn is_shown(&self) -> bool {
+        matches!(self.hunted, Some((Outcome::Unstable, _)))
     }
 }
 
@@ -66,8 +76,8 @@ pub struct Dataset {
 pub enum DatasetError {
     #[error("cannot read {path}: {reason}; check the path")]
     Unreadable { path: String, reason: String },
-    #[error("{path} is not a label list: it needs the columns repo, sha, test_id, category ({reason})")]
-    Columns { path: String, reason: String },
+    #[error("{path} is not a {what}: it needs the columns {columns} ({reason})")]
+    Columns { path: String, what: &'static str, columns: &'static str, reason: String },
     #[error(
         "{path} is not a dataset of this version: {reason}; build it again with 'flakydetector dataset build'"
     )]
@@ -84,10 +94,12 @@ pub fn read_labels(path: &Path) -> Result<Vec<Label>, DatasetError> {
     let shown = path.display().to_string();
     let mut reader = csv::Reader::from_path(path)
         .map_err(|error| DatasetError::Unreadable { path: shown.clone(), reason: error.to_string() })?;
-    reader
-        .deserialize()
-        .collect::<Result<Vec<Label>, _>>()
-        .map_err(|error| DatasetError::Columns { path: shown, reason: error.to_string() })
+    reader.deserialize().collect::<Result<Vec<Label>, _>>().map_err(|error| DatasetError::Columns {
+        path: shown,
+        what: "label list",
+        columns: "repo, sha, test_id, category",
+        reason: error.to_string(),
+    })
 }
 
 /// Which commits of a repository are scanned.
@@ -208,6 +220,8 @@ fn build_one(repo: &str, labels: &[&Label], group: &str, clones: &Path, scan: &S
             inputs: inputs(test),
             terms: terms(&test.assessment.id, &test.source),
             states: states(&test.touches),
+            hunted: None,
+            shown_by: String::new(),
         })
         .collect();
     Dataset { rows, unmatched }
@@ -253,14 +267,8 @@ pub fn write(path: &Path, rows: &[Row]) -> Result<(), DatasetError> {
 /// # Errors
 /// The file cannot be read or has other columns.
 pub fn read(path: &Path) -> Result<Vec<Row>, DatasetError> {
-    let shown = path.display().to_string();
-    let unreadable =
-        |error: std::io::Error| DatasetError::Unreadable { path: shown.clone(), reason: error.to_string() };
-    let table = |reason: String| DatasetError::Table { path: shown.clone(), reason };
-    let mut text = String::new();
-    GzDecoder::new(std::fs::File::open(path).map_err(unreadable)?)
-        .read_to_string(&mut text)
-        .map_err(unreadable)?;
+    let table = |reason: String| DatasetError::Table { path: path.display().to_string(), reason };
+    let text = read_table(path)?;
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let head: Vec<String> =
         reader.headers().map_err(|error| table(error.to_string()))?.iter().map(str::to_owned).collect();
@@ -285,9 +293,23 @@ pub fn read(path: &Path) -> Result<Vec<Row>, DatasetError> {
             inputs,
             terms: unhex(record.get(5 + INPUTS)).map_err(table)?,
             states: unhex(record.get(6 + INPUTS)).map_err(table)?,
+            hunted: None,
+            shown_by: String::new(),
         });
     }
     Ok(rows)
+}
+
+/// The text of a gzipped table.
+pub(super) fn read_table(path: &Path) -> Result<String, DatasetError> {
+    let unreadable = |error: std::io::Error| DatasetError::Unreadable {
+        path: path.display().to_string(),
+        reason: error.to_string(),
+    };
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    GzDecoder::new(file).read_to_string(&mut text).map_err(unreadable)?;
+    Ok(text)
 }
 
 /// Hashes as text.

@@ -1,12 +1,13 @@
 //! How good the prior is on repositories that it has not seen: cross-validation by group of repositories, with
 //! baselines in the same run. Seeded; the same table gives the same report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::dataset::{CATEGORIES, Row};
 use super::features;
+use super::hunted;
 use super::inputs::INPUTS;
 use super::metrics::{RATES, average_precision, mean, roc, roc_auc};
 use super::model::{BoostError, Model, Recipe};
@@ -50,6 +51,9 @@ pub struct Report {
     pub baselines: Vec<Figures>,
     /// What labels out of mending commits bring: the listed and the mined tests, by models trained without and with them.
     pub mined: Vec<Figures>,
+    /// What whole labels bring: tests of hunted repositories, by models trained on the list and on what hunts showed
+    /// too, judged by either.
+    pub hunted: Vec<Figures>,
     /// How well the rest is ranked when some outcomes of the repository are known.
     pub adaptation: Vec<rehearse::Figures>,
 }
@@ -92,6 +96,7 @@ pub fn recipes() -> Vec<(&'static str, Recipe)> {
 }
 
 /// Rows of one repository, ranked among themselves.
+#[derive(Clone)]
 pub struct Ranked<'r> {
     pub rows: Vec<&'r Row>,
     pub group: &'r str,
@@ -157,18 +162,9 @@ fn fit_on(recipe: &Recipe, parts: &[&Ranked<'_>], width: usize, pick: Pick) -> R
 /// XGBoost refuses.
 pub fn evaluate(rows: &[Row], data_hash: String, progress: &dyn Fn(&str)) -> Result<Report, BoostError> {
     let parts = ranked(rows);
-    let folds = folds(&parts);
     let judge = |name: &str, recipe: &Recipe, width: usize, pick: Pick| {
         progress(&format!("evaluating {name}"));
-        let mut scores: Vec<Vec<f32>> = parts.iter().map(|part| vec![0.0; part.rows.len()]).collect();
-        for fold in 0..FOLDS {
-            let training: Vec<&Ranked<'_>> =
-                parts.iter().zip(&folds).filter(|(_, own)| **own != fold).map(|(part, _)| part).collect();
-            let model = fit_on(recipe, &training, width, pick)?;
-            for (index, part) in parts.iter().enumerate().filter(|(index, _)| folds[*index] == fold) {
-                scores[index] = model.margins(pick(part))?;
-            }
-        }
+        let scores = across(recipe, &parts, &parts, width, pick)?;
         Ok::<_, BoostError>(figures(name, &parts, &scores))
     };
     let mut candidates = vec![];
@@ -214,7 +210,7 @@ pub fn evaluate(rows: &[Row], data_hash: String, progress: &dyn Fn(&str)) -> Res
     baselines.extend(without.transpose()?);
     let tests: usize = parts.iter().map(|part| part.rows.len()).sum();
     let flaky = parts.iter().flat_map(|part| &part.rows).filter(|row| row.is_flaky()).count();
-    let groups: std::collections::BTreeSet<_> = parts.iter().map(|part| part.group).collect();
+    let groups: BTreeSet<_> = parts.iter().map(|part| part.group).collect();
     Ok(Report {
         feature_schema: features::SCHEMA,
         data_hash,
@@ -227,6 +223,7 @@ pub fn evaluate(rows: &[Row], data_hash: String, progress: &dyn Fn(&str)) -> Res
         candidates,
         baselines,
         mined: vec![],
+        hunted: vec![],
         adaptation: vec![],
     })
 }
@@ -236,25 +233,60 @@ pub fn evaluate(rows: &[Row], data_hash: String, progress: &dyn Fn(&str)) -> Res
 /// # Errors
 /// XGBoost refuses.
 pub fn with_mined(recipe: &Recipe, listed: &[Row], mined: &[Row]) -> Result<Vec<Figures>, BoostError> {
-    let mut parts = ranked(listed);
-    let own = parts.len();
-    parts.extend(ranked(mined));
-    let folds = folds(&parts);
+    let (listed, mined) = (ranked(listed), ranked(mined));
+    let both: Vec<Ranked<'_>> = listed.iter().chain(&mined).cloned().collect();
     let mut out = vec![];
-    for (name, most) in [("trained on the listed", own), ("trained on both", parts.len())] {
-        let mut scores: Vec<Vec<f32>> = parts.iter().map(|_| vec![]).collect();
-        for fold in 0..FOLDS {
-            let training: Vec<&Ranked<'_>> =
-                (0..most).filter(|place| folds[*place] != fold).map(|place| &parts[place]).collect();
-            let model = fit(recipe, &training)?;
-            for place in (0..parts.len()).filter(|place| folds[*place] == fold) {
-                scores[place] = model.margins(&parts[place].columns)?;
-            }
+    for (name, training) in [("trained on the listed", &listed), ("trained on both", &both)] {
+        for (tests, judged) in [("listed", &listed), ("mined", &mined)] {
+            let scores = across(recipe, training, judged, COLUMNS, |part| &part.columns)?;
+            out.push(figures(&format!("{tests} tests, {name}"), judged, &scores));
         }
-        out.push(figures(&format!("listed tests, {name}"), &parts[..own], &scores[..own]));
-        out.push(figures(&format!("mined tests, {name}"), &parts[own..], &scores[own..]));
     }
     Ok(out)
+}
+
+/// Ranks the tests of hunted repositories by the same recipe, trained on the listed labels and on whole ones, judged by
+/// either.
+///
+/// # Errors
+/// XGBoost refuses.
+pub fn with_hunted(recipe: &Recipe, listed: &[Row]) -> Result<Vec<Figures>, BoostError> {
+    let whole = hunted::whole(listed);
+    let (on_list, on_whole) = (ranked(listed), ranked(&whole));
+    let are_hunted: BTreeSet<&str> =
+        listed.iter().filter(|row| row.hunted.is_some()).map(|row| &*row.repo).collect();
+    let mut of_hunted = [on_list.clone(), on_whole.clone()];
+    for parts in &mut of_hunted {
+        parts.retain(|part| are_hunted.contains(&*part.rows[0].repo));
+    }
+    let mut out = vec![];
+    for (labels, judged) in ["listed", "whole"].into_iter().zip(of_hunted) {
+        for (name, training) in [("the list", &on_list), ("whole labels", &on_whole)] {
+            let scores = across(recipe, training, &judged, COLUMNS, |part| &part.columns)?;
+            out.push(figures(&format!("{labels} labels, trained on {name}"), &judged, &scores));
+        }
+    }
+    Ok(out)
+}
+
+/// What models that have not seen a group say of its tests.
+fn across(
+    recipe: &Recipe,
+    training: &[Ranked<'_>],
+    judged: &[Ranked<'_>],
+    width: usize,
+    pick: Pick,
+) -> Result<Vec<Vec<f32>>, BoostError> {
+    let folds = Folds::new(training.iter().chain(judged));
+    let mut scores: Vec<Vec<f32>> = judged.iter().map(|_| vec![]).collect();
+    for fold in 0..FOLDS {
+        let seen: Vec<&Ranked<'_>> = training.iter().filter(|part| folds.of(part) != fold).collect();
+        let model = fit_on(recipe, &seen, width, pick)?;
+        for (scores, part) in scores.iter_mut().zip(judged).filter(|(_, part)| folds.of(part) == fold) {
+            *scores = model.margins(pick(part))?;
+        }
+    }
+    Ok(scores)
 }
 
 /// Candidates this near to the best rank as well as it.
@@ -271,15 +303,23 @@ pub fn best(report: &Report) -> (&'static str, Recipe) {
 }
 
 /// Deals groups to folds by their hash, so that no group stands on two sides and no order matters.
-pub(super) fn folds(parts: &[Ranked<'_>]) -> Vec<usize> {
-    let mut groups: Vec<(blake3::Hash, &str)> =
-        parts.iter().map(|part| (blake3::hash(part.group.as_bytes()), part.group)).collect();
-    groups.sort_by_key(|(hash, _)| *hash.as_bytes());
-    groups.dedup();
-    parts
-        .iter()
-        .map(|part| groups.iter().position(|(_, group)| *group == part.group).unwrap_or(0) % FOLDS)
-        .collect()
+pub(super) struct Folds<'r>(Vec<(blake3::Hash, &'r str)>);
+
+impl<'r> Folds<'r> {
+    pub(super) fn new<'p>(parts: impl IntoIterator<Item = &'p Ranked<'r>>) -> Folds<'r>
+    where
+        'r: 'p,
+    {
+        let mut groups: Vec<(blake3::Hash, &str)> =
+            parts.into_iter().map(|part| (blake3::hash(part.group.as_bytes()), part.group)).collect();
+        groups.sort_by_key(|(hash, _)| *hash.as_bytes());
+        groups.dedup();
+        Folds(groups)
+    }
+
+    pub(super) fn of(&self, part: &Ranked<'_>) -> usize {
+        self.0.iter().position(|(_, group)| *group == part.group).unwrap_or(0) % FOLDS
+    }
 }
 
 fn figures(name: &str, parts: &[Ranked<'_>], scores: &[Vec<f32>]) -> Figures {

@@ -398,12 +398,23 @@ impl History {
         true
     }
 
-    /// Takes in one plain run: test ids, and whether they passed.
-    pub fn note_run(&mut self, repo: &str, time: Timestamp, ended: &[(String, bool)]) {
+    /// Takes in runs of tests without a commit: ids, whether they passed, and how often in a row.
+    pub fn note_runs<'t>(
+        &mut self,
+        repo: &str,
+        time: Timestamp,
+        ended: impl IntoIterator<Item = (&'t str, bool, u32)>,
+    ) {
         repo.clone_into(&mut self.repo);
-        for (id, passed) in ended {
-            let outcome = if *passed { Outcome::Passed } else { Outcome::Failed };
-            self.tests.entry(id.clone()).or_default().add(Seen { time, commit: None, outcome }, None);
+        for (id, passed, times) in ended {
+            let outcome = if passed { Outcome::Passed } else { Outcome::Failed };
+            let test = self.tests.entry(id.to_owned()).or_default();
+            test.add(Seen { time, commit: None, outcome }, None);
+            if passed {
+                let more = times.saturating_sub(1);
+                test.runs += more;
+                test.passes += more;
+            }
         }
     }
 

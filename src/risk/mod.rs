@@ -9,6 +9,7 @@ mod evidence;
 pub mod features;
 pub mod hindsight;
 pub mod history;
+pub mod hunted;
 mod inputs;
 mod isolation;
 pub mod junit;

@@ -2,13 +2,15 @@
 //! What trains the stack, and the honest figures of it, repositories apart. Draws follow from hashes, so the same table
 //! gives the same report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::evaluate::{self, FOLDS, Ranked};
+use super::dataset::Row as Labelled;
+use super::evaluate::{self, FOLDS, Folds, Ranked};
 use super::evidence::{EVIDENCE, Known, Row, Siblings, gather};
+use super::hunted::Outcome;
 use super::kin::Kin;
 use super::metrics::{calibration, calibration_error, f1, mean, roc_auc};
 use super::model::{BoostError, Model, Recipe};
@@ -22,6 +24,8 @@ enum Taken {
     Share(f64),
     /// So many flaky tests, and nothing else.
     Flaky(usize),
+    /// What a hunt showed of the tests in half of the files.
+    Hunted,
 }
 
 /// What the stack is trained on.
@@ -34,13 +38,16 @@ const LESSONS: [Taken; 7] = [
     Taken::Flaky(1),
     Taken::Flaky(3),
 ];
+/// What figures are called whose known outcomes a hunt of half the files brought.
+pub const AFTER_A_HUNT: &str = "half of the files hunted";
 /// What it is judged by.
-const JUDGED: [(&str, Taken); 5] = [
+const JUDGED: [(&str, Taken); 6] = [
     ("10% known", Taken::Share(0.1)),
     ("25% known", Taken::Share(0.25)),
     ("50% known", Taken::Share(0.5)),
     ("one known flaky test", Taken::Flaky(1)),
     ("three known flaky tests", Taken::Flaky(3)),
+    (AFTER_A_HUNT, Taken::Hunted),
 ];
 /// Draws of each kind; the figures of a tenth known need many.
 const REPETITIONS: usize = 20;
@@ -110,7 +117,8 @@ fn recipe() -> Recipe {
 /// # Errors
 /// XGBoost refuses.
 pub fn rehearse(parts: &[Ranked<'_>], prior: &Recipe) -> Result<(Model, Vec<Figures>), BoostError> {
-    let folds = evaluate::folds(parts);
+    let folds = Folds::new(parts);
+    let folds: Vec<usize> = parts.iter().map(|part| folds.of(part)).collect();
     let scenes = scenes(parts, &folds, prior)?;
     let lessons: Vec<Lesson> = scenes.par_iter().map(lessons).collect();
     let mut judged = vec![Judged::default(); JUDGED.len()];
@@ -119,15 +127,17 @@ pub fn rehearse(parts: &[Ranked<'_>], prior: &Recipe) -> Result<(Model, Vec<Figu
             lessons.iter().zip(&folds).filter(|(_, own)| **own != fold).map(|(lesson, _)| lesson).collect();
         let model = fit(&training)?;
         let threshold = best_threshold(&model, &training)?;
-        for (scene, _) in
-            scenes.iter().zip(&folds).filter(|(scene, own)| **own == fold && scene.is_judgeable())
-        {
+        for (scene, _) in scenes.iter().zip(&folds).filter(|(_, own)| **own == fold) {
             for (place, (_, taken)) in JUDGED.iter().enumerate() {
-                judged[place].add(scene, *taken, &model, threshold)?;
+                if scene.is_judgeable(*taken) {
+                    judged[place].add(scene, *taken, &model, threshold)?;
+                }
             }
         }
     }
-    let figures = JUDGED.iter().zip(judged).map(|((name, _), judged)| judged.figures(name)).collect();
+    let mut figures: Vec<Figures> =
+        JUDGED.iter().zip(judged).map(|((name, _), judged)| judged.figures(name)).collect();
+    figures.retain(|figures| figures.repositories > 0);
     Ok((fit(&lessons.iter().collect::<Vec<_>>())?, figures))
 }
 
@@ -153,25 +163,35 @@ fn scenes<'r>(
 }
 
 impl Scene<'_> {
-    fn is_judgeable(&self) -> bool {
-        let flaky = self.part.rows.iter().filter(|row| row.is_flaky()).count();
-        self.part.rows.len() >= JUDGEABLE.0 && flaky >= JUDGEABLE.1
+    fn is_judgeable(&self, taken: Taken) -> bool {
+        let rows = &self.part.rows;
+        if taken == Taken::Hunted {
+            return rows.iter().any(|row| row.hunted.is_some());
+        }
+        rows.len() >= JUDGEABLE.0 && rows.iter().filter(|row| row.is_flaky()).count() >= JUDGEABLE.1
     }
 
-    /// A number from 0 to 1 for each test in one draw.
-    fn lots(&self, tag: &str) -> Vec<f64> {
-        let lot = |id: &str| {
-            let hash = blake3::hash(format!("{}\n{id}\n{tag}", self.part.rows[0].repo).as_bytes());
-            let [a, b, c, d, ..] = *hash.as_bytes();
-            f64::from(u32::from_le_bytes([a, b, c, d])) / f64::from(u32::MAX)
-        };
-        self.part.rows.iter().map(|row| lot(&row.test_id)).collect()
+    /// A number from 0 to 1 for a test or file in one draw.
+    fn lot(&self, id: &str, tag: &str) -> f64 {
+        let hash = blake3::hash(format!("{}\n{id}\n{tag}", self.part.rows[0].repo).as_bytes());
+        let [a, b, c, d, ..] = *hash.as_bytes();
+        f64::from(u32::from_le_bytes([a, b, c, d])) / f64::from(u32::MAX)
+    }
+
+    /// Every other file by lot.
+    fn half_of_the_files(&self, tag: &str) -> BTreeSet<&str> {
+        let files: BTreeSet<&str> = self.part.rows.iter().map(|row| file(&row.test_id)).collect();
+        let mut files: Vec<&str> = files.into_iter().collect();
+        files.sort_by(|a, b| self.lot(a, tag).total_cmp(&self.lot(b, tag)));
+        files.truncate(files.len() / 2);
+        files.into_iter().collect()
     }
 
     /// What is known in one draw; nothing where the repository is too small for it.
     fn draw(&self, taken: Taken, tag: &str) -> Option<Vec<Option<Known>>> {
-        let lots = self.lots(&format!("{taken:?} {tag}"));
+        let tag = format!("{taken:?} {tag}");
         let rows = &self.part.rows;
+        let lots: Vec<f64> = rows.iter().map(|row| self.lot(&row.test_id, &tag)).collect();
         let chosen: Vec<bool> = match taken {
             Taken::Share(share) => lots.iter().map(|lot| *lot < share).collect(),
             Taken::Flaky(count) => {
@@ -180,15 +200,21 @@ impl Scene<'_> {
                 flaky.truncate(count);
                 (flaky.len() == count).then(|| (0..rows.len()).map(|test| flaky.contains(&test)).collect())?
             }
+            Taken::Hunted => {
+                let files = self.half_of_the_files(&tag);
+                let told =
+                    |row: &&Labelled| matches!(row.hunted, Some((Outcome::Stable | Outcome::Unstable, _)));
+                rows.iter().map(|row| told(row) && files.contains(file(&row.test_id))).collect()
+            }
         };
         let known = chosen.iter().filter(|chosen| **chosen).count();
-        let least = if matches!(taken, Taken::Share(_)) { 2 } else { 1 };
-        (known >= least && rows.len() - known >= 2).then(|| {
-            rows.iter()
-                .zip(chosen)
-                .map(|(row, chosen)| chosen.then(|| Known { flaky: row.is_flaky(), runs: RUNS }))
-                .collect()
-        })
+        let least = if matches!(taken, Taken::Flaky(_)) { 1 } else { 2 };
+        let of = |row: &Labelled| match (taken, row.hunted) {
+            (Taken::Hunted, Some((outcome, runs))) => Known { flaky: outcome == Outcome::Unstable, runs },
+            _ => Known { flaky: row.is_flaky(), runs: RUNS },
+        };
+        (known >= least && rows.len() - known >= 2)
+            .then(|| rows.iter().zip(chosen).map(|(row, chosen)| chosen.then(|| of(row))).collect())
     }
 
     /// Evidence and truth of the tests that are not known.
@@ -199,6 +225,11 @@ impl Scene<'_> {
         let truth = tests.iter().map(|test| self.part.rows[*test].is_flaky()).collect();
         (tests, rows, truth)
     }
+}
+
+/// The file of a test id.
+fn file(id: &str) -> &str {
+    id.split("::").next().unwrap_or(id)
 }
 
 /// What one repository teaches: rows, their truth, and the weight of each.

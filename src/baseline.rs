@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::scan::{Applied, Scan, summarize};
+use crate::scan::{Applied, Scan};
 use crate::smells::Finding;
 
 const VERSION: u32 = 1;
@@ -128,7 +128,7 @@ impl Baseline {
                 !hidden
             });
             if assessment.findings.len() != before {
-                summarize(assessment);
+                assessment.summarize();
             }
         }
         applied.stale = left.values().filter(|count| **count > 0).count();

@@ -143,6 +143,7 @@ fn with_places(mut stored: Vec<IndexedTest>) -> Vec<ScannedTest> {
                     place,
                     touches: test.touches.clone(),
                     touched: true,
+                    leaks: vec![],
                 }
             })
         })

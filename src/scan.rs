@@ -13,8 +13,8 @@ use crate::effects::{Index, Roots};
 use crate::python::{Analysis, Module, Project, PytestConfig, SyntaxError, TestCase};
 use crate::risk::history::Outcomes;
 use crate::risk::{
-    Adapter, Assessment, Basis, History, Known, Place, RiskBasis, RiskModel, ScannedTest, Shares, measure,
-    share,
+    Adapter, Assessment, Basis, History, Known, Place, RiskBasis, RiskModel, ScannedTest, Shares, hear,
+    leaks, measure, share,
 };
 use crate::smells::{self, Cause, Context, Role, Selection, Severity};
 use crate::source::git::ChangedFile;
@@ -180,6 +180,7 @@ fn scan_files(
         errors.extend(part.errors);
     }
     share(&mut tests);
+    hear(&mut tests, request.paths.iter().any(|path| path.is_dir()));
     if let Some(model) = model {
         model.assess(&mut tests);
     }
@@ -319,9 +320,11 @@ fn assess(
         framework: if case.is_unittest { "unittest" } else { "pytest" }.to_owned(),
         fixtures,
     };
-    summarize(&mut assessment);
+    assessment.summarize();
     let touches = names.touches(&roots(&context));
-    ScannedTest { assessment, source, place, touches, touched }
+    let leaks =
+        leaks(&assessment.findings, |(module, offset)| names.touches_at(module, offset, &context.fixtures));
+    ScannedTest { assessment, source, place, touches, leaks, touched }
 }
 
 /// What runs because of a test and is not called by another function.
@@ -336,13 +339,6 @@ fn roots<'a, 'v>(context: &Context<'a, 'v>) -> Roots<'a, 'v> {
         teardowns: of(Role::Teardown),
         fixtures: context.fixtures.clone(),
     }
-}
-
-/// Severity, confidence and causes of a test follow from its findings.
-pub fn summarize(test: &mut Assessment) {
-    test.severity = test.findings.iter().map(|finding| finding.severity).max().unwrap_or_default();
-    test.confidence = test.findings.iter().map(|finding| finding.confidence).fold(0.0, f32::max);
-    test.causes = smells::causes(&test.findings);
 }
 
 /// Whether something changed in what runs because of the test: itself, set-up, fixtures, helpers.

@@ -13,7 +13,6 @@ use crate::index::document::Mended;
 use crate::index::sync::add;
 use crate::index::{Embedder, IndexedTest, VectorStore};
 use crate::report::count;
-use crate::scan::summarize;
 use crate::source;
 use crate::source::history::git_dir;
 
@@ -112,7 +111,7 @@ fn point(pair: Pair) -> IndexedTest {
     for finding in &mut assessment.findings {
         finding.fix = None;
     }
-    summarize(&mut assessment);
+    assessment.summarize();
     let mended = Mended { commit, date, author, test: assessment.id.clone(), codes, after };
     IndexedTest::of_fix(assessment, before.source, mended)
 }

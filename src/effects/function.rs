@@ -21,31 +21,21 @@ pub(super) struct Effects {
 
 impl Effects {
     pub(super) fn of(index: &Index<'_>, id: FunctionId) -> Effects {
-        let unit = index.unit(id.unit);
-        let member = &unit.functions[id.function as usize];
-        let class = member.class.map(|class| ClassId { unit: id.unit, class });
-        let mut walk = Walk {
-            index,
-            unit: id.unit,
-            lineage: class.map(|class| index.lineage(class)).unwrap_or_default(),
-            params: member.function.params.iter().map(|param| &*param.name).collect(),
-            locals: FxHashSet::default(),
-            globals: FxHashSet::default(),
-            imports: FxHashMap::default(),
-            types: FxHashMap::default(),
-            literals: FxHashMap::default(),
-            out: Effects::default(),
-        };
-        walk.bind(&member.function.body);
-        let globals = std::mem::take(&mut walk.globals);
-        walk.locals.retain(|name| !globals.contains(name));
-        walk.globals = globals;
-        walk.block(&member.function.body);
-        walk.kept_between_calls(member.function);
-        walk.out.touches = merged(walk.out.touches);
-        walk.out.calls.sort_unstable_by_key(|id| (id.unit, id.function));
-        walk.out.calls.dedup();
-        walk.out
+        let function = index.unit(id.unit).functions[id.function as usize].function;
+        let mut walk = Walk::new(index, id, &function.body);
+        walk.block(&function.body);
+        walk.kept_between_calls(function);
+        walk.end()
+    }
+
+    /// What one statement of a function does. To give a variable the value that its module begins with is nothing.
+    pub(super) fn of_part<'a>(index: &Index<'a>, id: FunctionId, part: &'a Stmt) -> Effects {
+        let function = index.unit(id.unit).functions[id.function as usize].function;
+        let mut walk = Walk::new(index, id, &function.body);
+        if !walk.begins_anew(part) {
+            walk.block(std::slice::from_ref(part));
+        }
+        walk.end()
     }
 }
 
@@ -73,7 +63,55 @@ pub(super) enum Place<'a> {
     Param(&'a str),
 }
 
-impl<'a> Walk<'_, 'a> {
+impl<'i, 'a> Walk<'i, 'a> {
+    fn new(index: &'i Index<'a>, id: FunctionId, body: &'a [Stmt]) -> Walk<'i, 'a> {
+        let member = &index.unit(id.unit).functions[id.function as usize];
+        let class = member.class.map(|class| ClassId { unit: id.unit, class });
+        let mut walk = Walk {
+            index,
+            unit: id.unit,
+            lineage: class.map(|class| index.lineage(class)).unwrap_or_default(),
+            params: member.function.params.iter().map(|param| &*param.name).collect(),
+            locals: FxHashSet::default(),
+            globals: FxHashSet::default(),
+            imports: FxHashMap::default(),
+            types: FxHashMap::default(),
+            literals: FxHashMap::default(),
+            out: Effects::default(),
+        };
+        walk.bind(body);
+        let globals = std::mem::take(&mut walk.globals);
+        walk.locals.retain(|name| !globals.contains(name));
+        walk.globals = globals;
+        walk
+    }
+
+    fn end(mut self) -> Effects {
+        self.out.touches = merged(self.out.touches);
+        self.out.calls.sort_unstable_by_key(|id| (id.unit, id.function));
+        self.out.calls.dedup();
+        self.out
+    }
+
+    /// `module.NAME = None`, where that module says `NAME = None`
+    fn begins_anew(&self, part: &'a Stmt) -> bool {
+        let StmtKind::Assign { targets, value: Some(value), .. } = &part.kind else { return false };
+        let [target] = &targets[..] else { return false };
+        let Some(parts) = target.dotted() else { return false };
+        let Some(Meaning::Variable { unit, name, rest: Rest::Nothing }) = self.meaning(&parts) else {
+            return false;
+        };
+        let first = self.index.unit(unit);
+        let own = self.index.unit(self.unit).module;
+        !value.any(&mut |inner| inner.as_name().is_some())
+            && first
+                .globals
+                .get(name)
+                .copied()
+                .flatten()
+                .is_some_and(|initial| first.module.text(initial.span) == own.text(value.span))
+    }
+
     /// Finds the function's own names.
     fn bind(&mut self, body: &'a [Stmt]) {
         for stmt in body {

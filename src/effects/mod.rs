@@ -3,6 +3,7 @@
 //! calls, also into the code under test. It is an estimate that favours finding too much: what a method of a shared
 //! object does to it is not known, so a call counts as a change. Knows nothing of what is unstable.
 
+mod at;
 mod calls;
 mod function;
 mod index;
@@ -49,6 +50,11 @@ fn state(kind: &str, parts: &[&str]) -> State {
     (kind, parts).hash(&mut hasher);
     let hash = hasher.finish();
     (hash ^ (hash >> 32)) as State
+}
+
+/// The working folder of the process. Nearly everything can be said to read it.
+pub fn working_folder() -> State {
+    state("process", &["cwd"])
 }
 
 /// Sorted, each state once, with all that is done to it.

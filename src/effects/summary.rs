@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use super::function::Effects;
 use super::index::Index;
 use super::meaning::{ClassId, FunctionId, Meaning};
-use super::{READ, Touch, WRITE, merged, state};
+use super::{READ, Touch, WRITE, merged};
 use crate::python::{FixtureRef, FunctionRef, Scope};
 
 /// How many calls deep functions are followed.
@@ -62,15 +62,14 @@ impl<'a> Index<'a> {
         for (name, how) in &self.effects(id).params {
             let found = roots.fixtures.iter().find(|found| found.fixture.name == *name);
             if let Some(found) = found.filter(|found| found.fixture.scope > Scope::Function) {
-                let file = &self.analysis.view(found.module).module.file;
-                out.push(Touch { state: state("fixture", &[file, name]), how: *how });
+                out.push(Touch { state: self.wide(found, name), how: *how });
             }
         }
         out
     }
 
     /// What a function does with what it calls so deep.
-    fn within(&self, id: FunctionId, depth: usize) -> &[Touch] {
+    pub(super) fn within(&self, id: FunctionId, depth: usize) -> &[Touch] {
         self.cells(id).within[depth].get_or_init(|| {
             let own = self.effects(id);
             let mut all = own.touches.clone();

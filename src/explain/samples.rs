@@ -29,6 +29,8 @@ pub(crate) fn finding(code: &str, name: &str, cause: Cause, line: u32, message: 
         help: help.to_string(),
         via: None,
         fix: None,
+        read_by: vec![],
+        origin: (0, 0),
     }
 }
 

@@ -54,6 +54,8 @@ pub(crate) fn finding(code: &str, name: &str, cause: Cause, line: u32) -> Findin
         help: "wait for the condition".to_string(),
         via: None,
         fix: None,
+        read_by: vec![],
+        origin: (0, 0),
     }
 }
 

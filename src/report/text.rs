@@ -24,6 +24,9 @@ pub fn text(scan: &Scan) -> String {
             let place = format!("{}:{}:{}", test.file, finding.line, finding.column + 1);
             let _ = writeln!(out, "  {place}  {} {}  {}", finding.code, finding.name, finding.message);
             let _ = writeln!(out, "    help: {}", finding.help);
+            if !finding.read_by.is_empty() {
+                let _ = writeln!(out, "    read by: {}", finding.read_by.join(", "));
+            }
             if let Some(fix) = &finding.fix {
                 let flags = match fix.applicability {
                     Applicability::Safe => "--fix",

@@ -22,6 +22,7 @@ mod named;
 pub mod names;
 mod prior;
 mod ranks;
+mod readers;
 pub mod rehearse;
 mod shares;
 pub mod train;
@@ -36,13 +37,14 @@ pub use junit::SCANNER_SUITE;
 pub use measure::measure;
 pub use model::Model;
 pub use prior::{ModelError, RiskModel};
+pub use readers::{Leak, hear, leaks};
 pub use shares::{Shares, share};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::effects::Touch;
-use crate::smells::{Activity, Cause, Finding, Severity};
+use crate::smells::{Activity, Cause, Finding, Severity, causes};
 use features::Features;
 
 /// What the risk rests on.
@@ -112,6 +114,15 @@ pub struct Assessment {
     pub fixtures: Vec<String>,
 }
 
+impl Assessment {
+    /// Severity, confidence and causes follow from the findings.
+    pub fn summarize(&mut self) {
+        self.severity = self.findings.iter().map(|finding| finding.severity).max().unwrap_or_default();
+        self.confidence = self.findings.iter().map(|finding| finding.confidence).fold(0.0, f32::max);
+        self.causes = causes(&self.findings);
+    }
+}
+
 /// An assessment with what later steps need beside it.
 #[derive(Clone, Debug)]
 pub struct ScannedTest {
@@ -121,6 +132,7 @@ pub struct ScannedTest {
     pub place: Place,
     /// Which state it reads and changes, sorted.
     pub touches: Vec<Touch>,
+    pub leaks: Vec<Leak>,
     /// Whether what changed since the base of a comparison runs because of it; always, where nothing is compared.
     pub touched: bool,
 }

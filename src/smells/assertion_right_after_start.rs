@@ -77,6 +77,7 @@ impl Rule for AssertionRightAfterStart {
                     continue;
                 }
                 if lets_it_run(at, site, assert)
+                    || waits_itself(assert)
                     || is_about_itself(assert)
                     || is_about_parameter(at, assert)
                     || leaves_its_block(at, site, assert)
@@ -176,6 +177,15 @@ fn looks(assert: &AssertSite<'_>) -> bool {
     let name = assert.test.as_call().map(|call| &call.func.kind);
     !matches!(name, Some(ExprKind::Attribute { attr, .. })
         if attr.contains("Raises") || attr.contains("Warns") || attr.contains("Logs") || &**attr == "fail")
+}
+
+/// `self.assertEventuallyEqual(…)`, `wait_until(…, timeout=5)`
+fn waits_itself(assert: &AssertSite<'_>) -> bool {
+    assert.test.as_call().is_some_and(|call| {
+        let name = call.func.dotted().and_then(|parts| parts.last().map(|name| name.to_ascii_lowercase()));
+        call.keyword("timeout").is_some()
+            || name.is_some_and(|name| ["eventually", "wait", "within", "poll"].iter().any(|word| name.contains(word)))
+    })
 }
 
 /// An assertion on the thread, process or future and not on what it does.

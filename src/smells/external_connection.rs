@@ -41,7 +41,12 @@ impl Rule for ExternalConnection {
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         for (at, site, path) in test.calls() {
-            if site.at.in_nested || test.mocks.covers(path) || !connects(path) || waits_for_request(at, path) {
+            if site.at.in_nested
+                || test.mocks.covers(path)
+                || !connects(path)
+                || waits_for_request(at, path)
+                || sends_datagrams(test, at, path)
+            {
                 continue;
             }
             let Some(argument) = site.call.args.first().or_else(|| site.call.keyword("host")) else {
@@ -110,6 +115,14 @@ fn waits_for_request(at: &Reached<'_, '_>, path: &str) -> bool {
     path.starts_with("http")
         && !at.paths.iter().any(|other| {
             other.starts_with("http") && matches!(last(other), "request" | "connect" | "putrequest" | "getresponse")
+        })
+}
+
+/// To connect a socket of datagrams sends nothing.
+fn sends_datagrams(test: &Context<'_, '_>, at: &Reached<'_, '_>, path: &str) -> bool {
+    path.starts_with("socket.socket().")
+        && at.sites.calls.iter().any(|made| {
+            made.path == "socket.socket" && test.text(at, made.expr).contains("SOCK_DGRAM")
         })
 }
 

@@ -166,6 +166,12 @@ pub struct Finding {
     pub via: Option<String>,
     #[serde(default)]
     pub fix: Option<Fix>,
+    /// Tests that read what this one leaves changed, the nearest three, where it says that something outlives the test.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub read_by: Vec<String>,
+    /// The file of the analysis and the byte in it where the thing itself stands.
+    #[serde(skip)]
+    pub(crate) origin: (usize, u32),
 }
 
 /// Whether an edit may change what a passing test does.

@@ -51,7 +51,7 @@ impl Rule for FixedPath {
             }
             let Some(target) = writes_to(path, site) else { continue };
             let (severity, where_to) = match place(test, at, target, site.at.order, 0) {
-                Some(Place::Shared) => (Severity::High, "in a folder that every process shares"),
+                Some(Place::Shared) => (Severity::Medium, "in a folder that every process shares"),
                 Some(Place::Working) if !moves_away(test) => (Severity::Medium, "in the working directory"),
                 _ => continue,
             };

@@ -32,6 +32,11 @@ impl Mocks {
                 mocks.note(&site.path, Some(site.call));
             }
         }
+        // `class TestA(VCRTestCase)`
+        let bases = context.case.lineage.iter().flat_map(|owner| &owner.class.bases);
+        mocks.http = bases
+            .filter_map(Expr::dotted)
+            .any(|base| base.last().is_some_and(|name| name.starts_with("VCR")));
         for found in &context.fixtures {
             mocks.note_words(found.fixture.name);
         }

@@ -5,6 +5,7 @@ use super::finding::Severity;
 use super::flow;
 use super::words::expects_failure;
 use crate::python::ast::*;
+use crate::python::for_each_statement;
 use crate::python::sites::CallSite;
 
 /// The text of an argument, written in the call or behind a name, a sum or a `Request`; of an f-string what stands
@@ -43,11 +44,23 @@ fn literal_at<'a>(
 /// expected.
 pub(super) fn severity(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> Severity {
     let may_fail = site.at.in_caught || expects_failure(at, site.at);
-    if test.is_set_apart() || may_fail || at.role == Role::Teardown {
+    if test.is_set_apart() || may_fail || at.role == Role::Teardown || is_fetched_once(test, at, site) {
         Severity::Medium
     } else {
         Severity::Critical
     }
+}
+
+/// `if not path.exists():` around a download: what is there already is not fetched again.
+fn is_fetched_once(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let mut found = false;
+    for_each_statement(&at.function.function.body, &mut |stmt| {
+        let StmtKind::If { test: condition, body, .. } = &stmt.kind else { return };
+        let asks =
+            || ["exists(", "isfile(", "is_file("].iter().any(|word| test.text(at, condition).contains(word));
+        found |= body.iter().any(|stmt| stmt.span.holds(site.expr.span)) && asks();
+    });
+    found
 }
 
 /// The host that a URL names, if the text before any `{}` says so.

@@ -79,7 +79,8 @@ impl Rule for ResourceLeftOpen {
                 at,
                 Smell {
                     span: site.expr.span,
-                    severity: match (resource.disturbs, is_read) {
+                    // most commands end by themselves, and what they did was looked at
+                    severity: match (resource.disturbs && !resource.what.contains("process"), is_read) {
                         (true, _) => Severity::High,
                         (false, false) => Severity::Medium,
                         (false, true) => Severity::Low,

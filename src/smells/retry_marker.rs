@@ -48,14 +48,21 @@ impl Rule for RetryMarker {
             // a mark on a base class stands in another file
             let is_own = at.function.module == test.case.module
                 || at.function.function.decorators.iter().any(|own| std::ptr::eq(own, *decorator));
-            let span = if is_own { decorator.span } else { at.function.function.name_span };
+            let base = elsewhere(test, decorator);
+            let span = if is_own && base.is_none() { decorator.span } else { at.function.function.name_span };
+            let of = base.map_or_else(String::new, |class| format!(" on {class}"));
             report.add(
                 at,
                 Smell {
                     span,
-                    severity: Severity::High,
+                    // what is replayed from a cassette does not fail with the network for which it was marked
+                    severity: if test.decorators.iter().any(|(path, _)| path == "pytest.mark.vcr") {
+                        Severity::Medium
+                    } else {
+                        Severity::High
+                    },
                     confidence: 0.95,
-                    message: format!("`{path}` runs the test again until it passes; it is known to fail now and then"),
+                    message: format!("`{path}`{of} runs the test again until it passes; it is known to fail now and then"),
                     help: "reproduce the failure (pytest --count, pytest-randomly, a loaded machine), mend its cause \
                            and take the mark away"
                         .to_owned(),
@@ -63,6 +70,13 @@ impl Rule for RetryMarker {
             );
         }
     }
+}
+
+/// The base class in another file on which a decorator stands.
+fn elsewhere<'a>(test: &Context<'a, '_>, decorator: &Expr) -> Option<&'a str> {
+    let bases = test.case.lineage.iter().filter(|base| base.module != test.case.module);
+    let on = |class: &crate::python::ast::Class| class.decorators.iter().any(|own| std::ptr::eq(own, decorator));
+    bases.map(|base| base.class).find(|class| on(class)).map(|class| &*class.name)
 }
 
 fn reruns(path: &str) -> bool {

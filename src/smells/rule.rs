@@ -167,6 +167,8 @@ impl Report<'_> {
             help: smell.help,
             via,
             fix: if same_file { mend(Mend::new(self.context, at)) } else { None },
+            read_by: vec![],
+            origin: (at.function.module, smell.span.start),
         });
     }
 }

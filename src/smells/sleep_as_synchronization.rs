@@ -89,6 +89,8 @@ impl Rule for SleepAsSynchronization {
                     || lets_something_expire(test, at, site)
                     || next_wants_nothing(test, at, site)
                     || parts_time_stamps(test, at, site)
+                    || is_polled_after(at, site)
+                    || is_for_recording(at, site)
                     || compares_two_results(at, site));
             let (severity, confidence) = match (asserted, seconds) {
                 _ if kind == Kind::Timer || site.at.in_nested => (Severity::Low, 0.5),
@@ -142,6 +144,26 @@ fn parts_time_stamps(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSi
         let compares = text.contains(['<', '>']) || text.contains("greater") || text.contains("less") || text.contains("notequal");
         compares && WORDS.iter().any(|word| text.contains(word))
     })
+}
+
+/// Whether a loop with pauses of its own follows: it is that which waits.
+fn is_polled_after(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let later = at.sites.calls.iter().zip(&at.paths).filter(|(call, _)| call.at.order > site.at.order);
+    let mut polls = later.filter(|(call, path)| is_sleep(path) && is_poll(call.at));
+    polls.any(|(poll, _)| at.sites.asserts.iter().all(|assert| {
+        assert.at.order < site.at.order || assert.at.order > poll.at.order || is_poll(assert.at)
+    }))
+}
+
+/// `if self.recording:`, when what is replayed otherwise is made anew.
+fn is_for_recording(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let mut found = false;
+    for_each_statement(&at.function.function.body, &mut |stmt| {
+        let StmtKind::If { test: condition, body, .. } = &stmt.kind else { return };
+        let name = condition.dotted().and_then(|parts| parts.last().copied());
+        found |= name.is_some_and(|name| name.contains("record")) && body.iter().any(|stmt| stmt.span.holds(site.expr.span));
+    });
+    found
 }
 
 /// Whether what is asserted next is that nothing happened, or that all is still as it was asserted before.

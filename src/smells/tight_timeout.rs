@@ -164,7 +164,10 @@ fn is_relied_upon(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
         }
         Use::Dropped => {
             let awaits_end = matches!(last(&site.path), "join" | "wait");
-            awaits_end && Some(assert.at.order) == next && !mentions_liveness(assert.test)
+            awaits_end
+                && Some(assert.at.order) == next
+                && !mentions_liveness(assert.test)
+                && (last(&site.path) == "join" || !wants_nothing(assert.test))
         }
         _ => contains(assert.test) && is_positive(assert.test, &|part| part.span == span),
     })

@@ -300,3 +300,67 @@ fn what_a_conftest_does_for_every_test_holds_for_each() {
     assert_eq!(found.len(), 1);
     assert_eq!(found[0]["file"], "more/test_b.py");
 }
+
+/// A suite of more tests than say nothing by their silence, one of which leaves something changed.
+fn leaking(leak: &str, others: &str) -> (String, Vec<String>) {
+    let quiet: String = (0..20).map(|n| format!("def test_quiet_{n}(): assert {n} + 1\n\n")).collect();
+    let suite = project(&[
+        ("pytest.ini", "[pytest]\n"),
+        ("shop/__init__.py", ""),
+        (
+            "shop/config.py",
+            "import os\n\nRATE: int = 5\nNAMES = {}\n\ndef mode():\n    return os.environ.get('SHOP_MODE', 'live')\n\n\
+             def rate():\n    return RATE\n",
+        ),
+        ("tests/test_leak.py", leak),
+        ("tests/test_others.py", &format!("import os\nfrom shop import config\n\n{others}\n\n{quiet}")),
+    ]);
+    let scan = suite.json(&["scan", ".", "--format", "json", "--select", "FD6"]);
+    let tests = scan["tests"].as_array().unwrap();
+    let leaks = tests.iter().find(|test| test["id"].as_str().unwrap().ends_with("::test_leak")).unwrap();
+    let finding = &leaks["findings"][0];
+    let read_by = finding["read_by"].as_array().map(|tests| {
+        tests.iter().map(|test| test.as_str().unwrap().split_once("::").unwrap().1.to_owned()).collect()
+    });
+    assert_eq!(finding["severity"], leaks["severity"]);
+    (finding["severity"].as_str().unwrap().to_owned(), read_by.unwrap_or_default())
+}
+
+#[test]
+fn a_leak_is_critical_where_another_test_reads_it() {
+    let variable = "import os\n\ndef test_leak():\n    os.environ['SHOP_MODE'] = 'test'\n    assert run()\n";
+    let unread = ("medium".to_owned(), vec![]);
+    let read = |by: &str| ("critical".to_owned(), vec![by.to_owned()]);
+    assert_eq!(leaking(variable, ""), unread);
+    assert_eq!(leaking(variable, "def test_mode(): assert config.mode() == 'live'"), read("test_mode"));
+    // who sets it first does not see what was left
+    let sets_it =
+        "def test_mode():\n    os.environ['SHOP_MODE'] = 'live'\n    assert config.mode() == 'live'";
+    assert_eq!(leaking(variable, sets_it), unread);
+
+    let attribute =
+        "from shop import config\n\ndef test_leak():\n    config.RATE = 7\n    assert config.rate() == 7\n";
+    let reads_it = "def test_rate(): assert config.rate() == 5";
+    assert_eq!(leaking(attribute, ""), unread);
+    assert_eq!(leaking(attribute, reads_it), read("test_rate"));
+    // the value with which the module begins
+    assert_eq!(leaking(&attribute.replace('7', "5"), reads_it), unread);
+    // the folder of the process can be said to be read by everything
+    let folder = "import os\n\ndef test_leak(tmp_path):\n    os.chdir(tmp_path)\n    assert run()\n";
+    assert_eq!(leaking(folder, "def test_here(): assert os.path.abspath('a')"), unread);
+}
+
+#[test]
+fn one_file_alone_does_not_say_that_nobody_reads_a_leak() {
+    let suite = project(&[
+        ("pytest.ini", "[pytest]\n"),
+        (
+            "test_leak.py",
+            "import os\n\ndef test_leak():\n    os.environ['SHOP_MODE'] = 'test'\n    assert run()\n",
+        ),
+    ]);
+    for path in ["test_leak.py", "."] {
+        let scan = suite.json(&["scan", path, "--format", "json", "--select", "FD603"]);
+        assert_eq!(scan["tests"][0]["severity"], "critical", "{path}");
+    }
+}

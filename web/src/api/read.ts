@@ -48,6 +48,7 @@ function readFinding(value: unknown): Finding {
     message: text(json['message']),
     help: text(json['help']),
     via: text(json['via']),
+    readBy: texts(json['read_by']),
     fix: json['fix'] ? { safe: fix['applicability'] === 'safe', message: text(fix['message']) } : null,
   }
 }

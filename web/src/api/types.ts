@@ -35,6 +35,8 @@ export interface Finding {
   message: string
   help: string
   via: string
+  /** Tests that read what this one leaves changed. */
+  readBy: string[]
   fix: { safe: boolean; message: string } | null
 }
 

@@ -34,6 +34,14 @@ export function FindingNote({ finding, showLine = false }: { finding: Finding; s
           <b>Remedy</b> <InlineCode text={finding.help} />
         </p>
       )}
+      {finding.readBy.length > 0 && (
+        <p className="finding-help">
+          <b>Read by</b>{' '}
+          {finding.readBy.map((id) => (
+            <code key={id}>{id} </code>
+          ))}
+        </p>
+      )}
       {finding.fix && (
         <p className="finding-fix">
           <b>Fix</b> <InlineCode text={finding.fix.message || 'the rule can mend this itself'} />{' '}

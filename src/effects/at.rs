@@ -3,7 +3,7 @@
 use super::function::Effects;
 use super::index::Index;
 use super::meaning::FunctionId;
-use super::{Touch, merged, state};
+use super::{Part, Touch, merged, state};
 use crate::python::ast::*;
 use crate::python::{FixtureRef, Scope, blocks};
 
@@ -11,18 +11,24 @@ use crate::python::{FixtureRef, Scope, blocks};
 const DEPTH: usize = 3;
 
 impl<'a> Index<'a> {
-    /// What the innermost statement at a byte of a file of the tests does, the functions that it calls included. Nothing
+    /// What the innermost statement at a byte of a file of the tests does, the functions that it calls included, and what
+    /// it changes of an object that holds more. Nothing
     /// where it stands in no function, or gives a variable the value that its module begins with.
-    pub fn touches_at(&self, module: usize, offset: u32, fixtures: &[FixtureRef<'a, '_>]) -> Vec<Touch> {
+    pub fn touches_at(
+        &self,
+        module: usize,
+        offset: u32,
+        fixtures: &[FixtureRef<'a, '_>],
+    ) -> (Vec<Touch>, Option<Part>) {
         let unit = self.unit_of(module);
         let functions = &self.unit(unit).functions;
         let holds = |span: Span| span.start <= offset && offset < span.end;
         let Some(place) = functions.iter().rposition(|member| holds(member.function.span)) else {
-            return vec![];
+            return (vec![], None);
         };
         let id = FunctionId { unit, function: place as u32 };
-        let Some(part) = part_at(&functions[place].function.body, &holds) else { return vec![] };
-        let own = Effects::of_part(self, id, part);
+        let Some(part) = part_at(&functions[place].function.body, &holds) else { return (vec![], None) };
+        let (own, changed) = Effects::of_part(self, id, part);
         let mut all = own.touches;
         for callee in own.calls {
             all.extend_from_slice(self.within(callee, DEPTH));
@@ -33,7 +39,7 @@ impl<'a> Index<'a> {
                 all.push(Touch { state: self.wide(found, name), how: *how });
             }
         }
-        merged(all)
+        (merged(all), changed)
     }
 
     /// What a fixture hands to several tests.

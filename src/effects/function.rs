@@ -6,7 +6,7 @@ use super::index::Index;
 use super::meaning::{ClassId, FunctionId, Meaning, Rest};
 use super::outside;
 use super::unit::names_in;
-use super::{READ, RESET, State, Touch, WRITE, merged, state};
+use super::{Part, READ, RESET, State, Touch, WRITE, merged, state};
 use crate::python::ast::*;
 use crate::python::{blocks, expressions};
 
@@ -29,13 +29,14 @@ impl Effects {
     }
 
     /// What one statement of a function does. To give a variable the value that its module begins with is nothing.
-    pub(super) fn of_part<'a>(index: &Index<'a>, id: FunctionId, part: &'a Stmt) -> Effects {
+    pub(super) fn of_part<'a>(index: &Index<'a>, id: FunctionId, part: &'a Stmt) -> (Effects, Option<Part>) {
         let function = index.unit(id.unit).functions[id.function as usize].function;
         let mut walk = Walk::new(index, id, &function.body);
+        let changed = walk.part(part);
         if !walk.begins_anew(part) {
             walk.block(std::slice::from_ref(part));
         }
-        walk.end()
+        (walk.end(), changed)
     }
 }
 
@@ -91,6 +92,33 @@ impl<'i, 'a> Walk<'i, 'a> {
         self.out.calls.sort_unstable_by_key(|id| (id.unit, id.function));
         self.out.calls.dedup();
         self.out
+    }
+
+    /// What a statement changes of an object that holds more than that.
+    fn part(&self, stmt: &'a Stmt) -> Option<Part> {
+        let target = match &stmt.kind {
+            StmtKind::Assign { targets, .. } | StmtKind::Delete(targets) => targets.first()?,
+            StmtKind::AugAssign { target, .. } => target,
+            StmtKind::Expr(expr) => match &expr.as_call()?.func.kind {
+                ExprKind::Attribute { value, .. } => value,
+                _ => return None,
+            },
+            _ => return None,
+        };
+        let (mut owner, mut key) = (target, None);
+        while let ExprKind::Subscript { value, index } = &owner.kind {
+            (owner, key) = (value, index.first());
+        }
+        let parts = owner.dotted()?;
+        // of the environment each variable is a state of its own
+        if self.outside(&parts).as_deref() == Some("os.environ") {
+            return None;
+        }
+        let last = (*parts.last()?).to_owned();
+        match key {
+            Some(key) => Some(Part { name: key.as_str().map(str::to_owned), holder: Some(last) }),
+            None => self.place(&parts)?.1.then_some(Part { name: Some(last), holder: None }),
+        }
     }
 
     /// `module.NAME = None`, where that module says `NAME = None`

@@ -38,6 +38,15 @@ pub struct Touch {
     pub how: u8,
 }
 
+/// What is changed of an object that holds more: an attribute, or what stands under a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The attribute or the key; `None` for a key that is not written out.
+    pub name: Option<String>,
+    /// For a key, the name of what it belongs to.
+    pub holder: Option<String>,
+}
+
 impl Touch {
     pub fn is(self, how: u8) -> bool {
         self.how & how != 0

@@ -49,6 +49,8 @@ pub(super) fn case(runs: &Runs<'_>, list: &[Test], test: Test, change: Option<&C
             for code in twice(&environment.neutral, &id) {
                 plain.push(format!("{python} -c {}", quote(&code)));
             }
+            let once = format!("{python} -m pytest{options} {}", quote(&id));
+            plain.push(with_plugin("{\"twice\":true}", &once));
         }
         None => {
             plain.push(pytest);
@@ -78,9 +80,13 @@ fn changed(change: &Change, pytest: &str) -> String {
         let pairs = change.variables.iter().map(|(name, value)| format!("{name}={} ", quote(value)));
         return pairs.collect::<String>() + pytest;
     }
-    let wanted = quote(&serde_json::to_string(&change.inside).unwrap_or_default());
-    let with_plugin = pytest.replacen(" -m pytest", " -m pytest -p flakydetector_changes", 1);
-    format!("PYTHONPATH=\"$(flakydetector hunt --plugin)\" FLAKYDETECTOR_CHANGE={wanted} {with_plugin}")
+    with_plugin(&serde_json::to_string(&change.inside).unwrap_or_default(), pytest)
+}
+
+fn with_plugin(wanted: &str, pytest: &str) -> String {
+    let pytest = pytest.replacen(" -m pytest", " -m pytest -p flakydetector_changes", 1);
+    let wanted = quote(wanted);
+    format!("PYTHONPATH=\"$(flakydetector hunt --plugin)\" FLAKYDETECTOR_CHANGE={wanted} {pytest}")
 }
 
 /// An expression for `-k`, with which all is collected and only this runs: `TestLock and test_expires`.

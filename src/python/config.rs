@@ -12,6 +12,8 @@ pub struct PytestConfig {
     classes: Vec<GlobMatcher>,
     testpaths: Vec<GlobMatcher>,
     norecursedirs: Vec<GlobMatcher>,
+    /// Event loops whose time is not the clock's: `--looptime` in `addopts`
+    pub fake_clock: bool,
     /// `--ignore` and `--ignore-glob` in `addopts`
     ignored: Vec<GlobMatcher>,
     /// `asyncio_mode = auto`
@@ -64,6 +66,7 @@ impl PytestConfig {
             ),
             norecursedirs: globs(words("norecursedirs", &NORECURSEDIRS)),
             ignored: globs(ignored(&words("addopts", &[]))),
+            fake_clock: words("addopts", &[]).iter().any(|option| option == "--looptime"),
             asyncio_auto: get("asyncio_mode").is_some_and(|(_, value)| value.trim() == "auto"),
         }
     }

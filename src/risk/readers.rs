@@ -4,11 +4,11 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::ScannedTest;
-use crate::effects::{READ, RESET, State, Touch, WRITE, working_folder};
+use crate::effects::{Part, READ, RESET, State, Touch, WRITE, working_folder};
 use crate::smells::{Finding, Severity};
 
-/// The rules whose finding is that something outlives the test, and that do not ask who reads it themselves.
-const LEAKS: [&str; 5] = ["FD602", "FD603", "FD604", "FD606", "FD610"];
+/// The rules whose finding is that something outlives the test.
+const LEAKS: [&str; 6] = ["FD601", "FD602", "FD603", "FD604", "FD606", "FD610"];
 /// Of so few tests it says little that none reads it.
 const FEW: usize = 20;
 /// So many readers are named.
@@ -22,22 +22,28 @@ pub struct Leak {
     states: Vec<State>,
     /// Whether the state is given another value as a whole, so that who gives it one of his own does not see this one.
     is_given: bool,
+    part: Option<Part>,
 }
 
 /// The leaks among some findings; `touches` tells what the code does to state where a finding really stands.
-pub fn leaks(findings: &[Finding], touches: impl Fn((usize, u32)) -> Vec<Touch>) -> Vec<Leak> {
+pub fn leaks(
+    findings: &[Finding],
+    touches: impl Fn((usize, u32)) -> (Vec<Touch>, Option<Part>),
+) -> Vec<Leak> {
     let is_leak = |finding: &Finding| LEAKS.contains(&&*finding.code) && finding.severity >= Severity::High;
     let leaks = findings.iter().enumerate().filter(|(_, finding)| is_leak(finding));
     leaks
         .map(|(place, finding)| {
             // a mock that is counted was called by others
             let how = if finding.code == "FD610" { READ } else { WRITE };
-            let mut meant = touches(finding.origin);
+            let (mut meant, part) = touches(finding.origin);
             meant.retain(|touch| touch.is(how) && touch.state != working_folder());
             Leak {
                 finding: place,
                 is_given: meant.iter().all(|touch| touch.is(RESET) && !touch.is(READ)),
                 states: meant.into_iter().map(|touch| touch.state).collect(),
+                // a mock is asserted upon as a whole
+                part: part.filter(|_| finding.code != "FD610"),
             }
         })
         .collect()
@@ -66,6 +72,7 @@ pub fn hear(tests: &mut [ScannedTest], all: bool) {
                 .flat_map(|state| readers.get(state).into_iter().flatten())
                 .filter(|(other, how)| *other != place && !(leak.is_given && how & WRITE != 0))
                 .map(|(other, _)| *other)
+                .filter(|other| leak.part.as_ref().is_none_or(|part| reads(&tests[*other].source, part)))
                 .collect();
             hit.sort_unstable_by_key(|other| (other.abs_diff(place), *other));
             hit.dedup();
@@ -78,5 +85,65 @@ pub fn hear(tests: &mut [ScannedTest], all: bool) {
                 assessment.summarize();
             }
         }
+    }
+}
+
+/// Whether a test's code names a part of an object, or the whole that it stands in, before it gives it a value.
+fn reads(source: &str, part: &Part) -> bool {
+    let body = source.find("):").map_or(source, |end| &source[end..]);
+    let named = part.name.as_deref().or(part.holder.as_deref());
+    let first = named.and_then(|name| mentions(body, name).next());
+    first.is_some_and(|after| !is_given(after))
+        || part.holder.as_deref().is_some_and(|holder| mentions(body, holder).any(is_whole))
+}
+
+/// What follows each place where a word stands by itself.
+fn mentions<'s>(text: &'s str, word: &'s str) -> impl Iterator<Item = &'s str> {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word)
+        .filter(move |(at, _)| !text[..*at].ends_with(is_part))
+        .map(|(at, _)| &text[at + word.len()..])
+        .filter(move |after| !after.starts_with(is_part))
+}
+
+/// `"key"] = …`, `attribute = …`
+fn is_given(after: &str) -> bool {
+    let after = after.trim_start_matches(['"', '\'', ']', ' ']);
+    let inside = after.strip_prefix('[').and_then(|inside| inside.split_once(']')).map(|(_, after)| after);
+    let after = inside.unwrap_or(after).trim_start();
+    after.starts_with('=') && !after.starts_with("==")
+}
+
+/// A collection that is looked at as a whole.
+fn is_whole(after: &str) -> bool {
+    const ALL: [&str; 7] = [".items(", ".keys(", ".values(", ".copy(", ".pop", ".get(", ".count("];
+    !after.starts_with(['[', '.']) || ALL.iter().any(|method| after.starts_with(method))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_read_where_it_is_named_before_it_is_given() {
+        let key = Part { name: Some("rate".to_owned()), holder: Some("PRICES".to_owned()) };
+        let attribute = Part { name: Some("rate".to_owned()), holder: None };
+        for (body, of_key, of_attribute) in [
+            ("assert shop.rate == 5", true, true),
+            ("assert PRICES['rate'] == 5", true, true),
+            ("PRICES['rate'] = 1\n    assert PRICES['rate'] == 1", false, false),
+            ("shop.rate = 1\n    assert shop.rate == 1", false, false),
+            ("assert len(PRICES) == 2", true, false),
+            ("assert dict(PRICES.items()) == {}", true, false),
+            ("assert PRICES['tax'] == 5", false, false),
+            ("assert shop.rates == 5", false, false),
+        ] {
+            let source = format!("def test_a(shop, PRICES):\n    {body}\n");
+            assert_eq!(reads(&source, &key), of_key, "{body}");
+            assert_eq!(reads(&source, &attribute), of_attribute, "{body}");
+        }
+        let any_key = Part { name: None, holder: Some("PRICES".to_owned()) };
+        assert!(reads("def test_a():\n    assert PRICES['tax']\n", &any_key));
+        assert!(!reads("def test_a():\n    PRICES[2] = 5\n    assert PRICES[2]\n", &any_key));
     }
 }

@@ -71,7 +71,8 @@ impl Rule for ClassAttributeChanged {
                 at,
                 Smell {
                     span: write.span,
-                    severity,
+                    // of what stands under a key, others most often give their own first
+                    severity: if write.is_item { severity.min(Severity::Medium) } else { severity },
                     confidence: 0.85,
                     message: format!("`{what}` belongs to the class and keeps this change; {why}"),
                     help: "give each test its own in setUp, setup_method or a function-scoped fixture; \

@@ -487,7 +487,8 @@ impl<'a, 'v> Context<'a, 'v> {
                 out.push((found, site));
             }
         }
-        out.retain(|(_, site)| !from.passes_by(site));
+        // what a helper does once it has failed fails nothing
+        out.retain(|(_, site)| !from.passes_by(site) && !(from.role == Role::Helper && site.at.in_except));
         out.sort_by_key(|(_, site)| site.at.in_nested);
         out
     }

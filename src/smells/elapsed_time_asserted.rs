@@ -195,14 +195,17 @@ fn bounded<'a>(
                 .find(|side| is_duration(at, clocks, side, order, true))?;
             let call = pair.tolerance?;
             let places = |places: f64| 0.5 * 10f64.powf(-places);
-            let seconds =
-                ["delta", "abs", "atol"].iter().find_map(|name| call.keyword(name)).and_then(number);
-            let relative = ["rel", "rtol"].iter().find_map(|name| call.keyword(name)).and_then(number);
+            // `approx(expected, rel, abs)`; others give a number of decimal places third
+            let is_approx = call.func.dotted().is_some_and(|parts| parts.last() == Some(&"approx"));
+            let placed = |at: usize| call.args.get(at).filter(|_| is_approx);
+            let named = |names: &[&str]| names.iter().find_map(|name| call.keyword(name));
+            let seconds = named(&["delta", "abs", "atol"]).or(placed(2)).and_then(number);
+            let relative = named(&["rel", "rtol"]).or(placed(1)).and_then(number);
             let other = if std::ptr::eq(measured, pair.left) { pair.right } else { pair.left };
             let size = number(other).unwrap_or(1.0).abs();
             let seconds = seconds
                 .or(relative.map(|relative| relative * size))
-                .or_else(|| call.argument(2, "places").and_then(number).map(places))
+                .or_else(|| call.argument(2, "places").filter(|_| !is_approx).and_then(number).map(places))
                 .unwrap_or(1e-6);
             Some(Bound { measured, seconds: Some(seconds), is_tolerance: true, known: Known::Measured })
         }

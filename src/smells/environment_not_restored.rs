@@ -155,6 +155,8 @@ fn smell(test: &Context<'_, '_>, at: &Reached<'_, '_>, change: &Change<'_>) -> S
         _ if change.is_removal() => Severity::Medium,
         // who reads the arguments mostly sets them first
         Role::Test if what == "sys.argv" => Severity::High,
+        // which test needs the folder that it was cannot be told
+        Role::Test if what == "the working directory" => Severity::Medium,
         // pytest's capture sets them anew after each phase, unless it is told not to capture
         Role::Test if matches!(what, "sys.stdout" | "sys.stderr" | "sys.stdin") => Severity::Medium,
         role => leak_grade(test, role),

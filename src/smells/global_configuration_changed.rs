@@ -31,7 +31,7 @@
 //! A setting that all tests of the suite share; what `conftest.py` sets at its top is known for one. Filters of
 //! `warnings` are not reported: pytest resets them.
 
-use super::restored::{is_cleanup, is_for_the_run, leak_grade, registers_cleanup, says_restore};
+use super::restored::{is_cleanup, is_for_the_run, registers_cleanup, says_restore};
 use super::words::{is_test_code, last};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, StmtKind};
@@ -160,7 +160,8 @@ impl Rule for GlobalConfigurationChanged {
                     at,
                     Smell {
                         span: site.expr.span,
-                        severity: Severity::Critical,
+                        // who asks for it later cannot be told
+                        severity: Severity::Medium,
                         confidence: 0.8,
                         message: "the event loop that all tests of the thread share is closed, so the next one that asks \
                                   for it fails"
@@ -189,7 +190,7 @@ impl Rule for GlobalConfigurationChanged {
                 at,
                 Smell {
                     span: site.expr.span,
-                    severity: leak_grade(test, at.role),
+                    severity: Severity::Medium,
                     confidence: 0.85,
                     message: format!("`{path}` sets {what} for the whole process, and nothing sets it back"),
                     help: help.to_owned(),

@@ -2,9 +2,9 @@
 //! mocks a whole service.
 
 use super::context::{Context, Role};
-use crate::python::FunctionRef;
 use crate::python::ast::*;
 use crate::python::sites::{Sites, WriteKind};
+use crate::python::{FunctionRef, expressions, for_each_statement};
 
 /// What is mocked around a test.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +32,7 @@ impl Mocks {
                 mocks.note(&site.path, Some(site.call));
             }
         }
+        mocks.time = context.analysis.project.config.fake_clock;
         // `class TestA(VCRTestCase)`
         let bases = context.case.lineage.iter().flat_map(|owner| &owner.class.bases);
         mocks.http = bases
@@ -47,6 +48,13 @@ impl Mocks {
             if matches!(reached.role, Role::Teardown) {
                 continue;
             }
+            // `@requests_mock.Mocker()` on what a test defines itself
+            for_each_statement(&reached.function.function.body, &mut |stmt| {
+                if matches!(stmt.kind, StmtKind::Function(_) | StmtKind::Class(_)) {
+                    let names = expressions(stmt).into_iter().map(|expr| context.text(reached, expr));
+                    names.for_each(|name| mocks.note_words(name));
+                }
+            });
             for (site, path) in reached.sites.calls.iter().zip(&reached.paths) {
                 mocks.note(path, Some(site.call));
             }

@@ -30,7 +30,6 @@ use super::restored::registers_cleanup;
 use super::words::last;
 use super::mend::Mend;
 use super::origins::root;
-use super::restored::is_for_the_run;
 use super::{Context, Fix, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::ExprKind;
 use crate::python::sites::value_path;
@@ -56,7 +55,8 @@ impl Rule for PatchNeverStopped {
                 at,
                 Smell {
                     span: site.expr.span,
-                    severity: if is_for_the_run(test, at) { Severity::Medium } else { Severity::Critical },
+                    // what set-up patches it patches for every test anew
+                    severity: if at.role == Role::Test { Severity::Critical } else { Severity::Medium },
                     confidence: 0.9,
                     message:
                         "a patch is started here and never stopped, so tests that run later meet the mock"

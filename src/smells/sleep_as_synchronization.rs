@@ -86,6 +86,7 @@ impl Rule for SleepAsSynchronization {
             let call = test.text(at, site.expr);
             let keeps_apart = asserted
                 && (site.at.in_finally
+                    || (site.awaited && test.mocks.time)
                     || lets_something_expire(test, at, site)
                     || next_wants_nothing(test, at, site)
                     || parts_time_stamps(test, at, site)
@@ -200,11 +201,14 @@ fn waits_for_work(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<
     let Some(started) = before().filter(starts).map(|(call, _)| call.at.order).max() else {
         return false;
     };
-    // the test has waited for it already, by name or by asking again and again
+    // the test has waited for it already: by name, by asking again and again, by taking what comes
     let has_waited = before().any(|(call, path)| {
-        let waits = last(&call.path).starts_with("wait") || last(&call.path) == "join" || (is_sleep(path) && is_poll(call.at));
+        let waits = last(&call.path).starts_with("wait")
+            || matches!(last(&call.path), "join" | "gather")
+            || (call.call.args.is_empty() && matches!(last(&call.path), "get" | "result" | "recv"))
+            || (is_sleep(path) && is_poll(call.at));
         call.at.order > started && waits
-    });
+    }) || has_awaited(test, at, site);
     at.role == Role::Test
         && !has_waited
         && between().count() <= LITTLE
@@ -212,6 +216,7 @@ fn waits_for_work(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<
         && !between().any(|call| call.awaited || acts(last(&call.path)) || (call.call.args.is_empty() && blocks(last(&call.path))))
         && !is_awaited_first(test, at, site, look)
         && !is_joined_by_its_block(at, site, look)
+        && !is_left_before(at, site, look)
 }
 
 /// `loop.call_later(0, …)` before `await asyncio.sleep(0.01)`: one loop keeps the order of its timers.
@@ -230,6 +235,22 @@ fn is_awaited_first(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSit
         at.sites.calls.iter().zip(&at.paths).any(|(call, path)| call.expr.span == value.span && starts_work(path))
     }));
     tasks.any(|task| text.contains(&format!("await {}", task.name)))
+}
+
+/// `await task` before the pause
+fn has_awaited(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let above = Span { start: at.function.function.span.start, end: site.expr.span.start };
+    let text = test.analysis.view(at.function.module).module.text(above);
+    let started = |value: &Expr| at.sites.calls.iter().zip(&at.paths).any(|(call, path)| call.expr.span == value.span && starts_work(path));
+    let tasks = at.sites.bindings.iter().filter(|bound| bound.value.is_some_and(started));
+    tasks.map(|task| format!("await {}", task.name)).any(|awaits| text.lines().any(|line| line.trim() == awaits))
+}
+
+/// Whether the pause is the last thing in a `with` block and the look comes after it: what ends the block may wait.
+fn is_left_before(at: &Reached<'_, '_>, site: &CallSite<'_>, look: &AssertSite<'_>) -> bool {
+    let left = at.sites.enclosing_withs(site.at).filter(|with| at.sites.enclosing_withs(look.at).all(|other| !std::ptr::eq(*with, other)));
+    let mut ends = left.filter(|with| !["patch", "mock", "lock", "raises", "warns", "suppress"].iter().any(|word| with.path.to_ascii_lowercase().contains(word)));
+    ends.any(|_| true)
 }
 
 /// Whether the pause stands in a block that ends when all tasks in it have ended, and the look comes after it.

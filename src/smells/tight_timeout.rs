@@ -72,7 +72,8 @@ impl Rule for TightTimeout {
                 _ if gives_up == GivesUp::Elsewhere && (seconds > 0.1 || at.role != Role::Test) => Severity::Low,
                 _ if gives_up == GivesUp::Elsewhere => Severity::Medium,
                 _ if site.at.in_nested || seconds > 1.0 => Severity::Low,
-                _ if seconds > 0.5 => Severity::Medium,
+                // a loop that is held up holds up its timers too, so what is ready comes first
+                _ if seconds > 0.5 || site.awaited || test.case.is_async || path.starts_with("asyncio.") => Severity::Medium,
                 _ => Severity::High,
             };
             report.add_mended(
@@ -164,7 +165,12 @@ fn is_relied_upon(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
         }
         Use::Dropped => {
             let awaits_end = matches!(last(&site.path), "join" | "wait");
+            // `started.wait(0.5)`, and then `thread.join()`: it is that which is waited for
+            let joins = |call: &CallSite<'_>| {
+                last(&call.path) == "join" && (site.at.order + 1..assert.at.order).contains(&call.at.order)
+            };
             awaits_end
+                && !at.sites.calls.iter().any(joins)
                 && Some(assert.at.order) == next
                 && !mentions_liveness(assert.test)
                 && (last(&site.path) == "join" || !wants_nothing(assert.test))

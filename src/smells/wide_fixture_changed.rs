@@ -78,7 +78,8 @@ impl Rule for WideFixtureChanged {
                         _ if is_wrapped => Severity::Low,
                         Role::Test if is_for_one_test(test, found, write) => Severity::Medium,
                         Role::Test if is_value => Severity::Critical,
-                        Role::Test => Severity::High,
+                        // of an object the others seldom read what this one gave it
+                        Role::Test => Severity::Medium,
                         // a fixture that fills another one often does so on purpose
                         _ => Severity::Medium,
                     },

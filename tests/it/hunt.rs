@@ -135,6 +135,39 @@ fn what_order_and_repetition_show_is_narrowed_and_told() {
     }
     let left: Vec<_> = walk(suite.path());
     assert_eq!(left, ["tests/test_state.py"], "nothing of a hunt stays in the project");
+
+    let tried = |end: &str| {
+        let tests = found["tests"].as_array().unwrap();
+        tests.iter().find(|test| test["id"].as_str().unwrap().ends_with(end)).unwrap()
+    };
+    let fine = tried("::test_fine");
+    assert!(fine["passed"] == true && fine["failed"] == 0 && fine["runs"].as_u64().unwrap() > 10, "{fine}");
+    let append = tried("::test_append");
+    assert!(append["passed"] == true && append["failed"].as_u64().unwrap() > 0, "{append}");
+    assert_eq!(tried("::test_fails_always")["passed"], false);
+}
+
+#[test]
+fn a_test_runs_twice_where_it_can() {
+    let suite = Suite::empty();
+    suite.file("pytest.ini", "[pytest]\naddopts = --doctest-modules\n");
+    // doctest itself empties what its second run would need
+    suite.file(
+        "sums.py",
+        "def add(a, b):\n    \"\"\"\n    >>> add(1, 2)\n    3\n    \"\"\"\n    return a + b\n",
+    );
+    suite.file("test_a.py", "SEEN = []\n\ndef test_once():\n    SEEN.append(1)\n    assert SEEN == [1]\n");
+    let found = hunt(&suite, &["--only", "twice"]);
+    assert_eq!(names(&found), ["test_once"], "{found:#}");
+
+    let plugin = suite.run(&["hunt", "--plugin"]);
+    let twice = format!(
+        "PYTHONPATH='{}' FLAKYDETECTOR_CHANGE='{{\"twice\":true}}' '{}' -m pytest -p flakydetector_changes -rfE",
+        text(&plugin.stdout).trim(),
+        python().display()
+    );
+    let said = text(&shell(&suite, &twice).stdout);
+    assert!(said.contains("1 failed, 2 passed"), "{said}");
 }
 
 /// Files below a folder.

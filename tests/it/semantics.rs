@@ -261,7 +261,7 @@ fn a_hook_that_takes_the_fixture_in_hand_may_put_it_back() {
         let scan = suite.json(&["scan", ".", "--format", "json", "--select", "FD604"]);
         scan["tests"][0]["findings"][0]["severity"].as_str().map(str::to_owned)
     };
-    assert_eq!(severity(conftest).as_deref(), Some("high"));
+    assert_eq!(severity(conftest).as_deref(), Some("medium"));
     assert_eq!(severity(&format!("{conftest}{hook}")).as_deref(), Some("low"));
 }
 

@@ -5,6 +5,7 @@ before each test returns a function of the test.
 Plain pytest makes the same changes with `-p flakydetector_changes` and FLAKYDETECTOR_CHANGE='{"clock": …}'.
 """
 import contextlib
+import copy
 import itertools
 import json
 import os
@@ -32,6 +33,10 @@ class Told:
     def __init__(self, wanted):
         self.wanted = wanted
 
+    def pytest_collection_modifyitems(self, items):
+        if self.wanted.pop("twice", False):
+            items[:] = [one for item in items for one in ([item] if is_spent(item) else [item, again(item)])]
+
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtestloop(self, session):
         with applied(self.wanted, session) as self.each:
@@ -40,6 +45,22 @@ class Told:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item):
         self.each(item)
+
+
+def again(item):
+    """The same test once more: what pytest keeps of a run is made new."""
+    other = copy.copy(item)
+    for name in ("_instance", "_obj", "_testcase"):
+        other.__dict__.pop(name, None)
+    if hasattr(other, "_initrequest"):
+        other._initrequest()
+    other._report_sections = []
+    return other
+
+
+def is_spent(item):
+    """Whether a test cannot run again in its process, whatever it does: doctest empties the names of its examples."""
+    return hasattr(item, "dtest")
 
 
 @contextlib.contextmanager

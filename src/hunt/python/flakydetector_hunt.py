@@ -4,7 +4,6 @@ forked child with one thing changed, and tells outcomes as they happen. Standard
 Lines of JSON over a Unix socket. Asked: {"groups": [[node id, ...], ...], "changes": {...}, "limit": seconds}; every
 group runs in a child of its own. Told: collected, begin, test, end, done.
 """
-import copy
 import json
 import os
 import select
@@ -153,8 +152,8 @@ class Hunt:
         seen, items = set(), []
         for node in group:
             item = self.items.get(node)
-            if item is not None:
-                items.append(again(item) if node in seen else item)
+            if item is not None and not (node in seen and changes.is_spent(item)):
+                items.append(changes.again(item) if node in seen else item)
                 seen.add(node)
         with changes.applied(wanted, session) as each:
             for at, item in enumerate(items):
@@ -179,17 +178,6 @@ class Hunt:
             self.ended = ("skipped", "")
         elif report.when == "call" and self.ended is None:
             self.ended = ("passed", "")
-
-
-def again(item):
-    """The same test once more: what pytest keeps of a run is made new."""
-    other = copy.copy(item)
-    for name in ("_instance", "_obj", "_testcase"):
-        other.__dict__.pop(name, None)
-    if hasattr(other, "_initrequest"):
-        other._initrequest()
-    other._report_sections = []
-    return other
 
 
 def shape(what):

@@ -15,9 +15,9 @@ use super::{DataFormat, Outcome, consent, history, note, print, risk_model};
 use crate::config::ProjectFile;
 use crate::hunt::{self, Hunted, Patched, Request, Rerun, Stop, hunt, kinds};
 use crate::report;
-use crate::risk::Assessment;
 use crate::risk::history::History;
-use crate::scan::{Scan, ScanRequest};
+use crate::risk::{Assessment, ScannedTest};
+use crate::scan::{ScanError, ScanRequest, scan};
 use crate::source;
 
 /// Prove it: run the project's own tests with one thing changed, and narrow down what fails then
@@ -96,9 +96,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         changed: args.diff_base.as_ref().map(|base| source::git::changed_since(&root, base)).transpose()?,
         ..ScanRequest::default()
     };
-    let scan = scan_paths(&request, &risk_model(None)?)?;
-    let tests: Vec<&Assessment> = scan.tests.iter().map(|test| &test.assessment).collect();
-    let suspects = suspects(args, &scan, &tests)?;
+    let scanned = scanned(&request)?;
+    let tests: Vec<&Assessment> = scanned.iter().map(|test| &test.assessment).collect();
+    let suspects = suspects(args, &scanned, &tests)?;
     consent::ask(&root, args.yes, project.hunt.allow)?;
     let request = Request {
         paths: args.paths.iter().map(|path| relative(path, &root)).collect(),
@@ -134,6 +134,15 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     }
     let proved = args.fail_on == FailOn::Proved && !found.unstable.is_empty();
     Ok(if proved { Outcome::Found } else { Outcome::Clean })
+}
+
+/// What a scan finds, which may be nothing: pytest knows other tests too, doctests among them.
+fn scanned(request: &ScanRequest) -> anyhow::Result<Vec<ScannedTest>> {
+    match scan(request, Some(&risk_model(None)?)) {
+        Ok(scan) => Ok(scan.tests),
+        Err(ScanError::NoTests { .. }) => Ok(vec![]),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The folder of the plugin, in the user's cache.
@@ -214,7 +223,11 @@ fn live() -> ProgressBar {
 }
 
 /// The tests that were asked for; `None` for all.
-fn suspects(args: &Args, scan: &Scan, tests: &[&Assessment]) -> anyhow::Result<Option<BTreeSet<String>>> {
+fn suspects(
+    args: &Args,
+    scanned: &[ScannedTest],
+    tests: &[&Assessment],
+) -> anyhow::Result<Option<BTreeSet<String>>> {
     let mut out: Option<BTreeSet<String>> = None;
     if !args.tests.is_empty() {
         let named = |test: &&&Assessment| {
@@ -234,7 +247,7 @@ fn suspects(args: &Args, scan: &Scan, tests: &[&Assessment]) -> anyhow::Result<O
         out = Some(found);
     }
     if let Some(base) = &args.diff_base {
-        let touched = scan.tests.iter().filter(|test| test.touched);
+        let touched = scanned.iter().filter(|test| test.touched);
         let found: BTreeSet<String> = touched.map(|test| test.assessment.id.clone()).collect();
         anyhow::ensure!(
             !found.is_empty(),

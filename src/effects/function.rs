@@ -96,11 +96,11 @@ impl<'i, 'a> Walk<'i, 'a> {
 
     /// What a statement changes of an object that holds more than that.
     fn part(&self, stmt: &'a Stmt) -> Option<Part> {
-        let target = match &stmt.kind {
-            StmtKind::Assign { targets, .. } | StmtKind::Delete(targets) => targets.first()?,
-            StmtKind::AugAssign { target, .. } => target,
+        let (target, called) = match &stmt.kind {
+            StmtKind::Assign { targets, .. } | StmtKind::Delete(targets) => (targets.first()?, None),
+            StmtKind::AugAssign { target, .. } => (target, None),
             StmtKind::Expr(expr) => match &expr.as_call()?.func.kind {
-                ExprKind::Attribute { value, .. } => value,
+                ExprKind::Attribute { value, .. } => (&**value, expr.as_call()),
                 _ => return None,
             },
             _ => return None,
@@ -110,9 +110,10 @@ impl<'i, 'a> Walk<'i, 'a> {
             (owner, key) = (value, index.first());
         }
         let parts = owner.dotted()?;
-        // of the environment each variable is a state of its own
+        // a variable of the environment is a state of its own, and yet whoever depends on it is expected to name it
         if self.outside(&parts).as_deref() == Some("os.environ") {
-            return None;
+            let named = key.or_else(|| called.and_then(|call| call.args.first()));
+            return Some(Part { name: named.and_then(Expr::as_str).map(str::to_owned), holder: None });
         }
         let last = (*parts.last()?).to_owned();
         match key {

@@ -62,7 +62,11 @@ impl Rule for RetryMarker {
                         Severity::High
                     },
                     confidence: 0.95,
-                    message: format!("`{path}`{of} runs the test again until it passes; it is known to fail now and then"),
+                    message: if path == "pytest.mark.flaky" && decorator.as_call().is_none() {
+                        format!("`{path}`{of} says that the test is known to fail now and then, and lets it")
+                    } else {
+                        format!("`{path}`{of} runs the test again until it passes; it is known to fail now and then")
+                    },
                     help: "reproduce the failure (pytest --count, pytest-randomly, a loaded machine), mend its cause \
                            and take the mark away"
                         .to_owned(),

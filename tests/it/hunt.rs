@@ -160,6 +160,13 @@ fn a_test_runs_twice_where_it_can() {
     let found = hunt(&suite, &["--only", "twice"]);
     assert_eq!(names(&found), ["test_once"], "{found:#}");
 
+    // what no scan finds pytest runs all the same
+    let suite_of_doctests = Suite::empty();
+    suite_of_doctests.file("pytest.ini", "[pytest]\naddopts = --doctest-modules\n");
+    suite_of_doctests.file("sums.py", "SEEN = []\n\ndef add():\n    \"\"\"\n    >>> add()\n    1\n    \"\"\"\n    SEEN.append(1)\n    return len(SEEN)\n\ndef more():\n    \"\"\"\n    >>> add()\n    2\n    \"\"\"\n");
+    let found = hunt(&suite_of_doctests, &["--only", "order"]);
+    assert_eq!(names(&found), ["sums.add", "sums.more"], "{found:#}");
+
     let plugin = suite.run(&["hunt", "--plugin"]);
     let twice = format!(
         "PYTHONPATH='{}' FLAKYDETECTOR_CHANGE='{{\"twice\":true}}' '{}' -m pytest -p flakydetector_changes -rfE",

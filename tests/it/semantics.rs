@@ -332,10 +332,12 @@ fn a_leak_is_critical_where_another_test_reads_it() {
     let unread = ("medium".to_owned(), vec![]);
     let read = |by: &str| ("critical".to_owned(), vec![by.to_owned()]);
     assert_eq!(leaking(variable, ""), unread);
-    assert_eq!(leaking(variable, "def test_mode(): assert config.mode() == 'live'"), read("test_mode"));
+    let asks_for_it = "def test_mode(): assert os.environ.get('SHOP_MODE') is None";
+    assert_eq!(leaking(variable, asks_for_it), read("test_mode"));
+    // who depends on it without a word, through the code under test, is not sure to
+    assert_eq!(leaking(variable, "def test_mode(): assert config.mode() == 'live'"), unread);
     // who sets it first does not see what was left
-    let sets_it =
-        "def test_mode():\n    os.environ['SHOP_MODE'] = 'live'\n    assert config.mode() == 'live'";
+    let sets_it = "def test_mode():\n    os.environ['SHOP_MODE'] = 'live'\n    assert os.environ['SHOP_MODE'] == 'live'";
     assert_eq!(leaking(variable, sets_it), unread);
 
     let attribute =

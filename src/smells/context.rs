@@ -488,7 +488,8 @@ impl<'a, 'v> Context<'a, 'v> {
             }
         }
         // what a helper does once it has failed fails nothing
-        out.retain(|(_, site)| !from.passes_by(site) && !(from.role == Role::Helper && site.at.in_except));
+        let has_failed = |site: &CallSite<'_>| from.role == Role::Helper && site.at.in_except;
+        out.retain(|(_, site)| !from.passes_by(site) && !has_failed(site));
         out.sort_by_key(|(_, site)| site.at.in_nested);
         out
     }

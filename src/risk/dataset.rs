@@ -9,11 +9,10 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use rayon::prelude::*;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::checkout::{Checkout, Scanner, matching};
-use super::hunted::Outcome;
 use super::inputs::{INPUTS, input_names, inputs};
 use super::kin::{Terms, states, terms};
 use crate::effects::State;
@@ -29,6 +28,20 @@ pub struct Label {
     pub sha: String,
     pub test_id: String,
     pub category: String,
+}
+
+/// How a test that passes plainly fared under the changes of a hunt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// A change makes it fail again and again.
+    Unstable,
+    /// It passed in every run.
+    Stable,
+    /// It failed in some run, and not when that was repeated.
+    Unconfirmed,
+    /// It fails with nothing changed.
+    Failing,
 }
 
 /// One test of the table.

@@ -3,23 +3,9 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::dataset::{DatasetError, Row, read_table};
-
-/// How a test that passes plainly fared under the changes of a hunt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// A change makes it fail again and again.
-    Unstable,
-    /// It passed in every run.
-    Stable,
-    /// It failed in some run, and not when that was repeated.
-    Unconfirmed,
-    /// It fails with nothing changed.
-    Failing,
-}
+use super::dataset::{DatasetError, Outcome, Row, read_table};
 
 /// One line of a table of hunted tests.
 #[derive(Clone, Debug, Deserialize)]

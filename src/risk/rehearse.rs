@@ -7,10 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::dataset::Row as Labelled;
+use super::dataset::{Outcome, Row as Labelled};
 use super::evaluate::{self, FOLDS, Folds, Ranked};
 use super::evidence::{EVIDENCE, Known, Row, Siblings, gather};
-use super::hunted::Outcome;
 use super::kin::Kin;
 use super::metrics::{calibration, calibration_error, f1, mean, roc_auc};
 use super::model::{BoostError, Model, Recipe};

@@ -12,8 +12,8 @@ const DEPTH: usize = 3;
 
 impl<'a> Index<'a> {
     /// What the innermost statement at a byte of a file of the tests does, the functions that it calls included, and what
-    /// it changes of an object that holds more. Nothing
-    /// where it stands in no function, or gives a variable the value that its module begins with.
+    /// it changes of an object that holds more. Nothing where it stands in no function, or gives a variable the value
+    /// that its module begins with.
     pub fn touches_at(
         &self,
         module: usize,

@@ -47,15 +47,21 @@ impl<'a> Reached<'a, '_> {
 
     /// Whether a call stands under `if x is None`, where x is given.
     fn passes_by(&self, site: &CallSite<'_>) -> bool {
-        let mut is_passed = false;
-        if !self.given.is_empty() && site.at.in_branch {
-            for_each_statement(&self.function.function.body, &mut |stmt| {
-                let StmtKind::If { test, body, .. } = &stmt.kind else { return };
-                is_passed |= asked_for_none(test).is_some_and(|name| self.has(name, site.at.order))
-                    && body.iter().any(|stmt| stmt.span.holds(site.expr.span));
-            });
-        }
-        is_passed
+        let is_given = |test: &&Expr| asked_for_none(test).is_some_and(|name| self.has(name, site.at.order));
+        !self.given.is_empty() && site.at.in_branch && self.conditions_of(site.expr.span).iter().any(is_given)
+    }
+
+    /// What must hold for a place to be reached: the conditions of the `if`s around it, of their first branches.
+    pub fn conditions_of(&self, place: Span) -> Vec<&'a Expr> {
+        let mut found = vec![];
+        for_each_statement(&self.function.function.body, &mut |stmt| {
+            if let StmtKind::If { test, body, .. } = &stmt.kind
+                && body.iter().any(|stmt| stmt.span.holds(place))
+            {
+                found.push(test);
+            }
+        });
+        found
     }
 
     /// Whether a parameter still is what it was given.

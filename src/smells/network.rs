@@ -5,7 +5,6 @@ use super::finding::Severity;
 use super::flow;
 use super::words::expects_failure;
 use crate::python::ast::*;
-use crate::python::for_each_statement;
 use crate::python::sites::CallSite;
 
 /// The text of an argument, written in the call or behind a name, a sum or a `Request`; of an f-string what stands
@@ -53,14 +52,9 @@ pub(super) fn severity(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &Call
 
 /// `if not path.exists():` around a download: what is there already is not fetched again.
 fn is_fetched_once(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
-    let mut found = false;
-    for_each_statement(&at.function.function.body, &mut |stmt| {
-        let StmtKind::If { test: condition, body, .. } = &stmt.kind else { return };
-        let asks =
-            || ["exists(", "isfile(", "is_file("].iter().any(|word| test.text(at, condition).contains(word));
-        found |= body.iter().any(|stmt| stmt.span.holds(site.expr.span)) && asks();
-    });
-    found
+    at.conditions_of(site.expr.span).into_iter().any(|condition| {
+        ["exists(", "isfile(", "is_file("].iter().any(|word| test.text(at, condition).contains(word))
+    })
 }
 
 /// The host that a URL names, if the text before any `{}` says so.

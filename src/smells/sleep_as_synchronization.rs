@@ -158,13 +158,9 @@ fn is_polled_after(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
 
 /// `if self.recording:`, when what is replayed otherwise is made anew.
 fn is_for_recording(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
-    let mut found = false;
-    for_each_statement(&at.function.function.body, &mut |stmt| {
-        let StmtKind::If { test: condition, body, .. } = &stmt.kind else { return };
-        let name = condition.dotted().and_then(|parts| parts.last().copied());
-        found |= name.is_some_and(|name| name.contains("record")) && body.iter().any(|stmt| stmt.span.holds(site.expr.span));
-    });
-    found
+    at.conditions_of(site.expr.span).iter().any(|condition| {
+        condition.dotted().and_then(|parts| parts.last().copied()).is_some_and(|name| name.contains("record"))
+    })
 }
 
 /// Whether what is asserted next is that nothing happened, or that all is still as it was asserted before.
@@ -231,26 +227,32 @@ fn is_due_first(call: &CallSite<'_>, pause: &CallSite<'_>) -> bool {
 fn is_awaited_first(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>, look: &AssertSite<'_>) -> bool {
     let between = Span { start: site.expr.span.end, end: look.span.start.max(site.expr.span.end) };
     let text = test.analysis.view(at.function.module).module.text(between);
-    let mut tasks = at.sites.bindings.iter().filter(|bound| bound.value.is_some_and(|value| {
+    tasks(at).any(|task| text.contains(&format!("await {task}")))
+}
+
+/// The names under which work that was started is kept.
+fn tasks<'r>(at: &'r Reached<'_, '_>) -> impl Iterator<Item = &'r str> {
+    let starts = |value: &Expr| {
         at.sites.calls.iter().zip(&at.paths).any(|(call, path)| call.expr.span == value.span && starts_work(path))
-    }));
-    tasks.any(|task| text.contains(&format!("await {}", task.name)))
+    };
+    at.sites.bindings.iter().filter(move |bound| bound.value.is_some_and(starts)).map(|bound| bound.name)
 }
 
 /// `await task` before the pause
 fn has_awaited(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     let above = Span { start: at.function.function.span.start, end: site.expr.span.start };
     let text = test.analysis.view(at.function.module).module.text(above);
-    let started = |value: &Expr| at.sites.calls.iter().zip(&at.paths).any(|(call, path)| call.expr.span == value.span && starts_work(path));
-    let tasks = at.sites.bindings.iter().filter(|bound| bound.value.is_some_and(started));
-    tasks.map(|task| format!("await {}", task.name)).any(|awaits| text.lines().any(|line| line.trim() == awaits))
+    tasks(at).map(|task| format!("await {task}")).any(|awaits| text.lines().any(|line| line.trim() == awaits))
 }
 
-/// Whether the pause is the last thing in a `with` block and the look comes after it: what ends the block may wait.
+/// Whether the look comes after a `with` block in which the pause stands: what ends the block may wait.
 fn is_left_before(at: &Reached<'_, '_>, site: &CallSite<'_>, look: &AssertSite<'_>) -> bool {
-    let left = at.sites.enclosing_withs(site.at).filter(|with| at.sites.enclosing_withs(look.at).all(|other| !std::ptr::eq(*with, other)));
-    let mut ends = left.filter(|with| !["patch", "mock", "lock", "raises", "warns", "suppress"].iter().any(|word| with.path.to_ascii_lowercase().contains(word)));
-    ends.any(|_| true)
+    const WAIT_FOR_NOTHING: [&str; 6] = ["patch", "mock", "lock", "raises", "warns", "suppress"];
+    at.sites.enclosing_withs(site.at).any(|with| {
+        let path = with.path.to_ascii_lowercase();
+        at.sites.enclosing_withs(look.at).all(|other| !std::ptr::eq(with, other))
+            && !WAIT_FOR_NOTHING.iter().any(|word| path.contains(word))
+    })
 }
 
 /// Whether the pause stands in a block that ends when all tasks in it have ended, and the look comes after it.

@@ -76,11 +76,9 @@ impl Rule for WideFixtureChanged {
                     span: write.span,
                     severity: match at.role {
                         _ if is_wrapped => Severity::Low,
-                        Role::Test if is_for_one_test(test, found, write) => Severity::Medium,
-                        Role::Test if is_value => Severity::Critical,
-                        // of an object the others seldom read what this one gave it
-                        Role::Test => Severity::Medium,
-                        // a fixture that fills another one often does so on purpose
+                        Role::Test if is_value && !is_for_one_test(test, found, write) => Severity::Critical,
+                        // of an object the others seldom read what this one gave it, and a fixture that fills another
+                        // one often does so on purpose
                         _ => Severity::Medium,
                     },
                     confidence: if is_wrapped { 0.4 } else { 0.85 },

@@ -144,6 +144,7 @@ fn with_places(mut stored: Vec<IndexedTest>) -> Vec<ScannedTest> {
                     touches: test.touches.clone(),
                     touched: true,
                     leaks: vec![],
+                    given: vec![],
                 }
             })
         })

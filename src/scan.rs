@@ -13,8 +13,8 @@ use crate::effects::{Index, Roots};
 use crate::python::{Analysis, Module, Project, PytestConfig, SyntaxError, TestCase};
 use crate::risk::history::Outcomes;
 use crate::risk::{
-    Adapter, Assessment, Basis, History, Known, Place, RiskBasis, RiskModel, ScannedTest, Shares, hear,
-    leaks, measure, share,
+    Adapter, Assessment, Basis, History, Known, Place, RiskBasis, RiskModel, ScannedTest, Shares, given,
+    hear, leaks, measure, share,
 };
 use crate::smells::{self, Cause, Context, Role, Selection, Severity};
 use crate::source::git::ChangedFile;
@@ -321,10 +321,13 @@ fn assess(
         fixtures,
     };
     assessment.summarize();
-    let touches = names.touches(&roots(&context));
+    let roots = roots(&context);
+    let setups = roots.setups.iter().map(|setup| setup.function);
+    let given = given(setups.chain(roots.fixtures.iter().map(|found| found.fixture.function)));
+    let touches = names.touches(&roots);
     let leaks =
         leaks(&assessment.findings, |(module, offset)| names.touches_at(module, offset, &context.fixtures));
-    ScannedTest { assessment, source, place, touches, leaks, touched }
+    ScannedTest { assessment, source, place, touches, leaks, given, touched }
 }
 
 /// What runs because of a test and is not called by another function.

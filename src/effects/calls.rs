@@ -34,6 +34,9 @@ impl<'a> Walk<'_, 'a> {
 
     fn call_outside(&mut self, path: &str, call: &'a Call) {
         let first = call.args.first();
+        if matches!(path, "importlib.reload" | "imp.reload") {
+            return self.reload(first);
+        }
         if let Some((name, how)) = outside::process(path) {
             let state = match name {
                 "env" => environment(first.and_then(Expr::as_str).unwrap_or("*")),
@@ -48,6 +51,17 @@ impl<'a> Walk<'_, 'a> {
             call.args.iter().take(2).for_each(|path| self.file(Some(path), WRITE));
         } else if outside::READ_FILES.contains(&path) {
             self.file(first, READ);
+        }
+    }
+
+    /// A module that runs anew gives all its variables their first values.
+    fn reload(&mut self, module: Option<&'a Expr>) {
+        let parts = module.and_then(Expr::dotted);
+        if let Some(Meaning::Unit(unit)) = parts.and_then(|parts| self.meaning(&parts)) {
+            for name in self.index.unit(unit).globals.keys() {
+                let variable = self.variable(unit, name);
+                self.touch(variable, WRITE | RESET);
+            }
         }
     }
 

@@ -113,32 +113,44 @@ impl<'i, 'a> Walk<'i, 'a> {
         // a variable of the environment is a state of its own, and yet whoever depends on it is expected to name it
         if self.outside(&parts).as_deref() == Some("os.environ") {
             let named = key.or_else(|| called.and_then(|call| call.args.first()));
-            return Some(Part { name: named.and_then(Expr::as_str).map(str::to_owned), holder: None });
+            return Some(Part { name: named.and_then(Expr::as_str).map(str::to_owned), ..Part::default() });
         }
         let last = (*parts.last()?).to_owned();
+        let within = |end: usize| parts[..end].iter().skip(1).map(|part| (*part).to_owned()).collect();
         match key {
-            Some(key) => Some(Part { name: key.as_str().map(str::to_owned), holder: Some(last) }),
-            None => self.place(&parts)?.1.then_some(Part { name: Some(last), holder: None }),
+            Some(key) => Some(Part {
+                name: key.as_str().map(str::to_owned),
+                holder: Some(last),
+                within: within(parts.len()),
+            }),
+            None => {
+                let part = Part { name: Some(last), holder: None, within: within(parts.len() - 1) };
+                self.place(&parts)?.1.then_some(part)
+            }
         }
     }
 
-    /// `module.NAME = None`, where that module says `NAME = None`
+    /// `module.NAME = None`, where that module says `NAME = None`; `module.shop.host = "a.example"`, where it says
+    /// `shop = Shop("a.example")`
     fn begins_anew(&self, part: &'a Stmt) -> bool {
         let StmtKind::Assign { targets, value: Some(value), .. } = &part.kind else { return false };
         let [target] = &targets[..] else { return false };
         let Some(parts) = target.dotted() else { return false };
-        let Some(Meaning::Variable { unit, name, rest: Rest::Nothing }) = self.meaning(&parts) else {
-            return false;
-        };
+        let Some(Meaning::Variable { unit, name, rest }) = self.meaning(&parts) else { return false };
         let first = self.index.unit(unit);
         let own = self.index.unit(self.unit).module;
-        !value.any(&mut |inner| inner.as_name().is_some())
-            && first
-                .globals
-                .get(name)
-                .copied()
-                .flatten()
-                .is_some_and(|initial| first.module.text(initial.span) == own.text(value.span))
+        let is_same = |initial: &Expr| first.module.text(initial.span) == own.text(value.span);
+        let Some(initial) = first.globals.get(name).copied().flatten() else { return false };
+        match rest {
+            Rest::Nothing => !value.any(&mut |inner| inner.as_name().is_some()) && is_same(initial),
+            Rest::One(_) => {
+                value.as_str().is_some_and(|text| !text.is_empty())
+                    && initial.as_call().is_some_and(|call| {
+                        call.args.iter().chain(call.keywords.iter().map(|(_, value)| value)).any(is_same)
+                    })
+            }
+            Rest::More => false,
+        }
     }
 
     /// Finds the function's own names.
@@ -270,7 +282,7 @@ impl<'i, 'a> Walk<'i, 'a> {
         state("attribute", &[&self.index.unit(class.unit).module.file, self.class(class).name, name])
     }
 
-    fn variable(&self, unit: usize, name: &str) -> State {
+    pub(super) fn variable(&self, unit: usize, name: &str) -> State {
         state("variable", &[&self.index.unit(unit).module.file, name])
     }
 

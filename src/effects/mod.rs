@@ -39,12 +39,14 @@ pub struct Touch {
 }
 
 /// What is changed of an object that holds more: an attribute, or what stands under a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Part {
     /// The attribute or the key; `None` for a key that is not written out.
     pub name: Option<String>,
     /// For a key, the name of what it belongs to.
     pub holder: Option<String>,
+    /// The attributes on the way to it: `driver`, for `context.driver.clock`.
+    pub within: Vec<String>,
 }
 
 impl Touch {

@@ -150,7 +150,7 @@ static COMMON_NAMES: LazyLock<FxHashSet<&str>> = LazyLock::new(|| COMMON.split_w
 /// The last names of everything above that is told by its whole path.
 static LAST_NAMES: LazyLock<FxHashSet<&str>> = LazyLock::new(|| {
     let whole = PROCESS.iter().map(|(name, ..)| *name).chain(WRITE_FILES).chain(READ_FILES);
-    whole.filter_map(|name| name.rsplit('.').next()).chain(["open"]).collect()
+    whole.filter_map(|name| name.rsplit('.').next()).chain(["open", "reload"]).collect()
 });
 
 pub(super) fn is_common(name: &str) -> bool {

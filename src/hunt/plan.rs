@@ -1,31 +1,32 @@
 //! What is run, and in which order: first what shows most in least time, then what the code speaks for, then more
 //! shuffles for as long as they show anything.
 
+mod orders;
+
 use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::perturbations::{About, Change, PERTURBATIONS, Perturbation};
 use super::runs::{Ended, Runs, Test};
+use orders::{Orders, order};
 
 /// Share of the budget after which nothing new is looked for: what was seen wants proof.
 const SHARE: f64 = 0.55;
+/// Before the code of any test is gone by, other orders take no more than this.
+const EARLY_SHARE: f64 = 0.3;
 /// And after which no single test is looked at for what its code speaks for: other orders want time too.
 const DIRECTED_SHARE: f64 = 0.4;
 /// So few tests have no orders that want time.
 const FEW: usize = 5;
 /// So many tests under one change run before it is known how long they take.
 const CHUNK: usize = 4;
-/// Shuffles that are tried at least, where there is time, and those without news after which no more are.
-const SHUFFLES: usize = 16;
-const NO_NEWS: usize = 12;
-const MOST_SHUFFLES: usize = 60;
-/// So many shuffles come before the code of any test is gone by, where they take no more than this share of the budget.
-const EARLY: usize = 14;
-const EARLY_SHARE: f64 = 0.2;
 /// So many suspects of one perturbation are tried, the riskiest first.
 const DIRECTED: usize = 60;
-/// And what goes by chance so often again, where there is time.
+/// And what goes by chance so often again, where there is time; on few tests more often.
 const ROUNDS: u64 = 3;
+const ROUNDS_OF_FEW: u64 = 12;
+/// On few tests the last of the rounds that come before the whole suite is changed.
+const FIRST_ROUNDS: u64 = 1;
 /// Seeds that a round uses at most.
 const SEEDS: u64 = 10;
 
@@ -69,6 +70,8 @@ pub(super) struct Seen {
     pub(super) orders: Vec<Order>,
     /// Tests that pass with nothing before them.
     pub(super) pass_alone: BTreeSet<Test>,
+    /// Names of the changes under which the whole suite ran.
+    general: BTreeSet<String>,
 }
 
 impl Seen {
@@ -90,140 +93,52 @@ pub(super) fn discover(runs: &mut Runs<'_>) -> Seen {
     let ended = |test: &Test| Ended { test: *test, failed: !runs.passes[*test], error: String::new() };
     let ended = all.iter().map(ended).collect();
     seen.orders.push(Order { name: "plain".to_owned(), tests: all.clone(), ended });
-    let mut dice = fastrand::Rng::with_seed(runs.request.seed);
-
     let only = runs.request.only.clone();
     let wants = |kind: &str| only.as_deref().is_none_or(|only| only == kind);
     // one test has no order
-    let orders = wants("order") && all.len() > 1;
-    let most = orders_of(all.len()).min(MOST_SHUFFLES);
-    if orders {
-        let reversed: Vec<Test> = all.iter().rev().copied().collect();
-        order(runs, &mut seen, "order:reversed", &reversed);
+    let mut orders = (wants("order") && all.len() > 1).then(|| Orders::new(runs, &all, &plain));
+    if let Some(orders) = &mut orders {
+        orders.reversed(runs, &mut seen);
     }
     if wants("twice") {
         let twice: Vec<Test> = all.iter().flat_map(|test| [*test, *test]).collect();
         order(runs, &mut seen, "twice", &twice);
     }
-    let mut number = 3;
-    if orders {
-        shuffle(runs, &mut seen, &mut dice, 1);
-        shuffle(runs, &mut seen, &mut dice, 2);
-        alone(runs, &mut seen, &plain);
-        while number <= EARLY.min(most) && runs.has_time(runs.cost(&all), EARLY_SHARE) {
-            shuffle(runs, &mut seen, &mut dice, number);
-            number += 1;
-        }
+    if let Some(orders) = &mut orders {
+        orders.shuffle(runs, &mut seen);
+        orders.shuffle(runs, &mut seen);
     }
-    directed(runs, &mut seen, 0);
-    let mut no_news = 0;
-    while orders && number <= most && (number <= SHUFFLES || no_news < NO_NEWS) {
-        let before = seen.tests();
-        if !shuffle(runs, &mut seen, &mut dice, number) {
-            break;
-        }
-        no_news = if seen.tests() > before { 0 } else { no_news + 1 };
-        number += 1;
+    // one whole run shows what leans on a seed, and code cannot tell that as well
+    general(runs, &mut seen, &plain, |known| known.name == "seed", 1);
+    if let Some(orders) = &mut orders {
+        while orders.step(runs, &mut seen, EARLY_SHARE, Orders::is_early) {}
     }
-    general(runs, &mut seen, &plain);
-    (1..=ROUNDS).for_each(|round| directed(runs, &mut seen, round));
+    let few = all.len() <= FEW;
+    let first = if few { FIRST_ROUNDS } else { 0 };
+    (0..=first).for_each(|round| directed(runs, &mut seen, round));
+    if let Some(mut orders) = orders {
+        while orders.step(runs, &mut seen, SHARE, Orders::has_news) {}
+        orders.note(runs);
+    }
+    general(runs, &mut seen, &plain, |_| true, usize::MAX);
+    let rounds = if few { ROUNDS_OF_FEW } else { ROUNDS };
+    (first + 1..=rounds).for_each(|round| directed(runs, &mut seen, round));
     seen
-}
-
-/// In how many orders so many tests can run.
-fn orders_of(count: usize) -> usize {
-    (1..=count).fold(1, usize::saturating_mul)
-}
-
-/// One whole run in another order; `false` where there is no time for it.
-fn order(runs: &mut Runs<'_>, seen: &mut Seen, name: &str, tests: &[Test]) -> bool {
-    if !runs.has_time(runs.cost(tests), SHARE) {
-        return false;
-    }
-    let began = Instant::now();
-    let ended = runs.run(&[tests.to_vec()], None, false).pop().unwrap_or_default();
-    let mut failed = BTreeSet::new();
-    for (at, end) in ended.iter().enumerate().filter(|(_, end)| end.failed) {
-        failed.insert(end.test);
-        let before: Vec<Test> = ended[..at].iter().map(|end| end.test).collect();
-        if before.contains(&end.test) {
-            sight(runs, seen, end, How::Twice);
-        }
-        sight(runs, seen, end, How::Order { run: seen.orders.len(), before });
-    }
-    let count = tests.iter().collect::<BTreeSet<_>>().len();
-    runs.note(name, count, began.elapsed().as_secs_f64(), failed.len());
-    seen.orders.push(Order { name: name.to_owned(), tests: tests.to_vec(), ended });
-    true
-}
-
-fn shuffle(runs: &mut Runs<'_>, seen: &mut Seen, dice: &mut fastrand::Rng, number: usize) -> bool {
-    let mut tests = runs.ordered();
-    let name = match number % 3 {
-        // as people shuffle who keep a module's fixtures together
-        2 => {
-            let module = |runs: &Runs<'_>, test: Test| runs.ids[test].split("::").next().map(str::to_owned);
-            let mut modules: Vec<Vec<Test>> =
-                tests.chunk_by(|a, b| module(runs, *a) == module(runs, *b)).map(<[Test]>::to_vec).collect();
-            dice.shuffle(&mut modules);
-            modules.iter_mut().for_each(|module| dice.shuffle(module));
-            tests = modules.concat();
-            "order:shuffled-by-module"
-        }
-        _ => {
-            dice.shuffle(&mut tests);
-            "order:shuffled"
-        }
-    };
-    order(runs, seen, name, &tests)
-}
-
-fn alone(runs: &mut Runs<'_>, seen: &mut Seen, plain: &[Test]) {
-    let tests: Vec<Test> = plain.iter().copied().filter(|test| runs.is_suspect(*test)).collect();
-    each(runs, seen, "order:alone", &tests);
-}
-
-/// Many tests, each in a process of its own, as many as there is time for, the riskiest first.
-fn each(runs: &mut Runs<'_>, seen: &mut Seen, name: &str, tests: &[Test]) {
-    let mut tests = tests.to_vec();
-    let risk = |test: &Test| runs.scanned(*test).map_or(0.0, |found| found.risk);
-    tests.sort_by(|a, b| risk(b).total_cmp(&risk(a)));
-    let began = Instant::now();
-    let (mut ran, mut failed) = (0, 0);
-    for chunk in tests.chunks(50) {
-        let lists: Vec<Vec<Test>> = chunk.iter().map(|test| vec![*test]).collect();
-        let cost: f64 = lists.iter().map(|list| runs.cost(list) + 0.01).sum();
-        if !runs.has_time(cost, SHARE) {
-            break;
-        }
-        for (test, ended) in chunk.iter().zip(runs.run(&lists, None, false)) {
-            ran += 1;
-            match ended.last() {
-                Some(end) if end.failed => {
-                    failed += 1;
-                    sight(runs, seen, end, How::Alone);
-                }
-                Some(_) => {
-                    seen.pass_alone.insert(*test);
-                }
-                None => {}
-            }
-        }
-    }
-    if ran > 0 {
-        runs.note(name, ran, began.elapsed().as_secs_f64(), failed);
-    }
 }
 
 /// What the code of a test speaks for, on that test alone; in later rounds what goes by chance, with other seeds.
 fn directed(runs: &mut Runs<'_>, seen: &mut Seen, round: u64) {
-    let share = if round == 0 && seen.orders[0].tests.len() > FEW { DIRECTED_SHARE } else { SHARE };
+    let few = seen.orders[0].tests.len() <= FEW;
+    let share = if round == 0 && !few { DIRECTED_SHARE } else { SHARE };
     let only = runs.request.only.clone();
     let wanted = |known: &&Perturbation| {
         only.as_deref().is_none_or(|only| only == known.name) && (round == 0 || known.chance)
     };
     for perturbation in PERTURBATIONS.iter().filter(wanted) {
-        let suits = |test: &Test| runs.scanned(*test).is_some_and(|found| (perturbation.suits)(found));
+        // where there is time for it, what no code speaks for may be so all the same
+        let anyway = few && round > FIRST_ROUNDS;
+        let suits =
+            |test: &Test| runs.scanned(*test).is_some_and(|found| anyway || (perturbation.suits)(found));
         let mut tests: Vec<Test> = runs.passing();
         tests.retain(|test| runs.is_suspect(*test) && suits(test) && !seen.knows(*test));
         let weight = |test: &Test| {
@@ -239,7 +154,7 @@ fn directed(runs: &mut Runs<'_>, seen: &mut Seen, round: u64) {
         let mut rounds: Vec<(Change, Vec<Test>)> = vec![];
         for test in tests {
             let Some(found) = runs.scanned(test) else { continue };
-            let about = About { test: found, seed: runs.request.seed + SEEDS * round };
+            let about = About { test: found, seed: runs.request.seed + SEEDS * round, round };
             for change in (perturbation.changes)(&about) {
                 match rounds.iter_mut().find(|(known, _)| *known == change) {
                     Some((_, tests)) => tests.push(test),
@@ -275,14 +190,24 @@ fn directed(runs: &mut Runs<'_>, seen: &mut Seen, round: u64) {
     }
 }
 
-/// What may be changed around any test, around the whole suite: what code cannot tell.
-fn general(runs: &mut Runs<'_>, seen: &mut Seen, plain: &[Test]) {
-    let wanted = |runs: &Runs<'_>, name: &str| runs.request.only.as_deref().is_none_or(|only| only == name);
+/// What may be changed around any test, around the whole suite: what code cannot tell. At most so many changes of each
+/// kind that is wanted.
+fn general(
+    runs: &mut Runs<'_>,
+    seen: &mut Seen,
+    plain: &[Test],
+    is_wanted: impl Fn(&Perturbation) -> bool,
+    most: usize,
+) {
     let Some(found) = plain.iter().find_map(|test| runs.scanned(*test)) else { return };
-    for perturbation in PERTURBATIONS.iter().filter(|known| known.general) {
-        let about = About { test: found, seed: runs.request.seed };
-        for change in (perturbation.changes)(&about) {
-            if !wanted(runs, perturbation.name) || !runs.has_time(1.5 * runs.cost(plain), SHARE) {
+    let only = runs.request.only.clone();
+    let wanted = |known: &&Perturbation| {
+        known.general && is_wanted(known) && only.as_deref().is_none_or(|only| only == known.name)
+    };
+    for perturbation in PERTURBATIONS.iter().filter(wanted) {
+        let about = About { test: found, seed: runs.request.seed, round: 0 };
+        for change in (perturbation.changes)(&about).into_iter().take(most) {
+            if seen.general.contains(&change.name) || !runs.has_time(1.5 * runs.cost(plain), SHARE) {
                 continue;
             }
             let began = Instant::now();
@@ -293,6 +218,7 @@ fn general(runs: &mut Runs<'_>, seen: &mut Seen, plain: &[Test]) {
                 sight(runs, seen, end, How::Changed { change: change.clone(), shows: perturbation.shows });
             }
             runs.note(&change.name, plain.len(), began.elapsed().as_secs_f64(), failed);
+            seen.general.insert(change.name);
         }
     }
 }

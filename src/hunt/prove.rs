@@ -1,5 +1,8 @@
 //! From a failure to a proof: narrowed to the fewest tests, repeated with and without, told with a command that shows it.
 
+mod afresh;
+mod whole;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
@@ -17,14 +20,23 @@ use crate::smells::Cause;
 const TRIES: usize = 3;
 /// So often more, where it did not fail every time.
 const MORE: usize = 5;
+/// And so often where changes of so many kinds made it fail now and then.
+const MANY: usize = 16;
+const ANY: usize = 3;
 /// Share of the budget that proofs may take; what is left is for trying the commands.
 const SHARE: f64 = 0.9;
+/// After this nothing is narrowed any more: what was seen wants to be repeated first.
+const NARROW_SHARE: f64 = 0.75;
 /// Tests that made others fail are tried first on further ones.
 const KNOWN: usize = 6;
-/// From so many tests on, whole runs are repeated before each test is narrowed.
-const MANY: usize = 4;
+/// So many orders beside the plain one say that it is none of them.
+const ALL: usize = 4;
 /// So many sightings of one test are followed up.
 const FOLLOWED: usize = 3;
+
+/// Why a test fails now and then whatever is changed.
+const BY_CHANCE: [Cause; 5] =
+    [Cause::AsyncWait, Cause::Concurrency, Cause::Time, Cause::Randomness, Cause::Network];
 
 /// What narrowing brought, before it is repeated.
 struct Candidate {
@@ -60,19 +72,28 @@ pub(super) fn prove(runs: &mut Runs<'_>, seen: Seen) -> (Vec<Unstable>, Vec<Unco
         guilty: vec![],
         helpful: vec![],
         repeated: HashMap::new(),
+        narrow_until: NARROW_SHARE,
+        kinds: kinds(&all),
+        said: vec![],
     };
     let (mut unstable, mut unconfirmed) = (vec![], vec![]);
     if !all.is_empty() {
         prover.runs.say(&format!("{} failed in some run; repeating and narrowing", tests(all.len())));
     }
     prover.repeat_whole(&all);
+    let mut left = all.len();
     for (id, sightings) in all {
+        // what is left for narrowing is for all, and most need little of it
+        let spent = prover.runs.spent();
+        prover.narrow_until = spent + (NARROW_SHARE - spent).max(0.0) * (2.0 / left as f64).min(1.0);
+        left -= 1;
         let Some(first) = sightings.first() else { continue };
-        let proved = prover
-            .distinct(&sightings)
+        let followed = if prover.fails_anyhow(first.test) { vec![] } else { prover.distinct(&sightings) };
+        let proved = followed
             .into_iter()
             .find_map(|sighting| prover.follow(sighting))
-            .or_else(|| sightings.iter().find_map(|sighting| prover.as_repeated(sighting)));
+            .or_else(|| sightings.iter().find_map(|sighting| prover.as_repeated(sighting)))
+            .or_else(|| prover.afresh(&sightings));
         match proved {
             Some((mut found, case)) => {
                 found.node_ids = node_ids(prover.runs, &sightings);
@@ -90,7 +111,8 @@ pub(super) fn prove(runs: &mut Runs<'_>, seen: Seen) -> (Vec<Unstable>, Vec<Unco
     let unstable = unstable
         .into_iter()
         .map(|(mut found, case)| {
-            let by_chance = found.proof.failed_with < found.proof.tried_with
+            let by_chance = found.proof.perturbation == "rerun"
+                || found.proof.failed_with < found.proof.tried_with
                 || PERTURBATIONS
                     .iter()
                     .any(|one| one.chance && found.proof.perturbation.starts_with(one.name));
@@ -134,6 +156,12 @@ struct Prover<'r, 'a> {
     helpful: Vec<Test>,
     /// How often a test failed when a whole run was repeated, and when the plain one was; with the run's number.
     repeated: HashMap<Test, (usize, Count, Count)>,
+    /// The share of the budget until which the test at hand is narrowed.
+    narrow_until: f64,
+    /// Under how many kinds of change a test failed.
+    kinds: HashMap<Test, usize>,
+    /// What the suite said as it is, in processes of its own.
+    said: Vec<String>,
 }
 
 impl Prover<'_, '_> {
@@ -153,60 +181,15 @@ impl Prover<'_, '_> {
         sightings.iter().filter(is_new).take(FOLLOWED).collect()
     }
 
-    /// Repeats whole runs, the ones in which most tests failed first, where that is cheap beside narrowing each: what
-    /// fails every time is proved, whatever time is left for the rest.
-    fn repeat_whole(&mut self, all: &[(String, Vec<Sighting>)]) {
-        let mut open: Vec<(Test, Vec<usize>)> = vec![];
-        for sighting in all.iter().flat_map(|(_, sightings)| sightings) {
-            let How::Order { run, .. } = &sighting.how else { continue };
-            match open.iter_mut().find(|(test, _)| *test == sighting.test) {
-                Some((_, in_runs)) => in_runs.push(*run),
-                None => open.push((sighting.test, vec![*run])),
-            }
+    /// Whether it fails in every order, the plain one too when that is run again: then no order is to blame.
+    fn fails_anyhow(&mut self, test: Test) -> bool {
+        let fails = |order: &Order| last(&order.ended, test).is_some_and(|end| end.failed);
+        if self.orders.len() <= ALL || !self.orders[1..].iter().all(fails) {
+            return false;
         }
-        if open.len() < MANY {
-            return;
-        }
-        let again = TRIES - 1;
-        let plain = self.orders[0].tests.clone();
-        if !self.runs.has_time(2.0 * again as f64 * self.runs.cost(&plain), SHARE) {
-            return;
-        }
-        let plainly = self.runs.run(&vec![plain; again], None, false);
-        while let Some(run) = most_common(&open) {
-            let tests = self.orders[run].tests.clone();
-            if !self.runs.has_time(again as f64 * self.runs.cost(&tests), SHARE / 2.0 + 0.2) {
-                return;
-            }
-            let repeated = self.runs.run(&vec![tests; again], None, false);
-            for (test, _) in open.extract_if(.., |(_, in_runs)| in_runs.contains(&run)) {
-                let mut with = Count { failed: 1, tried: 1, error: String::new() };
-                let mut without = Count { failed: 0, tried: 1, error: String::new() };
-                repeated.iter().for_each(|ended| with.see(failure(ended, test)));
-                plainly.iter().for_each(|ended| without.see(failure(ended, test)));
-                self.repeated.insert(test, (run, with, without));
-            }
-        }
-    }
-
-    /// What repeating whole runs proved, for a test that there was no time to narrow.
-    fn as_repeated(&self, sighting: &Sighting) -> Option<(Unstable, Case)> {
-        let test = sighting.test;
-        let (run, with, without) = self.repeated.get(&test)?;
-        let proved = with.tried as usize >= TRIES && with.failed == with.tried && without.failed == 0;
-        let candidate = Candidate {
-            perturbation: self.orders[*run].name.clone(),
-            cause: Cause::SharedState,
-            with: self.orders[*run].tests.clone(),
-            without: vec![],
-            change: None,
-            needs: vec![],
-            passes_after: vec![],
-            narrowed: false,
-            trials: 0,
-        };
-        let case = reproduce::in_a_crowd(self.runs, test);
-        proved.then(|| (self.told(test, candidate, &case, with, without, &sighting.error), case))
+        let before: Vec<Test> =
+            self.orders[0].tests.iter().copied().take_while(|other| *other != test).collect();
+        self.last_fails(&before, test, None) == Some(true)
     }
 
     fn follow(&mut self, sighting: &Sighting) -> Option<(Unstable, Case)> {
@@ -357,7 +340,7 @@ impl Prover<'_, '_> {
     /// Whether the test fails after these; nothing where time is up.
     fn last_fails(&mut self, before: &[Test], test: Test, change: Option<&Change>) -> Option<bool> {
         let list: Vec<Test> = before.iter().copied().chain([test]).collect();
-        if !self.runs.has_time(self.runs.cost(&list), SHARE) {
+        if !self.runs.has_time(self.runs.cost(&list), self.narrow_until) {
             return None;
         }
         let ended = self.runs.run(&[list], change, false).pop().unwrap_or_default();
@@ -373,14 +356,19 @@ impl Prover<'_, '_> {
             with.add(self.count(&candidate.with, test, candidate.change.as_ref(), false, MORE)?);
             without.add(self.count(&candidate.without, test, candidate.change.as_ref(), true, MORE)?);
         }
+        // what fails now and then whatever is changed fails without a change too, if it is asked often enough
+        if with.failed < with.tried
+            && without.failed == 0
+            && self.kinds.get(&test).is_some_and(|kinds| *kinds >= ANY)
+        {
+            without.add(self.count(&candidate.without, test, candidate.change.as_ref(), true, MANY)?);
+        }
         let plainly = without.failed > 0 && without.failed < without.tried;
         if with.failed < 2 || (without.failed > 0 && !plainly) {
             return None;
         }
         let (candidate, case) = if plainly {
-            let shows =
-                [Cause::AsyncWait, Cause::Concurrency, Cause::Time, Cause::Randomness, Cause::Network];
-            let cause = cause_of(self.runs.scanned(test), &shows);
+            let cause = cause_of(self.runs.scanned(test), &BY_CHANCE);
             let case = reproduce::case(self.runs, &[test], test, None);
             (Candidate { perturbation: "rerun".to_owned(), cause, ..candidate }, case)
         } else {
@@ -462,21 +450,22 @@ impl Prover<'_, '_> {
     }
 }
 
+/// Under how many kinds of change each test failed; all orders are one kind.
+fn kinds(all: &[(String, Vec<Sighting>)]) -> HashMap<Test, usize> {
+    let mut seen: HashMap<Test, BTreeSet<&str>> = HashMap::new();
+    for sighting in all.iter().flat_map(|(_, sightings)| sightings) {
+        let kind = match &sighting.how {
+            How::Changed { change, .. } => change.name.split(':').next().unwrap_or_default(),
+            How::Alone | How::Twice | How::Order { .. } => "order",
+        };
+        seen.entry(sighting.test).or_default().insert(kind);
+    }
+    seen.into_iter().map(|(test, kinds)| (test, kinds.len())).collect()
+}
+
 /// How the test ended, the last time that it ran.
 fn last(ended: &[Ended], test: Test) -> Option<&Ended> {
     ended.iter().rev().find(|end| end.test == test)
-}
-
-/// The test's failure, where it ran more than once; else how it ended.
-fn failure(ended: &[Ended], test: Test) -> Option<&Ended> {
-    ended.iter().find(|end| end.test == test && end.failed).or_else(|| last(ended, test))
-}
-
-/// The run in which most tests failed.
-fn most_common(open: &[(Test, Vec<usize>)]) -> Option<usize> {
-    let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
-    open.iter().flat_map(|(_, runs)| runs).for_each(|run| *counts.entry(*run).or_default() += 1);
-    counts.into_iter().max_by_key(|(run, count)| (*count, std::cmp::Reverse(*run))).map(|(run, _)| run)
 }
 
 #[derive(Default)]

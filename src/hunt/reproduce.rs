@@ -31,6 +31,10 @@ impl Case {
     pub(super) fn first(&self) -> &str {
         self.plain.first().unwrap_or(&self.ours)
     }
+
+    pub(super) fn test(&self) -> &str {
+        &self.test
+    }
 }
 
 /// The command for running `list`, whose last is the failing one, with a change or without.
@@ -68,6 +72,13 @@ pub(super) fn case(runs: &Runs<'_>, list: &[Test], test: Test, change: Option<&C
     }
     let ours = format!("flakydetector hunt --yes --only {kind} --tests {}", quote(super::test_of(&id)));
     Case { plain, ours, test: id }
+}
+
+/// The command for the suite as it is.
+pub(super) fn suite(runs: &Runs<'_>, test: Test) -> Case {
+    let case = case(runs, &[], test, None);
+    let paths = runs.request.paths.iter().map(|path| format!(" {}", quote(path)));
+    Case { plain: vec![case.first().trim_end().to_owned() + &paths.collect::<String>()], ..case }
 }
 
 /// Pytest with a change: by the environment, beside busy cores, or with our plugin.
@@ -140,7 +151,13 @@ pub(super) fn try_out(
     (tried > 0).then(|| (case.ours.clone(), 0, tried))
 }
 
-fn shows(setup: &Setup, command: &str, test: &str, left: Duration) -> Option<bool> {
+/// Whether the test fails when this command runs; nothing where it cannot be run.
+pub(super) fn shows(setup: &Setup, command: &str, test: &str, left: Duration) -> Option<bool> {
+    Some(said(setup, command, left)?.lines().any(|line| is_failure(line, test)))
+}
+
+/// What a command says; nothing where it cannot be run.
+pub(super) fn said(setup: &Setup, command: &str, left: Duration) -> Option<String> {
     let output = setup.folder().join("shown");
     let file = std::fs::File::create(&output).ok()?;
     // a shell that may not have us in its path
@@ -167,7 +184,7 @@ fn shows(setup: &Setup, command: &str, test: &str, left: Duration) -> Option<boo
     }
     let _ = process.wait();
     let said = std::fs::read(&output).ok()?;
-    Some(String::from_utf8_lossy(&said).lines().any(|line| is_failure(line, test)))
+    Some(String::from_utf8_lossy(&said).into_owned())
 }
 
 /// Nothing is left in the project, and failures are listed.
@@ -177,7 +194,7 @@ fn addopts(setup: &Setup) -> String {
 }
 
 /// `FAILED tests/test_a.py::test_b - assert …`
-fn is_failure(line: &str, test: &str) -> bool {
+pub(super) fn is_failure(line: &str, test: &str) -> bool {
     let Some(rest) = line.strip_prefix("FAILED ").or_else(|| line.strip_prefix("ERROR ")) else {
         return false;
     };

@@ -40,6 +40,8 @@ pub(super) struct Runs<'a> {
     stop: &'a Stop,
     say: &'a dyn Fn(&str),
     started: Instant,
+    /// Seconds until pytest had collected.
+    pub(super) collecting: f64,
     /// When the plain run ended.
     pub(super) begun: Instant,
     workers: Vec<(Vec<(String, String)>, Worker)>,
@@ -85,6 +87,7 @@ impl<'a> Runs<'a> {
             stop,
             say,
             started,
+            collecting: started.elapsed().as_secs_f64(),
             begun: Instant::now(),
             workers: vec![(vec![], worker)],
             by_id: ids.iter().cloned().zip(0..).collect(),
@@ -203,6 +206,11 @@ impl<'a> Runs<'a> {
     /// Seconds that these tests took plainly.
     pub(super) fn cost(&self, tests: &[Test]) -> f64 {
         tests.iter().map(|test| self.took[*test] + 0.003).sum()
+    }
+
+    /// The share of the budget that is spent.
+    pub(super) fn spent(&self) -> f64 {
+        self.started.elapsed().as_secs_f64() / self.request.budget.as_secs_f64().max(1e-9)
     }
 
     /// Whether a run of so many seconds ends before this share of the budget is spent.

@@ -37,13 +37,14 @@ pub use junit::SCANNER_SUITE;
 pub use measure::measure;
 pub use model::Model;
 pub use prior::{ModelError, RiskModel};
-pub use readers::{Leak, hear, leaks};
+pub use readers::{Leak, given, hear, leaks};
 pub use shares::{Shares, share};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::effects::Touch;
+use crate::python::ast::Text;
 use crate::smells::{Activity, Cause, Finding, Severity, causes};
 use features::Features;
 
@@ -133,6 +134,8 @@ pub struct ScannedTest {
     /// Which state it reads and changes, sorted.
     pub touches: Vec<Touch>,
     pub leaks: Vec<Leak>,
+    /// Attributes and keys to which its set-up gives values.
+    pub given: Vec<Text>,
     /// Whether what changed since the base of a comparison runs because of it; always, where nothing is compared.
     pub touched: bool,
 }

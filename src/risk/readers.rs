@@ -5,12 +5,14 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::ScannedTest;
 use crate::effects::{Part, READ, RESET, State, Touch, WRITE, working_folder};
+use crate::python::ast::*;
+use crate::python::for_each_statement;
 use crate::smells::{Finding, Severity};
 
 /// The rules whose finding is that something outlives the test.
 const LEAKS: [&str; 6] = ["FD601", "FD602", "FD603", "FD604", "FD606", "FD610"];
 /// Of so few tests it says little that none reads it.
-const FEW: usize = 20;
+const FEW: usize = 12;
 /// So many readers are named.
 const NAMED: usize = 3;
 
@@ -49,6 +51,32 @@ pub fn leaks(
         .collect()
 }
 
+/// Attributes and keys to which set-up gives values, so that a test does not see what others left there.
+pub fn given<'a>(setups: impl Iterator<Item = &'a Function>) -> Vec<Text> {
+    let mut out = vec![];
+    for function in setups {
+        let mut is_over = false;
+        for_each_statement(&function.body, &mut |stmt| {
+            is_over |= matches!(&stmt.kind, StmtKind::Expr(expr) if matches!(expr.kind, ExprKind::Yield(_)));
+            let StmtKind::Assign { targets, value: Some(_), .. } = &stmt.kind else { return };
+            for target in targets.iter().filter(|_| !is_over) {
+                match &target.kind {
+                    ExprKind::Attribute { attr, value } if value.as_name() != Some("self") => {
+                        out.push(attr.clone())
+                    }
+                    ExprKind::Subscript { index, .. } => {
+                        out.extend(index.iter().filter_map(Expr::as_str).map(Text::from));
+                    }
+                    _ => {}
+                }
+            }
+        });
+    }
+    out.sort_unstable();
+    out.dedup();
+    out
+}
+
 /// Names the tests that read what others leave changed. `all` says that the tests are those of a whole tree: what none
 /// of them reads is medium then.
 pub fn hear(tests: &mut [ScannedTest], all: bool) {
@@ -72,7 +100,7 @@ pub fn hear(tests: &mut [ScannedTest], all: bool) {
                 .flat_map(|state| readers.get(state).into_iter().flatten())
                 .filter(|(other, how)| *other != place && !(leak.is_given && how & WRITE != 0))
                 .map(|(other, _)| *other)
-                .filter(|other| leak.part.as_ref().is_none_or(|part| reads(&tests[*other].source, part)))
+                .filter(|other| leak.part.as_ref().is_none_or(|part| sees(&tests[*other], part)))
                 .collect();
             hit.sort_unstable_by_key(|other| (other.abs_diff(place), *other));
             hit.dedup();
@@ -88,11 +116,21 @@ pub fn hear(tests: &mut [ScannedTest], all: bool) {
     }
 }
 
+/// Whether a test looks at a part of an object that neither it nor its set-up gave a value before.
+fn sees(test: &ScannedTest, part: &Part) -> bool {
+    let is_given = |name: &String| test.given.iter().any(|given| **given == **name);
+    !part.name.iter().chain(&part.within).any(is_given) && reads(&test.source, part)
+}
+
 /// Whether a test's code names a part of an object, or the whole that it stands in, before it gives it a value.
 fn reads(source: &str, part: &Part) -> bool {
     let body = source.find("):").map_or(source, |end| &source[end..]);
-    let named = part.name.as_deref().or(part.holder.as_deref());
-    let first = named.and_then(|name| mentions(body, name).next());
+    let first = match (&part.name, &part.holder) {
+        (Some(name), _) => mentions(body, name).next(),
+        // some key: whoever asks for one, or goes through all
+        (None, Some(holder)) => mentions(body, holder).next().filter(|after| after.starts_with('[')),
+        (None, None) => None,
+    };
     first.is_some_and(|after| !is_given(after))
         || part.holder.as_deref().is_some_and(|holder| mentions(body, holder).any(is_whole))
 }
@@ -126,8 +164,9 @@ mod tests {
 
     #[test]
     fn a_part_is_read_where_it_is_named_before_it_is_given() {
-        let key = Part { name: Some("rate".to_owned()), holder: Some("PRICES".to_owned()) };
-        let attribute = Part { name: Some("rate".to_owned()), holder: None };
+        let key =
+            Part { name: Some("rate".to_owned()), holder: Some("PRICES".to_owned()), ..Part::default() };
+        let attribute = Part { name: Some("rate".to_owned()), ..Part::default() };
         for (body, of_key, of_attribute) in [
             ("assert shop.rate == 5", true, true),
             ("assert PRICES['rate'] == 5", true, true),
@@ -142,8 +181,9 @@ mod tests {
             assert_eq!(reads(&source, &key), of_key, "{body}");
             assert_eq!(reads(&source, &attribute), of_attribute, "{body}");
         }
-        let any_key = Part { name: None, holder: Some("PRICES".to_owned()) };
+        let any_key = Part { name: None, holder: Some("PRICES".to_owned()), ..Part::default() };
         assert!(reads("def test_a():\n    assert PRICES['tax']\n", &any_key));
         assert!(!reads("def test_a():\n    PRICES[2] = 5\n    assert PRICES[2]\n", &any_key));
+        assert!(!reads("def test_a():\n    assert PRICES.currency == 'EUR'\n", &any_key));
     }
 }

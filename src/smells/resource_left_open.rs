@@ -1,7 +1,7 @@
 //! # FD702 resource-left-open
 //!
 //! ## What it detects
-//! A process, server, socket or its file, TLS stream, browser, event loop or pool of workers that a test starts and neither ends nor hands on.
+//! A process, server, socket or its file, TLS stream, browser, event loop or pool of workers that a test starts and neither ends nor hands on; a gRPC server that is told to stop and not waited for.
 //!
 //! ## Why it makes tests unstable
 //! It goes on working while later tests run: it holds a port, writes files, prints, takes the processor's time.
@@ -101,6 +101,21 @@ impl Rule for ResourceLeftOpen {
                 },
             );
         }
+        for (at, site, _) in test.calls() {
+            let Some(server) = stops_grpc(test, at, site) else { continue };
+            report.add(
+                at,
+                Smell {
+                    span: site.expr.span,
+                    severity: Severity::Medium,
+                    confidence: 0.75,
+                    message: format!(
+                        "`{server}.stop` of a gRPC server comes back at once, and the server ends while later tests run"
+                    ),
+                    help: "wait for what stop() returns: `server.stop(None).wait()`, and shut its pool down".to_owned(),
+                },
+            );
+        }
         for at in test.reach.iter().filter(|at| at.role == Role::Test) {
             for site in &at.sites.calls {
                 let Some(name) = works_as_pool(at, site) else { continue };
@@ -129,6 +144,21 @@ impl Rule for ResourceLeftOpen {
             }
         }
     }
+}
+
+/// The gRPC server whose `stop` a call is, when nobody waits for it.
+fn stops_grpc<'a>(test: &Context<'a, '_>, at: &Reached<'a, '_>, site: &CallSite<'a>) -> Option<String> {
+    let ExprKind::Attribute { value, attr } = &site.call.func.kind else { return None };
+    if &**attr != "stop" || !matches!(site.used, Use::Dropped) || site.awaited {
+        return None;
+    }
+    let server = value.dotted()?.join(".");
+    let made = format!("{server} = grpc.server(");
+    let makes = |other: &Reached<'_, '_>| {
+        let module = test.analysis.view(other.function.module).module;
+        other.function.module == at.function.module && module.text(other.function.function.span).contains(&made)
+    };
+    test.reach.iter().any(makes).then_some(server)
 }
 
 /// `while process.poll() is None:`

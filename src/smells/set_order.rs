@@ -246,7 +246,12 @@ fn holds_numbers(expr: &Expr) -> bool {
 
 /// `assert len(found) == 1 and found.pop() == …`, also of a list that was made of the set.
 fn holds_one(test: &Context<'_, '_>, at: &Reached<'_, '_>, set: &Expr, listed: &[&str]) -> bool {
-    let is_it = |text: &str| text == test.text(at, set) || listed.contains(&text);
+    let is_named = |name: &str, order: u32| {
+        at.sites.value_of(name, order).is_some_and(|value| value.span == set.span)
+    };
+    let is_it = |text: &str| {
+        text == test.text(at, set) || listed.contains(&text) || is_named(text, u32::MAX)
+    };
     at.sites.asserts.iter().flat_map(|assert| comparisons(assert.test)).any(|comparison| {
         let is_length = |expr: &Expr| {
             expr.as_call().is_some_and(|call| {

@@ -175,9 +175,15 @@ fn next_wants_nothing(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallS
         let was_waited_for = matches!(next.test.kind, ExprKind::Compare { .. }) && above.contains(text);
         wants_nothing(next.test)
             || is_positive(next.test, &is_alive)
+            || is_of_starting(next.test)
             || was_waited_for
             || before.iter().any(|assert| test.text(at, assert.test) == text)
     })
+}
+
+/// `worker.daemon is True`: that stands since the start.
+fn is_of_starting(test: &Expr) -> bool {
+    test.any(&mut |part| matches!(&part.kind, ExprKind::Attribute { attr, .. } if attr == "daemon"))
 }
 
 /// `worker.is_alive()`: what is still on is so however slow the machine.

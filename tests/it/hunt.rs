@@ -177,6 +177,44 @@ fn a_test_runs_twice_where_it_can() {
     assert!(said.contains("1 failed, 2 passed"), "{said}");
 }
 
+const NUMBERS: &str = "\
+import os
+import random
+
+random.seed(7)
+NOTE = os.path.join(os.path.dirname(__file__), 'note-%x' % random.SystemRandom().getrandbits(64))
+
+
+def test_first_number():
+    assert 0.32 < random.random() < 0.33
+
+
+def test_write():
+    with open(NOTE, 'w') as note:
+        note.write('1')
+
+
+def test_read():
+    with open(NOTE) as note:
+        assert note.read() == '1'
+    os.remove(NOTE)
+";
+
+#[test]
+fn what_importing_makes_is_as_in_a_process_of_its_own() {
+    let suite = Suite::empty();
+    suite.file("test_numbers.py", NUMBERS);
+    let found = hunt(&suite, &[]);
+    // a forked child goes on from the seed that the module set
+    assert_eq!((&found["plain"]["passed"], &found["plain"]["failed"]), (&3.into(), &0.into()));
+    assert_eq!(names(&found), ["test_first_number", "test_read"], "{found:#}");
+    // in forks the note of an earlier run lies there now and then; a new process has a name of its own for it
+    let read = case(&found, "test_read");
+    assert_eq!((&read["perturbation"], &read["reproduced"]), (&"order:alone".into(), &true.into()));
+    let said = shell(&suite, read["reproduce"].as_str().unwrap());
+    assert!(text(&said.stdout).contains("1 failed"), "{}", text(&said.stdout));
+}
+
 /// Files below a folder.
 fn walk(folder: &Path) -> Vec<String> {
     let (mut pending, mut out) = (vec![folder.to_owned()], vec![]);

@@ -310,7 +310,8 @@ fn leaking(leak: &str, others: &str) -> (String, Vec<String>) {
         (
             "shop/config.py",
             "import os\n\nRATE: int = 5\nNAMES = {}\n\ndef mode():\n    return os.environ.get('SHOP_MODE', 'live')\n\n\
-             def rate():\n    return RATE\n",
+             def rate():\n    return RATE\n\nclass Shop:\n    def __init__(self, host, limits=None):\n        \
+             self.host = host\n        self.limits = limits or {}\n\nSHOP = Shop('a.example')\n",
         ),
         ("tests/test_leak.py", leak),
         ("tests/test_others.py", &format!("import os\nfrom shop import config\n\n{others}\n\n{quiet}")),
@@ -347,6 +348,29 @@ fn a_leak_is_critical_where_another_test_reads_it() {
     assert_eq!(leaking(attribute, reads_it), read("test_rate"));
     // the value with which the module begins
     assert_eq!(leaking(&attribute.replace('7', "5"), reads_it), unread);
+    // who runs the module anew first has its first values
+    let runs_anew =
+        "import importlib\n\ndef test_rate():\n    importlib.reload(config)\n    assert config.rate() == 5";
+    assert_eq!(leaking(attribute, runs_anew), unread);
+
+    let part = "from shop import config\n\ndef test_leak():\n    config.SHOP.host = 'b.example'\n    assert config.SHOP.host\n";
+    let reads_part = "def test_host(): assert config.SHOP.host == 'a.example'";
+    assert_eq!(leaking(part, reads_part), read("test_host"));
+    // what the object was made with
+    assert_eq!(leaking(&part.replace("b.", "a."), reads_part), unread);
+    // set-up gives it a value, before the test and not after it
+    let given = |before: &str, after: &str| {
+        format!(
+            "import pytest\n\n@pytest.fixture(autouse=True)\ndef host():\n    {before}\n    yield\n    {after}\n\n{reads_part}"
+        )
+    };
+    let (sets, nothing) = ("config.SHOP.host = 'a.example'", "pass");
+    assert_eq!(leaking(part, &given(sets, nothing)), unread);
+    assert_eq!(leaking(part, &given(nothing, sets)), read("test_host"));
+    // some key, and a reader that asks for none
+    let key = "from shop import config\n\ndef test_leak(name):\n    config.NAMES[name] = 1\n    assert config.NAMES\n";
+    assert_eq!(leaking(key, "def test_names(): assert config.NAMES['a'] == 1").0, "critical");
+    assert_eq!(leaking(key, "def test_names(): assert config.NAMES.__class__"), unread);
     // the folder of the process can be said to be read by everything
     let folder = "import os\n\ndef test_leak(tmp_path):\n    os.chdir(tmp_path)\n    assert run()\n";
     assert_eq!(leaking(folder, "def test_here(): assert os.path.abspath('a')"), unread);

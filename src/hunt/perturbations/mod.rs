@@ -55,6 +55,8 @@ pub(super) struct Perturbation {
 pub(super) struct About<'a> {
     pub(super) test: &'a Assessment,
     pub(super) seed: u64,
+    /// How often the test was tried with changes of this kind before.
+    pub(super) round: u64,
 }
 
 /// One thing changed, and the same without it.

@@ -7,8 +7,10 @@ use super::{About, Change, Perturbation, found, has};
 use crate::smells::{Cause, Finding};
 
 const SLOW: [Cause; 4] = [Cause::AsyncWait, Cause::Concurrency, Cause::Time, Cause::Resources];
-/// Pauses in seconds, the short ones first.
+/// Pauses in seconds, by turns.
 const LENGTHS: [f64; 2] = [0.3, 1.0];
+/// A line of a slow thread waits for so much of a pause.
+const SLOW_LINE: f64 = 0.01;
 
 pub(super) const PAUSES: Perturbation = Perturbation {
     name: "pauses",
@@ -31,37 +33,39 @@ fn changes(about: &About<'_>) -> Vec<Change> {
     lines.sort_unstable();
     lines.dedup();
     let mut out = vec![];
-    for seconds in LENGTHS {
-        let quiet = |mut value: Value| {
-            value["seconds"] = json!(0.0);
-            value
-        };
-        let mut add = |name: &str, value: Value| {
-            let control = Some(quiet(value.clone()));
-            out.push(Change::inside(format!("pauses:{name}:{seconds}s"), "pauses", value, control));
-        };
-        let seed = about.seed;
-        let threads = has(about.test, &["spawned"]) || found(about.test, &[Cause::Concurrency]);
-        if !lines.is_empty() {
-            let places: Vec<Value> = lines.iter().map(|line| json!([file, line])).collect();
-            add("at-findings", json!({ "lines": places, "seconds": seconds }));
-        }
-        if threads {
-            add("threads", json!({ "threads": true, "seconds": seconds, "seed": seed }));
-            add("other-threads", json!({ "others": true, "seconds": seconds, "seed": seed }));
-        }
-        if has(about.test, &["processes"]) {
-            add("children", json!({ "children": true, "seconds": seconds, "seed": seed }));
-        }
-        if about.test.is_async || threads {
-            add("event-loop", json!({ "loop": true, "seconds": seconds, "seed": seed }));
-        }
-        add("between-lines", json!({ "files": [file], "seconds": seconds / 3.0, "seed": seed }));
-        add("in-code", json!({ "code": true, "seconds": seconds / 2.0, "seed": seed }));
-        if threads {
-            let steps = json!({ "files": [file], "steps": true, "seconds": seconds / 10.0, "seed": seed });
-            add("between-steps", steps);
-        }
+    let seconds = LENGTHS[about.round as usize % LENGTHS.len()];
+    let quiet = |mut value: Value| {
+        value["seconds"] = json!(0.0);
+        value
+    };
+    let mut add = |name: &str, value: Value| {
+        let control = Some(quiet(value.clone()));
+        out.push(Change::inside(format!("pauses:{name}:{seconds}s"), "pauses", value, control));
+    };
+    let seed = about.seed;
+    let threads = has(about.test, &["spawned"]) || found(about.test, &[Cause::Concurrency]);
+    if !lines.is_empty() {
+        let places: Vec<Value> = lines.iter().map(|line| json!([file, line])).collect();
+        add("at-findings", json!({ "lines": places, "seconds": seconds }));
+    }
+    if threads {
+        add("threads", json!({ "threads": true, "seconds": seconds, "seed": seed }));
+        add("other-threads", json!({ "others": true, "seconds": seconds, "seed": seed }));
+    }
+    if has(about.test, &["processes"]) {
+        add("children", json!({ "children": true, "seconds": seconds, "seed": seed }));
+    }
+    if about.test.is_async || threads {
+        add("event-loop", json!({ "loop": true, "seconds": seconds, "seed": seed }));
+    }
+    for who in ["others", "main", "all"] {
+        add(&format!("slow-{who}"), json!({ "slow": who, "seconds": seconds * SLOW_LINE }));
+    }
+    add("between-lines", json!({ "files": [file], "seconds": seconds / 3.0, "seed": seed }));
+    add("in-code", json!({ "code": true, "seconds": seconds / 2.0, "seed": seed }));
+    if threads {
+        let steps = json!({ "files": [file], "steps": true, "seconds": seconds / 10.0, "seed": seed });
+        add("between-steps", steps);
     }
     out
 }

@@ -17,8 +17,10 @@ import time
 import pytest
 
 sleep = time.sleep
-# the pauses of one run are so many times the longest at most
-MOST_PAUSES = 12
+# seconds that the pauses of one run take together at most
+MOST = 3
+# how close together pauses stand: by chance, so that some runs pause early and others late
+DENSITIES = (1, 0.2, 0.05)
 
 
 def pytest_configure(config):
@@ -281,11 +283,14 @@ def clock(wanted, session):
 def pauses(wanted, session):
     """A slow machine: lines wait before they run, or steps of them; threads, children and callbacks start late. `lines`
     are those that findings name, `files` those where any line may wait, `steps` says that what a line does can be parted
-    too; `code` stands for all lines of the project, `others` for those in every thread but this one.
+    too; `code` stands for all lines of the project, `others` for those in every thread but this one. With `slow` every
+    line waits for `seconds`: those of this thread (`main`), of the others (`others`), or of all (`all`).
     """
     dice = random.Random(wanted.get("seed", 0))
     most = wanted.get("seconds", 0.3)
-    left = MOST_PAUSES * most
+    slow = wanted.get("slow")
+    left = whole = max(MOST, most)
+    density = dice.choice(DENSITIES)
     places = {}
     for path, line in wanted.get("lines", ()):
         places.setdefault(os.path.abspath(path), set()).add(line)
@@ -293,9 +298,19 @@ def pauses(wanted, session):
     steps, code, others = (wanted.get(name, False) for name in ("steps", "code", "others"))
     project = os.path.join(os.getcwd(), "")
 
+    class Renewed:
+        """What set-up has used up is there again for the test."""
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_runtest_call(self, item):
+            nonlocal left
+            left = whole
+
+    session.config.pluginmanager.register(Renewed())
+
     def pause(chance):
         nonlocal left
-        if left > 0 and dice.random() < chance:
+        if left > 0 and (chance == 1 or dice.random() < chance * density):
             seconds = most if chance == 1 else most * dice.random()
             left -= seconds
             sleep(seconds)
@@ -314,17 +329,30 @@ def pauses(wanted, session):
             return on_line
         return None
 
-    def on_call_of_project(frame, event, argument):
-        path = frame.f_code.co_filename
-        return on_line if path.startswith(project) and "site-packages" not in path else None
+    def of_project(on_line):
+        def on_call(frame, event, argument):
+            path = frame.f_code.co_filename
+            return on_line if path.startswith(project) and "site-packages" not in path else None
 
+        return on_call
+
+    def on_slow_line(frame, event, argument):
+        if event == "line":
+            pause(1)
+        return on_slow_line
+
+    def trace(on_call, begins):
+        # without pauses nothing is slower, and yet there is a trace that code may stumble upon
+        for begin in begins:
+            begin(on_call if most else lambda *about: None)
+
+    everywhere = (threading.settrace, sys.settrace)
+    if slow:
+        trace(of_project(on_slow_line), {"others": everywhere[:1], "main": everywhere[1:], "all": everywhere}[slow])
     if places or files:
-        threading.settrace(on_call)
-        sys.settrace(on_call)
+        trace(on_call, everywhere)
     if code or others:
-        threading.settrace(on_call_of_project)
-    if code:
-        sys.settrace(on_call_of_project)
+        trace(of_project(on_line), everywhere if code else everywhere[:1])
 
     if wanted.get("threads"):
         begin = threading.Thread.start

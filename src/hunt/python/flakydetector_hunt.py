@@ -6,6 +6,7 @@ group runs in a child of its own. Told: collected, begin, test, end, done.
 """
 import json
 import os
+import random
 import select
 import signal
 import socket
@@ -54,6 +55,24 @@ def die_with_parent():
         pass
 
 
+class Seeds:
+    """Whether code that is imported seeds `random`. A forked child gets other numbers from Python, where the process
+    itself would have gone on from the seed."""
+
+    def __init__(self):
+        self.begin, self.told = random.seed, False
+        random.seed = self.seed
+
+    def seed(self, *number, **named):
+        self.told = self.told or bool(number and number[0] is not None)
+        return self.begin(*number, **named)
+
+    def state(self):
+        """What a child goes on from; nothing where nobody seeded."""
+        random.seed = self.begin
+        return random.getstate() if self.told else None
+
+
 def pytest_configure(config):
     path = os.environ.pop("FLAKYDETECTOR_HUNT", None)
     if path and not hasattr(config, "workerinput"):
@@ -66,7 +85,7 @@ class Hunt:
         self.wire = wire
         self.errors = []
         self.ended = None
-        self.nth = {}
+        self.seeds = Seeds()
 
     def pytest_collectreport(self, report):
         if report.failed:
@@ -80,6 +99,7 @@ class Hunt:
         for item in session.items:
             items.setdefault(item.nodeid, item)
         self.items = items
+        self.numbers = self.seeds.state()
         self.wire.tell("collected", ids=list(items), errors=self.errors, pytest=pytest.__version__)
         for line in self.wire.reader:
             self.serve(session, json.loads(line))
@@ -107,6 +127,8 @@ class Hunt:
                 os.setpgid(0, 0)
                 die_with_parent()
                 last_to_starve()
+                if self.numbers:
+                    random.setstate(self.numbers)
                 self.wire.tell("begin", group=at, pid=os.getpid())
                 self.run(session, group, asked["changes"])
                 code = 0

@@ -53,6 +53,23 @@ struct Candidate {
     trials: usize,
 }
 
+impl Candidate {
+    /// What was not narrowed.
+    fn whole(perturbation: String, cause: Cause, with: Vec<Test>) -> Candidate {
+        Candidate {
+            perturbation,
+            cause,
+            with,
+            without: vec![],
+            change: None,
+            needs: vec![],
+            passes_after: vec![],
+            narrowed: false,
+            trials: 0,
+        }
+    }
+}
+
 /// Follows up what was seen, the cheapest tests first, as far as the time goes.
 pub(super) fn prove(runs: &mut Runs<'_>, seen: Seen) -> (Vec<Unstable>, Vec<Unconfirmed>) {
     let mut by_test: BTreeMap<String, Vec<Sighting>> = BTreeMap::new();
@@ -72,6 +89,7 @@ pub(super) fn prove(runs: &mut Runs<'_>, seen: Seen) -> (Vec<Unstable>, Vec<Unco
         guilty: vec![],
         helpful: vec![],
         repeated: HashMap::new(),
+        plain_again: None,
         narrow_until: NARROW_SHARE,
         kinds: kinds(&all),
         said: vec![],
@@ -156,6 +174,8 @@ struct Prover<'r, 'a> {
     helpful: Vec<Test>,
     /// How often a test failed when a whole run was repeated, and when the plain one was; with the run's number.
     repeated: HashMap<Test, (usize, Count, Count)>,
+    /// The plain order once more, in a child.
+    plain_again: Option<Vec<Ended>>,
     /// The share of the budget until which the test at hand is narrowed.
     narrow_until: f64,
     /// Under how many kinds of change a test failed.
@@ -187,9 +207,13 @@ impl Prover<'_, '_> {
         if self.orders.len() <= ALL || !self.orders[1..].iter().all(fails) {
             return false;
         }
-        let before: Vec<Test> =
-            self.orders[0].tests.iter().copied().take_while(|other| *other != test).collect();
-        self.last_fails(&before, test, None) == Some(true)
+        let plain = match self.plain_again.take() {
+            Some(plain) => plain,
+            None => self.runs.run(&[self.orders[0].tests.clone()], None, false).pop().unwrap_or_default(),
+        };
+        let fails = last(&plain, test).is_some_and(|end| end.failed);
+        self.plain_again = Some(plain);
+        fails
     }
 
     fn follow(&mut self, sighting: &Sighting) -> Option<(Unstable, Case)> {

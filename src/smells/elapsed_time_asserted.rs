@@ -102,6 +102,7 @@ fn tell<'a>(
     };
     let rounded = (seconds * 1e6).round() / 1e6;
     let bound = match found.seconds {
+        _ if found.known == Known::Ratio && pair.right.as_number().is_none() => "the other time".to_owned(),
         _ if found.known == Known::Ratio => "the bound".to_owned(),
         Some(_) if found.is_tolerance => format!("a tolerance of {rounded}"),
         // in what unit, only a name says
@@ -167,11 +168,11 @@ fn bounded<'a>(
     let is_clock = |expr: &'a Expr| clocks.behind(expr, order).is_some();
     match pair.operator {
         Operator::Less if is_duration(at, clocks, pair.left, order, false) => {
-            // two durations compared with each other are no bound
             let seconds = number(pair.right);
-            let is_ratio = seconds.is_some() && durations::is_ratio(at, clocks, pair.left, order);
+            let is_race = seconds.is_none() && is_duration(at, clocks, pair.right, order, false);
+            let is_ratio = is_race || seconds.is_some() && durations::is_ratio(at, clocks, pair.left, order);
             let scale = clocks.behind(pair.left, order).map_or(1.0, |(_, path)| durations::unit(path));
-            (seconds.is_some() || !is_clock(pair.right)).then_some(Bound {
+            (seconds.is_some() || is_race || !is_clock(pair.right)).then_some(Bound {
                 measured: pair.left,
                 seconds: if is_ratio { None } else { seconds.map(|seconds| seconds * scale) },
                 is_tolerance: false,

@@ -76,7 +76,8 @@ pub(super) fn draws_array(path: &str) -> bool {
                 | "bytes"
         )
     };
-    if let Some(name) = path.strip_prefix("numpy.random.") {
+    let arrays = ["numpy.random.", "dask.array.random.", "cupy.random."];
+    if let Some(name) = arrays.iter().find_map(|module| path.strip_prefix(module)) {
         let name = name
             .strip_prefix("default_rng().")
             .or_else(|| name.strip_prefix("RandomState()."))

@@ -88,6 +88,13 @@ impl<'a> Look<'_, 'a, '_> {
                     "is written in the order of a set, which changes with the hash seed",
                 ));
             }
+            if let Some(set) = self.written_set(one) {
+                return Some((
+                    Severity::Medium,
+                    set,
+                    "is written out as a set, whose order changes with the hash seed and with how it was filled",
+                ));
+            }
             if dumps(one).is_some() && (dumps(other).is_some() || is_json_object(other)) {
                 return Some((
                     Severity::Low,
@@ -104,6 +111,21 @@ impl<'a> Look<'_, 'a, '_> {
             }
         }
         None
+    }
+
+    /// The set in `f"{set(names)} is unknown"` or `str({"a", "b"})`.
+    fn written_set(&self, expr: &'a Expr) -> Option<&'a Expr> {
+        let is_written = |part: &&Expr| {
+            let set = part.as_name().and_then(|name| self.at.sites.bound(name, self.order)).unwrap_or(part);
+            is_set(set) && !set.as_call().is_some_and(|call| call.args.first().is_none_or(holds_few))
+        };
+        match &expr.kind {
+            ExprKind::Str { parts, .. } => parts.iter().find(is_written),
+            ExprKind::Call(call) if matches!(call.func.as_name(), Some("str" | "repr")) => {
+                call.args.first().filter(is_written)
+            }
+            _ => None,
+        }
     }
 
     /// The set that `json.dumps(list(set(…)))` writes.
@@ -147,6 +169,11 @@ fn is_set(expr: &Expr) -> bool {
         ExprKind::Call(call) => matches!(call.func.as_name(), Some("set" | "frozenset")),
         _ => false,
     }
+}
+
+/// A list or tuple of one element, or none.
+fn holds_few(expr: &Expr) -> bool {
+    matches!(&expr.kind, ExprKind::List(parts) | ExprKind::Tuple(parts) if parts.len() < 2)
 }
 
 /// Whether a call writes with `sort_keys`.

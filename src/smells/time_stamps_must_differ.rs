@@ -2,7 +2,9 @@
 //!
 //! ## What it detects
 //! A strict comparison of two moments that follow each other at once: a stored time stamp with the clock
-//! (`stamp < time.time()`), or a time stamp with the one before it (`record.updated_at > before`).
+//! (`stamp < time.time()`), or a time stamp with the one before it (`record.updated_at > before`). And the reverse: two
+//! such moments that must be equal (`task.created_at == task.started_at`), or an earlier one that must not lie before the
+//! present second (`stamp >= int(time.time())`).
 //!
 //! ## Why it makes tests unstable
 //! Clocks are coarse: 16 ms on some systems, a second for many files, servers and databases. Two moments that follow each
@@ -25,7 +27,7 @@
 //! Moments that lie apart for another reason, such as a date far in the future. Names that speak of expiry or of what
 //! comes next are not reported.
 
-use super::comparison::{Operator, comparisons};
+use super::comparison::{Comparison, Operator, comparisons};
 use super::durations::{is_written_out, may_bound};
 use super::flow::Sources;
 use super::words::is_wall_clock;
@@ -33,6 +35,7 @@ use super::mend::Mend;
 use super::{Context, Fix, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::Module;
 use crate::python::ast::{Expr, ExprKind, Span};
+use crate::python::sites::AssertSite;
 
 pub(super) struct TimeStampsMustDiffer;
 
@@ -54,10 +57,21 @@ impl Rule for TimeStampsMustDiffer {
                 continue;
             }
             let clocks = Sources::clocks(at, |path| is_wall_clock(path) && !test.mocks.covers(path));
-            let bounds = at.sites.asserts.iter().filter(|assert| may_bound(assert.test));
-            for assert in bounds.filter(|assert| !assert.at.in_while) {
+            let may_be = |assert: &&AssertSite<'_>| may_bound(assert.test) || assert.test.any(&mut is_happening);
+            for assert in at.sites.asserts.iter().filter(may_be).filter(|assert| !assert.at.in_while) {
                 let order = assert.at.order;
                 for pair in comparisons(assert) {
+                    if pair.operator == Operator::Less && !pair.is_strict {
+                        is_already_past(test, report, at, assert.span, &pair);
+                    }
+                    if pair.operator == Operator::Equal && are_two_stamps(pair.left, pair.right) {
+                        let (left, right) = (test.text(at, pair.left), test.text(at, pair.right));
+                        let message = format!(
+                            "`{left}` and `{right}` are set one after the other, and differ as soon as the clock moves \
+                             in between"
+                        );
+                        report.add(at, equal_by_luck(assert.span, (Severity::Low, 0.5), message));
+                    }
                     if pair.operator != Operator::Less || !pair.is_strict {
                         continue;
                     }
@@ -86,6 +100,57 @@ impl Rule for TimeStampsMustDiffer {
                 }
             }
         }
+    }
+}
+
+/// `claims["auth_time"] >= int(time.time())`: what was stamped before must be no earlier than the second that it is now.
+fn is_already_past<'a>(
+    test: &Context<'a, '_>,
+    report: &mut Report<'_>,
+    at: &Reached<'a, '_>,
+    span: Span,
+    pair: &Comparison<'a>,
+) {
+    let whole = pair.left.as_call().filter(|call| call.func.as_name() == Some("int")).and_then(|call| call.args.first());
+    let reads = |now: &Expr| {
+        at.sites.calls.iter().any(|site| site.expr.span == now.span && is_wall_clock(&site.path) && !test.mocks.covers(&site.path))
+    };
+    if !whole.is_some_and(reads) || !is_stamp(pair.right) {
+        return;
+    }
+    let (stamp, now) = (test.text(at, pair.right), test.text(at, pair.left));
+    report.add(
+        at,
+        equal_by_luck(
+            span,
+            (Severity::Medium, 0.8),
+            format!("`{stamp}` was stamped before `{now}` is read here, and is earlier as soon as a second ends in between"),
+        ),
+    );
+}
+
+fn equal_by_luck(span: Span, (severity, confidence): (Severity, f32), message: String) -> Smell {
+    let help = "read the clock once, before what stamps, and allow a difference; or set the times with time-machine, \
+                freezegun or an argument";
+    Smell { span, severity, confidence, message, help: help.to_owned() }
+}
+
+/// `task.created_at == task.started_at`
+fn are_two_stamps(left: &Expr, right: &Expr) -> bool {
+    is_happening(left) && is_happening(right) && last_name(left) != last_name(right)
+}
+
+/// What is called the moment at which something happened to a record.
+fn is_happening(expr: &Expr) -> bool {
+    const MOMENTS: [&str; 7] =
+        ["created_at", "started_at", "updated_at", "modified_at", "finished_at", "completed_at", "accessed_at"];
+    last_name(expr).is_some_and(|name| MOMENTS.contains(&name))
+}
+
+fn last_name(expr: &Expr) -> Option<&str> {
+    match &expr.kind {
+        ExprKind::Attribute { attr, .. } => Some(attr),
+        _ => expr.as_name(),
     }
 }
 

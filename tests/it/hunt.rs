@@ -215,6 +215,21 @@ fn what_importing_makes_is_as_in_a_process_of_its_own() {
     assert!(text(&said.stdout).contains("1 failed"), "{}", text(&said.stdout));
 }
 
+#[test]
+fn a_test_that_fails_just_now_is_hunted_all_the_same() {
+    let suite = Suite::empty();
+    // fails in the first process that runs it, and in every second one after that
+    suite.file(
+        "test_turns.py",
+        "import os\n\nNOTE = os.path.join(os.path.dirname(__file__), 'turn')\n\ndef test_turn():\n    \
+         turn = len(open(NOTE).read()) if os.path.exists(NOTE) else 0\n    open(NOTE, 'a').write('x')\n    assert turn % 2\n",
+    );
+    let found = hunt(&suite, &[]);
+    assert_eq!(found["plain"]["passed"], 1, "{found:#}");
+    assert_eq!(names(&found), ["test_turn"], "{found:#}");
+    assert_eq!(case(&found, "test_turn")["perturbation"], "rerun");
+}
+
 /// Files below a folder.
 fn walk(folder: &Path) -> Vec<String> {
     let (mut pending, mut out) = (vec![folder.to_owned()], vec![]);

@@ -19,7 +19,7 @@ impl Prover<'_, '_> {
         if without.failed > 0 {
             without = self.as_it_is(&suite, TRIES + MORE)?;
             let cause = cause_of(self.runs.scanned(first.test), &BY_CHANCE);
-            let candidate = candidate("rerun".to_owned(), cause, vec![first.test]);
+            let candidate = Candidate::whole("rerun".to_owned(), cause, vec![first.test]);
             let by_chance = without.failed >= 2 && without.failed < without.tried;
             let told = self.told(first.test, candidate, &suite, &without, &without, &first.error);
             return by_chance.then_some((told, suite));
@@ -28,7 +28,7 @@ impl Prover<'_, '_> {
             let case = reproduce::case(self.runs, &list, first.test, None);
             let with = self.tries(&case, &list)?;
             if with.failed as usize == TRIES {
-                let candidate = candidate(perturbation, Cause::SharedState, list);
+                let candidate = Candidate::whole(perturbation, Cause::SharedState, list);
                 return Some((self.told(first.test, candidate, &case, &with, &without, &first.error), case));
             }
         }
@@ -74,19 +74,5 @@ impl Prover<'_, '_> {
             count.failed += u32::from(shown);
         }
         Some(count)
-    }
-}
-
-fn candidate(perturbation: String, cause: Cause, with: Vec<Test>) -> Candidate {
-    Candidate {
-        perturbation,
-        cause,
-        with,
-        without: vec![],
-        change: None,
-        needs: vec![],
-        passes_after: vec![],
-        narrowed: false,
-        trials: 0,
     }
 }

@@ -19,6 +19,9 @@ impl Prover<'_, '_> {
         let mut open: Vec<(Test, Vec<usize>)> = vec![];
         for sighting in all.iter().flat_map(|(_, sightings)| sightings) {
             let How::Order { run, .. } = &sighting.how else { continue };
+            if self.fails_anyhow(sighting.test) {
+                continue;
+            }
             match open.iter_mut().find(|(test, _)| *test == sighting.test) {
                 Some((_, in_runs)) => in_runs.push(*run),
                 None => open.push((sighting.test, vec![*run])),
@@ -56,17 +59,9 @@ impl Prover<'_, '_> {
         let by_chance = without.failed > 1 && without.failed < without.tried;
         let always = with.tried as usize >= TRIES && with.failed == with.tried && without.failed == 0;
         let shows: &[Cause] = if by_chance { &BY_CHANCE } else { &[Cause::SharedState] };
-        let candidate = Candidate {
-            perturbation: if by_chance { "rerun".to_owned() } else { self.orders[*run].name.clone() },
-            cause: cause_of(self.runs.scanned(test), shows),
-            with: self.orders[*run].tests.clone(),
-            without: vec![],
-            change: None,
-            needs: vec![],
-            passes_after: vec![],
-            narrowed: false,
-            trials: 0,
-        };
+        let name = if by_chance { "rerun".to_owned() } else { self.orders[*run].name.clone() };
+        let cause = cause_of(self.runs.scanned(test), shows);
+        let candidate = Candidate::whole(name, cause, self.orders[*run].tests.clone());
         let case = if by_chance {
             reproduce::suite(self.runs, test)
         } else {

@@ -26,7 +26,7 @@ const ANY: usize = 3;
 /// Share of the budget that proofs may take; what is left is for trying the commands.
 const SHARE: f64 = 0.9;
 /// After this nothing is narrowed any more: what was seen wants to be repeated first.
-const NARROW_SHARE: f64 = 0.75;
+const NARROW_SHARE: f64 = 0.85;
 /// Tests that made others fail are tried first on further ones.
 const KNOWN: usize = 6;
 /// So many orders beside the plain one say that it is none of them.
@@ -90,7 +90,6 @@ pub(super) fn prove(runs: &mut Runs<'_>, seen: Seen) -> (Vec<Unstable>, Vec<Unco
         helpful: vec![],
         repeated: HashMap::new(),
         plain_again: None,
-        narrow_until: NARROW_SHARE,
         kinds: kinds(&all),
         said: vec![],
     };
@@ -99,12 +98,7 @@ pub(super) fn prove(runs: &mut Runs<'_>, seen: Seen) -> (Vec<Unstable>, Vec<Unco
         prover.runs.say(&format!("{} failed in some run; repeating and narrowing", tests(all.len())));
     }
     prover.repeat_whole(&all);
-    let mut left = all.len();
     for (id, sightings) in all {
-        // what is left for narrowing is for all, and most need little of it
-        let spent = prover.runs.spent();
-        prover.narrow_until = spent + (NARROW_SHARE - spent).max(0.0) * (2.0 / left as f64).min(1.0);
-        left -= 1;
         let Some(first) = sightings.first() else { continue };
         let followed = if prover.fails_anyhow(first.test) { vec![] } else { prover.distinct(&sightings) };
         let proved = followed
@@ -176,8 +170,6 @@ struct Prover<'r, 'a> {
     repeated: HashMap<Test, (usize, Count, Count)>,
     /// The plain order once more, in a child.
     plain_again: Option<Vec<Ended>>,
-    /// The share of the budget until which the test at hand is narrowed.
-    narrow_until: f64,
     /// Under how many kinds of change a test failed.
     kinds: HashMap<Test, usize>,
     /// What the suite said as it is, in processes of its own.
@@ -364,7 +356,7 @@ impl Prover<'_, '_> {
     /// Whether the test fails after these; nothing where time is up.
     fn last_fails(&mut self, before: &[Test], test: Test, change: Option<&Change>) -> Option<bool> {
         let list: Vec<Test> = before.iter().copied().chain([test]).collect();
-        if !self.runs.has_time(self.runs.cost(&list), self.narrow_until) {
+        if !self.runs.has_time(self.runs.cost(&list), NARROW_SHARE) {
             return None;
         }
         let ended = self.runs.run(&[list], change, false).pop().unwrap_or_default();

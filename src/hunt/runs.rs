@@ -218,11 +218,6 @@ impl<'a> Runs<'a> {
         tests.iter().map(|test| self.took[*test] + 0.003).sum()
     }
 
-    /// The share of the budget that is spent.
-    pub(super) fn spent(&self) -> f64 {
-        self.started.elapsed().as_secs_f64() / self.request.budget.as_secs_f64().max(1e-9)
-    }
-
     /// Whether a run of so many seconds ends before this share of the budget is spent.
     pub(super) fn has_time(&self, seconds: f64, share: f64) -> bool {
         let spent = self.started.elapsed().as_secs_f64() + seconds;

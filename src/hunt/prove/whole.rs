@@ -64,6 +64,8 @@ impl Prover<'_, '_> {
         let candidate = Candidate::whole(name, cause, self.orders[*run].tests.clone());
         let case = if by_chance {
             reproduce::suite(self.runs, test)
+        } else if self.orders[*run].name == "twice" {
+            reproduce::case(self.runs, &[test, test], test, None)
         } else {
             reproduce::in_a_crowd(self.runs, test)
         };

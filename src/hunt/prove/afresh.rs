@@ -10,6 +10,7 @@ use crate::smells::Cause;
 
 /// An order of so many tests still makes a command.
 const LONGEST: usize = 40;
+
 impl Prover<'_, '_> {
     /// Repeats what failed, and the suite as it is, each time with a pytest of its own.
     pub(super) fn afresh(&mut self, sightings: &[Sighting]) -> Option<(Unstable, Case)> {

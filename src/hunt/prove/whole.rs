@@ -19,14 +19,12 @@ impl Prover<'_, '_> {
         let mut open: Vec<(Test, Vec<usize>)> = vec![];
         for sighting in all.iter().flat_map(|(_, sightings)| sightings) {
             let How::Order { run, .. } = &sighting.how else { continue };
-            if self.fails_anyhow(sighting.test) {
-                continue;
-            }
             match open.iter_mut().find(|(test, _)| *test == sighting.test) {
                 Some((_, in_runs)) => in_runs.push(*run),
                 None => open.push((sighting.test, vec![*run])),
             }
         }
+        open.retain(|(test, _)| !self.fails_anyhow(*test));
         if open.len() < MANY {
             return;
         }

@@ -79,6 +79,7 @@ def measure(arguments, repo, sha, tests):
     if not passing:
         return {**about, "reason": f"no labelled test passes plainly ({len(plain)} ran)"}
     report = folder.parent / (folder.name + ".hunt.json")
+    report.unlink(missing_ok=True)
     hunted = subprocess.run(
         [arguments.flakydetector.resolve(), "hunt", "--yes", "--python", python, "--format", "json", "--output", report,
          "--budget", f"{max(60, int(40 * wall))}s", "--store", folder.parent / (folder.name + ".store")],

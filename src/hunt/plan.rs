@@ -12,13 +12,15 @@ use orders::{Orders, order};
 
 /// Share of the budget after which nothing new is looked for: what was seen wants proof.
 const SHARE: f64 = 0.55;
+/// And after which what still runs is cut.
+const CUT: f64 = 0.6;
 /// Before the code of any test is gone by, other orders take no more than this.
 const EARLY_SHARE: f64 = 0.3;
 /// And after which no single test is looked at for what its code speaks for: other orders want time too.
 const DIRECTED_SHARE: f64 = 0.4;
 /// So few tests have no orders that want time.
 const FEW: usize = 5;
-/// So many tests under one change run before it is known how long they take.
+/// So many tests run under one change at a time; the first of them alone, until it is known how long they take.
 const CHUNK: usize = 4;
 /// So many suspects of one perturbation are tried, the riskiest first.
 const DIRECTED: usize = 60;
@@ -88,6 +90,7 @@ impl Seen {
 /// Looks for tests that fail when something is changed, until there is no news or no time.
 pub(super) fn discover(runs: &mut Runs<'_>) -> Seen {
     let mut seen = Seen::default();
+    runs.until = CUT;
     let plain = runs.passing();
     let all = runs.ordered();
     let ended = |test: &Test| Ended { test: *test, failed: !runs.passes[*test], error: String::new() };
@@ -123,6 +126,7 @@ pub(super) fn discover(runs: &mut Runs<'_>) -> Seen {
     general(runs, &mut seen, &plain, |_| true, usize::MAX);
     let rounds = if few { ROUNDS_OF_FEW } else { ROUNDS };
     (first + 1..=rounds).for_each(|round| directed(runs, &mut seen, round));
+    runs.until = 1.0;
     seen
 }
 
@@ -167,14 +171,18 @@ fn directed(runs: &mut Runs<'_>, seen: &mut Seen, round: u64) {
         let (mut ran, mut failed) = (0, 0);
         for (change, tests) in rounds {
             let tests: Vec<Test> = tests.into_iter().filter(|test| !seen.knows(*test)).collect();
-            for chunk in tests.chunks(CHUNK) {
+            let (first, others) = tests.split_at(tests.len().min(1));
+            let mut slowest = began.elapsed().as_secs_f64() / (ran as f64).max(1.0);
+            for chunk in first.chunks(1).chain(others.chunks(CHUNK)) {
                 let lists: Vec<Vec<Test>> = chunk.iter().map(|test| vec![*test]).collect();
                 let cost: f64 = lists.iter().map(|list| 2.0 * runs.cost(list) + 0.05).sum();
-                let known = began.elapsed().as_secs_f64() / (ran as f64).max(1.0) * chunk.len() as f64;
-                if !runs.has_time(cost.max(known), share) {
+                if !runs.has_time(cost.max(slowest * chunk.len() as f64), share) {
                     break;
                 }
-                for (test, ended) in chunk.iter().zip(runs.run(&lists, Some(&change), false)) {
+                let start = Instant::now();
+                let ended = runs.run(&lists, Some(&change), false);
+                slowest = slowest.max(start.elapsed().as_secs_f64() / chunk.len() as f64);
+                for (test, ended) in chunk.iter().zip(ended) {
                     ran += 1;
                     if let Some(end) = ended.iter().find(|end| end.failed && end.test == *test) {
                         failed += 1;

@@ -21,7 +21,7 @@ const TRIES: usize = 3;
 /// So often more, where it did not fail every time.
 const MORE: usize = 5;
 /// And so often where changes of so many kinds made it fail now and then.
-const MANY: usize = 16;
+const MANY: u32 = 20;
 const ANY: usize = 3;
 /// Share of the budget that proofs may take; what is left is for trying the commands.
 const SHARE: f64 = 0.9;
@@ -253,7 +253,8 @@ impl Prover<'_, '_> {
 
     /// A test that fails with nothing before it: which of the tests before lets it pass?
     fn alone(&mut self, test: Test) -> Candidate {
-        let before: Vec<Test> = self.runs.passing().into_iter().take_while(|other| *other < test).collect();
+        // what fails plainly leaves things to others too
+        let before: Vec<Test> = self.runs.ordered().into_iter().take_while(|other| *other < test).collect();
         let mut trials = 0;
         let mut passes = |prover: &mut Self, some: &[Test]| {
             trials += 1;
@@ -367,20 +368,23 @@ impl Prover<'_, '_> {
     fn repeat(&mut self, test: Test, candidate: Candidate, error: &str) -> Option<(Unstable, Case)> {
         let mut with = self.count(&candidate.with, test, candidate.change.as_ref(), false, TRIES)?;
         let mut without = self.count(&candidate.without, test, candidate.change.as_ref(), true, TRIES)?;
-        if with.failed > 0 && with.failed < with.tried || without.failed > 0 && without.failed < without.tried
-        {
+        let name = candidate.perturbation.split(':').next().unwrap_or_default();
+        let chance = PERTURBATIONS.iter().any(|known| known.chance && known.name == name);
+        // it failed once before, which is why it is asked again
+        let now_and_then = with.failed < with.tried && (chance || with.failed > 0);
+        if now_and_then || without.failed > 0 && without.failed < without.tried {
             with.add(self.count(&candidate.with, test, candidate.change.as_ref(), false, MORE)?);
             without.add(self.count(&candidate.without, test, candidate.change.as_ref(), true, MORE)?);
         }
         // what fails now and then whatever is changed fails without a change too, if it is asked often enough
-        if with.failed < with.tried
-            && without.failed == 0
-            && self.kinds.get(&test).is_some_and(|kinds| *kinds >= ANY)
-        {
-            without.add(self.count(&candidate.without, test, candidate.change.as_ref(), true, MANY)?);
+        let whatever = self.kinds.get(&test).is_some_and(|kinds| *kinds >= ANY);
+        while whatever && with.failed < with.tried && without.failed == 0 && without.tried < MANY {
+            let more = self.count(&candidate.without, test, candidate.change.as_ref(), true, TRIES);
+            let Some(more) = more.filter(|more| more.tried > 0) else { break };
+            without.add(more);
         }
         let plainly = without.failed > 0 && without.failed < without.tried;
-        if with.failed < 2 || (without.failed > 0 && !plainly) {
+        if (with.failed < 2 && !(whatever && plainly)) || (without.failed > 0 && !plainly) {
             return None;
         }
         let (candidate, case) = if plainly {

@@ -1,5 +1,6 @@
 //! One command line for each case, which shows it with the user's pytest, and trying it.
 
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,6 +13,8 @@ use super::worker::Setup;
 
 /// The longest that one command may take.
 const LONGEST: Duration = Duration::from_secs(120);
+/// Failures are listed at the end; a test may have said gigabytes before.
+const END: u64 = 4 << 20;
 /// So often a command is tried whose case goes by chance.
 const TRIES: u32 = 5;
 
@@ -156,7 +159,7 @@ pub(super) fn shows(setup: &Setup, command: &str, test: &str, left: Duration) ->
     Some(said(setup, command, left)?.lines().any(|line| is_failure(line, test)))
 }
 
-/// What a command says; nothing where it cannot be run.
+/// What a command says at its end; nothing where it cannot be run.
 pub(super) fn said(setup: &Setup, command: &str, left: Duration) -> Option<String> {
     let output = setup.folder().join("shown");
     let file = std::fs::File::create(&output).ok()?;
@@ -183,7 +186,11 @@ pub(super) fn said(setup: &Setup, command: &str, left: Duration) -> Option<Strin
         let _ = kill_process_group(group, Signal::KILL);
     }
     let _ = process.wait();
-    let said = std::fs::read(&output).ok()?;
+    let mut file = std::fs::File::open(&output).ok()?;
+    let length = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(END))).ok()?;
+    let mut said = vec![];
+    file.read_to_end(&mut said).ok()?;
     Some(String::from_utf8_lossy(&said).into_owned())
 }
 

@@ -24,6 +24,8 @@ const FEW: usize = 5;
 const AGAIN: usize = 3;
 /// Share of the budget that the plain run may take.
 const PLAIN: f64 = 0.5;
+/// A run that was begun gets so many seconds, whatever is left.
+const BEGUN: f64 = 2.0;
 
 /// A test by its place in the plain order.
 pub(super) type Test = usize;
@@ -47,6 +49,8 @@ pub(super) struct Runs<'a> {
     pub(super) collecting: f64,
     /// When the plain run ended.
     pub(super) begun: Instant,
+    /// Share of the budget after which a run is cut.
+    pub(super) until: f64,
     workers: Vec<(Vec<(String, String)>, Worker)>,
     /// Node ids in the plain order.
     pub(super) ids: Vec<String>,
@@ -92,6 +96,7 @@ impl<'a> Runs<'a> {
             started,
             collecting: started.elapsed().as_secs_f64(),
             begun: Instant::now(),
+            until: 1.0,
             workers: vec![(vec![], worker)],
             by_id: ids.iter().cloned().zip(0..).collect(),
             passes: vec![false; ids.len()],
@@ -247,7 +252,9 @@ impl<'a> Runs<'a> {
         };
         let _busy = busy.then(Busy::start);
         let longest = lists.iter().map(|list| self.cost(list)).fold(0.0, f64::max);
-        let limit = Duration::from_secs_f64(longest * PATIENCE).max(LEAST).min(self.left().max(LEAST));
+        let left = self.request.budget.mul_f64(self.until).saturating_sub(self.started.elapsed());
+        let least = Duration::from_secs_f64(longest * 2.0 + BEGUN);
+        let limit = Duration::from_secs_f64(longest * PATIENCE).max(LEAST).min(left.max(least));
         let groups = self.groups(&variables, inside, lists.to_vec(), limit);
         let all: Vec<Vec<Ended>> = groups.into_iter().map(|group| self.ended(group)).collect();
         for end in all.iter().flatten() {

@@ -26,6 +26,8 @@ const TICK: Duration = Duration::from_millis(100);
 const GRACE: Duration = Duration::from_secs(10);
 /// So long may collecting take at least.
 const COLLECT: Duration = Duration::from_secs(120);
+/// No line of ours is longer: all ids of a suite of a million tests.
+const LONGEST_LINE: usize = 256 << 20;
 
 /// Whether somebody wants an end.
 #[derive(Clone, Debug, Default)]
@@ -292,6 +294,7 @@ impl Worker {
                         Err(error) => tracing::debug!("a line that cannot be read: {error}"),
                     }
                 }
+                Ok(_) | Err(_) if self.line.len() > LONGEST_LINE => return None,
                 Ok(_) => {}
                 Err(error) if is_timeout(&error) => {}
                 Err(_) => return None,

@@ -334,6 +334,60 @@ fn what_the_code_speaks_for_is_changed() {
     );
 }
 
+const PLACES: &str = "\
+import os
+import socket
+import tempfile
+
+
+def test_port():
+    with socket.socket() as server:
+        server.bind(('127.0.0.1', PORT))
+        server.listen()
+
+
+def test_given_port():
+    with socket.socket() as first:
+        first.bind(('127.0.0.1', 0))
+        port = first.getsockname()[1]
+    with socket.socket() as server:
+        server.bind(('127.0.0.1', port))
+
+
+def test_home():
+    with tempfile.TemporaryFile(dir=os.path.expanduser('~')) as file:
+        assert file.write(b'mine')
+
+
+def depth(left):
+    return 0 if left == 0 else 1 + depth(left - 1)
+
+
+def test_deep():
+    assert depth(700) == 700
+
+
+def test_shallow():
+    assert depth(100) == 100
+";
+
+#[test]
+fn taken_ports_a_closed_home_and_a_shallow_stack_show_who_needs_them() {
+    let suite = Suite::empty();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    suite.file("tests/test_places.py", &PLACES.replace("PORT", &free.to_string()));
+    let found = hunt(&suite, &[]);
+    assert_eq!(names(&found), ["test_deep", "test_home", "test_port"], "{found:#}");
+    for (test, change) in [
+        ("test_port", "network:ports-taken"),
+        ("test_home", "folder:home-read-only"),
+        ("test_deep", "limits:recursion"),
+    ] {
+        let one = case(&found, test);
+        assert_eq!((&one["perturbation"], &one["reproduced"]), (&change.into(), &true.into()), "{one:#}");
+    }
+}
+
 #[test]
 fn a_test_is_hunted_by_its_node_id() {
     let suite = Suite::empty();

@@ -1,4 +1,4 @@
-//! No network but this machine itself.
+//! No network but this machine itself, and every port taken that a test names.
 
 use serde_json::json;
 
@@ -11,5 +11,10 @@ pub(super) const NETWORK: Perturbation = Perturbation {
     suits: |test| found(test, &[Cause::Network]) || has(test, &["network_calls"]),
     general: true,
     chance: false,
-    changes: |_| vec![Change::inside("network:closed".to_owned(), "network", json!(true), None)],
+    changes: |_| {
+        vec![
+            Change::inside("network:closed".to_owned(), "network", json!(true), None),
+            Change::inside("network:ports-taken".to_owned(), "ports", json!(true), None),
+        ]
+    },
 };

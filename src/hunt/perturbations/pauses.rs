@@ -9,8 +9,14 @@ use crate::smells::{Cause, Finding};
 const SLOW: [Cause; 4] = [Cause::AsyncWait, Cause::Concurrency, Cause::Time, Cause::Resources];
 /// Pauses in seconds, by turns.
 const LENGTHS: [f64; 2] = [0.3, 1.0];
-/// A line of a slow thread waits for so much of a pause.
-const SLOW_LINE: f64 = 0.01;
+/// A turn of a loop that is slow all the time waits for so much of a pause: what waits until nothing is left to do may
+/// take it for that.
+const SLOW_TURN: f64 = 0.1;
+/// A line of a slow thread waits for so much of a pause, by turns of two rounds: one that runs few lines has to wait
+/// longer at each.
+const SLOW_LINES: [f64; 3] = [0.01, 0.1, 1.0];
+/// From this round on what no code speaks for may be so all the same.
+const ANYWAY: u64 = 2;
 
 pub(super) const PAUSES: Perturbation = Perturbation {
     name: "pauses",
@@ -43,7 +49,8 @@ fn changes(about: &About<'_>) -> Vec<Change> {
         out.push(Change::inside(format!("pauses:{name}:{seconds}s"), "pauses", value, control));
     };
     let seed = about.seed;
-    let threads = has(about.test, &["spawned"]) || found(about.test, &[Cause::Concurrency]);
+    let anyway = about.round >= ANYWAY;
+    let threads = anyway || has(about.test, &["spawned"]) || found(about.test, &[Cause::Concurrency]);
     if !lines.is_empty() {
         let places: Vec<Value> = lines.iter().map(|line| json!([file, line])).collect();
         add("at-findings", json!({ "lines": places, "seconds": seconds }));
@@ -57,9 +64,11 @@ fn changes(about: &About<'_>) -> Vec<Change> {
     }
     if about.test.is_async || threads {
         add("event-loop", json!({ "loop": true, "seconds": seconds, "seed": seed }));
+        add("slow-loop", json!({ "loop": true, "seconds": seconds * SLOW_TURN, "seed": seed }));
     }
+    let slow = seconds * SLOW_LINES[about.round as usize / LENGTHS.len() % SLOW_LINES.len()];
     for who in ["others", "main", "all"] {
-        add(&format!("slow-{who}"), json!({ "slow": who, "seconds": seconds * SLOW_LINE }));
+        add(&format!("slow-{who}"), json!({ "slow": who, "seconds": slow }));
     }
     add("between-lines", json!({ "files": [file], "seconds": seconds / 3.0, "seed": seed }));
     add("in-code", json!({ "code": true, "seconds": seconds / 2.0, "seed": seed }));

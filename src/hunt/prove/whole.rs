@@ -11,6 +11,8 @@ use crate::smells::Cause;
 
 /// From so many tests on, whole runs are repeated before each test is narrowed.
 const MANY: usize = 4;
+/// Share of the budget after which no whole run is repeated any more.
+const WHOLE_SHARE: f64 = 0.75;
 
 impl Prover<'_, '_> {
     /// Repeats whole runs, the ones in which most tests failed first, where that is cheap beside narrowing each: what
@@ -36,7 +38,7 @@ impl Prover<'_, '_> {
         let plainly = self.runs.run(&vec![plain; again], None, false);
         while let Some(run) = most_common(&open) {
             let tests = self.orders[run].tests.clone();
-            if !self.runs.has_time(again as f64 * self.runs.cost(&tests), SHARE / 2.0 + 0.2) {
+            if !self.runs.has_time(again as f64 * self.runs.cost(&tests), WHOLE_SHARE) {
                 return;
             }
             let repeated = self.runs.run(&vec![tests; again], None, false);

@@ -180,11 +180,33 @@ def network(closed, session):
     socket.getaddrinfo = near_look_up
 
 
+def ports(taken, session):
+    """Another process has every port that a test names; those that the system gave can be had."""
+    import errno
+    import socket
+
+    bind, given = socket.socket.bind, set()
+
+    def bind_free(self, address):
+        port = address[1] if isinstance(address, tuple) and len(address) > 1 else 0
+        if port and port not in given:
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+        bind(self, address)
+        if isinstance(address, tuple):
+            given.add(self.getsockname()[1])
+
+    socket.socket.bind = bind_free
+
+
 def limits(values, session):
     import resource
 
     if "recursion" in values:
-        sys.setrecursionlimit(values["recursion"])
+        # what stands below a test is not the test's
+        depth, frame = 0, sys._getframe()
+        while frame is not None:
+            depth, frame = depth + 1, frame.f_back
+        sys.setrecursionlimit(depth + values["recursion"])
     if "files" in values:
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         most = values["files"]
@@ -412,6 +434,7 @@ CHANGES = {
     "listing": listing,
     "folder": folder,
     "network": network,
+    "ports": ports,
     "limits": limits,
     "clock": clock,
     "pauses": pauses,

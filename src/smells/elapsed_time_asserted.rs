@@ -200,15 +200,17 @@ fn bounded<'a>(
             let is_approx = call.func.dotted().is_some_and(|parts| parts.last() == Some(&"approx"));
             let placed = |at: usize| call.args.get(at).filter(|_| is_approx);
             let named = |names: &[&str]| names.iter().find_map(|name| call.keyword(name));
-            let seconds = named(&["delta", "abs", "atol"]).or(placed(2)).and_then(number);
+            let told = named(&["delta", "abs", "atol"]).or(placed(2));
+            let seconds = told.and_then(number);
             let relative = named(&["rel", "rtol"]).or(placed(1)).and_then(number);
             let other = if std::ptr::eq(measured, pair.left) { pair.right } else { pair.left };
             let size = number(other).unwrap_or(1.0).abs();
             let seconds = seconds
                 .or(relative.map(|relative| relative * size))
                 .or_else(|| call.argument(2, "places").filter(|_| !is_approx).and_then(number).map(places))
-                .unwrap_or(1e-6);
-            Some(Bound { measured, seconds: Some(seconds), is_tolerance: true, known: Known::Measured })
+                // a tolerance that only a name tells is not known
+                .or(told.is_none().then_some(1e-6));
+            Some(Bound { measured, seconds, is_tolerance: true, known: Known::Measured })
         }
         _ => None,
     }

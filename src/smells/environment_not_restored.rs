@@ -153,6 +153,8 @@ fn smell(test: &Context<'_, '_>, at: &Reached<'_, '_>, change: &Change<'_>) -> S
     let what = change.what;
     let severity = match at.role {
         _ if change.is_removal() => Severity::Medium,
+        // what was there already stays as it is, and others set the same
+        _ if change.write.is_some_and(|write| write.method == Some("setdefault")) => Severity::Medium,
         // who reads the arguments mostly sets them first
         Role::Test if what == "sys.argv" => Severity::High,
         // which test needs the folder that it was cannot be told

@@ -69,18 +69,11 @@ impl Rule for HashCompared {
     }
 }
 
-/// `sorted(a, key=id) == sorted(b, key=id)`: both come in one order, whichever it is.
+/// `sorted(a, key=id)` beside `sorted(b, key=id)`: both come in one order, whichever it is.
 fn is_sorted_alike(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     let key = |call: &Call| call.keyword("key").and_then(Expr::as_name).map(str::to_owned);
-    let sorts = |call: &Call| call.func.as_name() == Some("sorted") && key(call) == key(site.call);
-    at.sites.asserts.iter().any(|assert| {
-        comparisons(assert.test).iter().filter(|comparison| comparison.is_equality()).any(|comparison| {
-            let sides = [comparison.left, comparison.right].map(|side| {
-                side.as_name().and_then(|name| at.sites.bound(name, assert.at.order)).unwrap_or(side)
-            });
-            sides.iter().any(|side| side.span == site.expr.span)
-                && sides.iter().all(|side| side.as_call().is_some_and(sorts))
-        })
+    at.sites.calls.iter().any(|other| {
+        !std::ptr::eq(other, site) && &*other.path == "sorted" && key(other.call) == key(site.call)
     })
 }
 

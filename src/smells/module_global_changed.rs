@@ -37,7 +37,7 @@ use super::origins::{module_variable, root, users};
 use super::mend::patched;
 use super::restored::{is_as_at_first, is_cleanup, is_reset_before, is_restored, renews};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
-use crate::python::ast::{Expr, Function};
+use crate::python::ast::{Expr, ExprKind, Function};
 use crate::python::sites::{WriteKind, WriteSite};
 
 pub(super) struct ModuleGlobalChanged;
@@ -64,6 +64,9 @@ impl Rule for ModuleGlobalChanged {
                 _ => continue,
             };
             let path = if write.path.starts_with('#') { write.path.clone() } else { format!("#{name}") };
+            if has_own_key(test, at, write) {
+                continue;
+            }
             if is_reset_before(test, at, write.at.order, &path) || is_restored(test, at, write.at, &path) {
                 continue;
             }
@@ -88,6 +91,13 @@ impl Rule for ModuleGlobalChanged {
 /// The name of the variable at the root of `#NAME`, `#NAME.attribute`.
 fn global(path: &str) -> Option<&str> {
     path.strip_prefix('#')?.split(['.', '(', '[']).next()
+}
+
+/// `TRACES[workflow]` after `workflow = uuid4().hex`: no other test knows that key.
+fn has_own_key(test: &Context<'_, '_>, at: &Reached<'_, '_>, write: &WriteSite<'_>) -> bool {
+    let ExprKind::Subscript { index, .. } = &write.target.kind else { return false };
+    let made = index.first().and_then(Expr::as_name).and_then(|name| at.sites.bound(name, write.at.order));
+    made.is_some_and(|made| test.text(at, made).contains("uuid4("))
 }
 
 /// The list, dict or set of the module that a write changes under another name: `data = PRICES; data["a"] = 1`.

@@ -192,7 +192,11 @@ fn is_unguarded(
     // what belongs to the thread alone is no concern
     let root = root_name(write.target);
     let is_given = |name: &str| worker.params.iter().any(|param| *param.name == *name);
-    let own = root.is_some_and(is_given) || has_own_place(write.target, &is_given) || binds(worker, root, write);
+    let of_thread = |name: &str| {
+        let bound = at.sites.bindings.iter().find(|bound| bound.name == name).and_then(|bound| bound.value);
+        bound.is_some_and(|made| test.text(at, made).contains("local()"))
+    };
+    let own = root.is_some_and(is_given) || root.is_some_and(of_thread) || has_own_place(write.target, &is_given) || binds(worker, root, write);
     let locks = any_expression(
         &worker.body,
         &mut |expr| matches!(&expr.kind, ExprKind::Attribute { attr, .. } if &**attr == "acquire"),

@@ -27,6 +27,7 @@
 //! `name`, `daemon`) are not reported.
 
 use super::assertions::comparisons;
+use super::polling::{poll_before, polls_between};
 use super::words::{expects_failure, last};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::ExprKind;
@@ -81,10 +82,11 @@ impl Rule for AssertionRightAfterStart {
                     || is_about_itself(assert)
                     || is_about_parameter(at, assert)
                     || leaves_its_block(at, site, assert)
+                    || polls_between(at, site.at.order, assert.at.order)
                 {
                     continue;
                 }
-                report.add(
+                report.add_mended(
                     at,
                     Smell {
                         span: assert.span,
@@ -97,6 +99,7 @@ impl Rule for AssertionRightAfterStart {
                         help: "join() the thread, take the future's result(), or wait for a threading.Event with a timeout first"
                             .to_owned(),
                     },
+                    |mend| poll_before(mend, assert.span, test.case.is_async),
                 );
             }
         }

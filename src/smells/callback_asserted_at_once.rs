@@ -28,6 +28,7 @@
 //! A library that runs the callback before it hands out the result.
 
 use super::flow::mentions;
+use super::polling::{poll_before, polls_between};
 use super::words::last;
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind};
@@ -54,10 +55,10 @@ impl Rule for CallbackAssertedAtOnce {
             let looks = |expr: &Expr| mentions(expr, name);
             let mut later = at.sites.asserts.iter().filter(|assert| assert.at.order > site.at.order);
             let Some(assert) = later.find(|assert| !assert.at.in_nested && looks(assert.test)) else { continue };
-            if waits_for(at, site, assert.at.order, name) {
+            if waits_for(at, site, assert.at.order, name) || polls_between(at, site.at.order, assert.at.order) {
                 continue;
             }
-            report.add(
+            report.add_mended(
                 at,
                 Smell {
                     span: assert.span,
@@ -70,6 +71,7 @@ impl Rule for CallbackAssertedAtOnce {
                     help: "let the callback set a threading.Event or fill a queue.Queue, and wait for that with a time-out"
                         .to_owned(),
                 },
+                |mend| poll_before(mend, assert.span, test.case.is_async),
             );
         }
     }

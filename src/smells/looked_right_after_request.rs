@@ -24,6 +24,7 @@
 //! A call that does its work at once in spite of its name, and an assertion on the wish itself.
 
 use super::origins::root;
+use super::polling::{poll_before, polls_between};
 use super::words::last;
 use super::{Context, Report, Rule, Severity, Smell, flow};
 use crate::python::ast::{Expr, ExprKind};
@@ -51,10 +52,11 @@ impl Rule for LookedRightAfterRequest {
             let same = looks(assert.test)
                 || (test.text(at, assert.test).contains("assertRaises")
                     && inside().is_some_and(|call| looks(&call.call.func)));
-            if !same || site.at.in_nested || test.mocks.covers(&site.path) {
+            let waits = || polls_between(at, site.at.order, assert.at.order);
+            if !same || site.at.in_nested || test.mocks.covers(&site.path) || waits() {
                 continue;
             }
-            report.add(
+            report.add_mended(
                 at,
                 Smell {
                     span: assert.span,
@@ -66,6 +68,7 @@ impl Rule for LookedRightAfterRequest {
                     ),
                     help: "wait for the state with a deadline, or for an event that is set when it is reached".to_owned(),
                 },
+                |mend| poll_before(mend, assert.span, test.case.is_async),
             );
         }
     }

@@ -283,7 +283,9 @@ impl<'r> Mend<'r> {
         } else {
             let first = self.module.body.first()?;
             let start = self.module.line_start(self.module.line(first.span.start));
-            self.insert(start, format!("{line}{newline}{newline}"));
+            let stands_apart = matches!(first.kind, StmtKind::Function(_) | StmtKind::Class(_));
+            let apart = newline.repeat(if stands_apart { 3 } else { 2 });
+            self.insert(start, format!("{line}{apart}"));
         }
         Some(name.to_owned())
     }

@@ -17,6 +17,7 @@ mod mocks;
 mod network;
 mod origins;
 mod paths;
+mod polling;
 mod randomness;
 mod resources;
 mod restored;

@@ -31,10 +31,10 @@
 use std::borrow::Cow;
 
 use super::assertions::{comparisons, is_liveness, is_positive};
-use super::mend::Mend;
-use super::words::{is_nothing, is_sleep, last, starts_work, wants_nothing};
-use super::{Context, Fix, Reached, Report, Role, Rule, Severity, Smell};
-use crate::python::ast::{Expr, ExprKind, Span, Stmt, StmtKind};
+use super::polling::poll;
+use super::words::{is_sleep, last, starts_work, wants_nothing};
+use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::{Expr, ExprKind, Span, StmtKind};
 use crate::python::for_each_statement;
 use crate::python::sites::{AssertSite, At, CallSite};
 
@@ -177,8 +177,26 @@ fn next_wants_nothing(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallS
             || is_positive(next.test, &is_alive)
             || is_of_starting(next.test)
             || was_waited_for
+            || is_as_before(test, at, site, next)
+            || (site.awaited && is_of_cancelling(text, above))
             || before.iter().any(|assert| test.text(at, assert.test) == text)
     })
+}
+
+/// `task.cancel()`, the pause, `assert task.cancelled()`: the next turn of the loop delivers it, before any timer.
+fn is_of_cancelling(look: &str, above: &str) -> bool {
+    look.ends_with(".cancelled()") && above.contains(".cancel()")
+}
+
+/// `count = agent.count`, the pause, `assert count == agent.count`: nothing is to have changed.
+fn is_as_before(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>, next: &AssertSite<'_>) -> bool {
+    let same = |name: &Expr, now: &Expr| {
+        let known = name.as_name().and_then(|name| at.sites.bound(name, next.at.order));
+        known.is_some_and(|known| known.span.end < site.expr.span.start && test.text(at, known) == test.text(at, now))
+    };
+    comparisons(next.test)
+        .iter()
+        .any(|pair| pair.op == "==" && (same(pair.left, pair.right) || same(pair.right, pair.left)))
 }
 
 /// `worker.daemon is True`: that stands since the start.
@@ -253,7 +271,7 @@ fn has_awaited(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>
 
 /// Whether the look comes after a `with` block in which the pause stands: what ends the block may wait.
 fn is_left_before(at: &Reached<'_, '_>, site: &CallSite<'_>, look: &AssertSite<'_>) -> bool {
-    const WAIT_FOR_NOTHING: [&str; 6] = ["patch", "mock", "lock", "raises", "warns", "suppress"];
+    const WAIT_FOR_NOTHING: [&str; 6] = ["patch", "mock.", "lock", "raises", "warns", "suppress"];
     at.sites.enclosing_withs(site.at).any(|with| {
         let path = with.path.to_ascii_lowercase();
         at.sites.enclosing_withs(look.at).all(|other| !std::ptr::eq(with, other))
@@ -345,104 +363,4 @@ fn orders_writes(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     let (before, after): (Vec<_>, Vec<_>) =
         at.sites.calls.iter().filter(writes).partition(|call| call.at.order < site.at.order);
     !before.is_empty() && !after.is_empty()
-}
-
-/// The sleep becomes a poll of what is asserted right after it, with a deadline.
-fn poll(mut mend: Mend<'_>, site: &CallSite<'_>, path: &str) -> Option<Fix> {
-    let stmt = mend.statement(site.expr.span)?;
-    let StmtKind::Expr(slept) = &stmt.kind else { return None };
-    let is_whole = slept.span == site.expr.span || matches!(&slept.kind, ExprKind::Await(inner) if inner.span == site.expr.span);
-    if !is_whole || !matches!(path, "time.sleep" | "asyncio.sleep") {
-        return None;
-    }
-    let asserted: Vec<String> = mend.from(stmt)[1..].iter().map_while(|next| condition(&mend, next)).collect();
-    let all = match asserted.as_slice() {
-        [] => return None,
-        [one] if one.chars().all(|char| char.is_alphanumeric() || "_.()".contains(char)) => one.clone(),
-        [one] => format!("({one})"),
-        more => {
-            let all: Vec<String> = more.iter().map(|one| format!("({one})")).collect();
-            format!("({})", all.join(" and "))
-        }
-    };
-    let time = mend.import("time")?;
-    let deadline = mend.free_name("deadline")?;
-    let call = mend.text(&site.call.func);
-    let pause = if site.awaited { format!("    await {call}(0.01)") } else { format!("    {call}(0.01)") };
-    let lines = [
-        format!("{deadline} = {time}.monotonic() + 10"),
-        format!("while not {all} and {time}.monotonic() < {deadline}:"),
-    ];
-    mend.before(stmt, &[&lines[0], &lines[1]])?;
-    mend.replace(stmt.span, pause);
-    mend.risky("wait until what is asserted holds, for ten seconds at most")
-}
-
-/// Whether a condition may hold before anything happened: nothing there, nothing called. A poll would not wait for it.
-fn holds_at_once(test: &Expr) -> bool {
-    match &test.kind {
-        ExprKind::Unary { op, .. } => &**op == "not",
-        ExprKind::Compare { rest, .. } => rest.iter().any(|(op, right)| {
-            matches!(&**op, "!=" | "not in" | "is not" | "<" | "<=") || is_empty(right)
-        }),
-        ExprKind::Bools(parts) => parts.iter().any(holds_at_once),
-        ExprKind::Call(call) => match &call.func.kind {
-            ExprKind::Attribute { attr, .. } if attr.starts_with("assert") => {
-                ["False", "None", "Not", "Less"].iter().any(|word| attr.contains(word))
-                    || call.args.iter().any(is_empty)
-            }
-            _ => false,
-        },
-        _ => false,
-    }
-}
-
-fn is_empty(expr: &Expr) -> bool {
-    match &expr.kind {
-        ExprKind::Tuple(parts) => parts.is_empty(),
-        ExprKind::Dict(parts) => parts.is_empty(),
-        ExprKind::Str { text, .. } => text.is_empty(),
-        _ => is_nothing(expr),
-    }
-}
-
-/// What an assertion asks, as an expression that can be asked again and again before it holds.
-fn condition(mend: &Mend<'_>, stmt: &Stmt) -> Option<String> {
-    let test = match &stmt.kind {
-        StmtKind::Assert { test, .. } => test,
-        StmtKind::Expr(test) => test,
-        _ => return None,
-    };
-    let mut once = |part: &Expr| match &part.kind {
-        // fails where nothing is there yet
-        ExprKind::Subscript { .. } | ExprKind::Await(_) | ExprKind::Walrus { .. } | ExprKind::Yield(_) => true,
-        ExprKind::Call(call) => match &call.func.kind {
-            ExprKind::Name(name) => !matches!(&**name, "len" | "set" | "list" | "sorted" | "bool" | "int" | "str" | "all" | "any"),
-            ExprKind::Attribute { attr, .. } => {
-                let asks = ["is_", "has_", "get_", "exists", "count", "poll", "keys", "values", "items", "assert"];
-                !asks.iter().any(|word| attr.starts_with(word))
-            }
-            _ => true,
-        },
-        _ => false,
-    };
-    if test.any(&mut once) || holds_at_once(test) || mend.text(test).contains('\n') {
-        return None;
-    }
-    if matches!(stmt.kind, StmtKind::Assert { .. }) {
-        return Some(mend.text(test).to_owned());
-    }
-    let call = test.as_call()?;
-    let ExprKind::Attribute { value, attr } = &call.func.kind else { return None };
-    if value.as_name() != Some("self") {
-        return None;
-    }
-    match (&**attr, call.args.as_slice()) {
-        ("assertTrue", [one, ..]) => Some(mend.text(one).to_owned()),
-        ("assertFalse", [one, ..]) => Some(format!("not {}", mend.text(one))),
-        _ => match comparisons(test).as_slice() {
-            [one] if one.op != "~=" => Some(format!("{} {} {}", mend.text(one.left), one.op, mend.text(one.right))),
-            _ => None,
-        },
-    }
 }

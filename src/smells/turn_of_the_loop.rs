@@ -25,9 +25,9 @@
 //! ## Known false positives
 //! Tests of the scheduling itself, where the number of turns is what is promised.
 
+use super::polling::{is_of_pilot, poll};
 use super::words::last;
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
-use crate::python::ast::ExprKind;
 use crate::python::sites::CallSite;
 
 pub(super) struct TurnOfTheLoop;
@@ -66,7 +66,8 @@ impl Rule for TurnOfTheLoop {
             } else if !is_followed_by_assertion(at, site) {
                 continue;
             }
-            report.add(
+            let may_poll = at.role == Role::Test && !site.at.in_nested;
+            report.add_mended(
                 at,
                 Smell {
                     span: site.expr.span,
@@ -79,6 +80,7 @@ impl Rule for TurnOfTheLoop {
                     help: "await what is asserted: the task, queue.join(), or an asyncio.Event under asyncio.wait_for"
                         .to_owned(),
                 },
+                |mend| if may_poll { poll(mend, site, path) } else { None },
             );
         }
     }
@@ -92,12 +94,6 @@ fn is_followed_by_assertion(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
         at.sites.calls.iter().filter(|call| site.at.order < call.at.order && call.at.order < next);
     let acts = |call: &CallSite<'_>| ["click", "press", "hover"].iter().any(|act| is_of_pilot(call, act));
     !later.any(|call| call.awaited && call.path != site.path && !acts(call))
-}
-
-/// Whether a call is the method `name` of Textual's pilot.
-fn is_of_pilot(site: &CallSite<'_>, name: &str) -> bool {
-    matches!(&site.call.func.kind, ExprKind::Attribute { value, attr }
-        if &**attr == name && value.as_name() == Some("pilot"))
 }
 
 /// Whether the very next call gives a turn again: the turns are counted.

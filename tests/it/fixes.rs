@@ -285,6 +285,6 @@ fn a_sleep_before_nothing_is_no_poll() {
     suite.run(&["scan", ".", "--fix", "--unsafe-fixes"]);
     assert!(
         text(&read(&suite, "test_a.py"))
-            .contains("    while not (calls == [1]) and time.monotonic() < deadline:\n")
+            .contains("    while calls != [1] and time.monotonic() < deadline:\n")
     );
 }

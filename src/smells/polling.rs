@@ -1,0 +1,215 @@
+//! Polls of what is asserted: in place of a pause, or where nothing waited.
+
+use super::assertions::comparisons;
+use super::mend::Mend;
+use super::words::{is_nothing, is_sleep};
+use super::{Fix, Reached};
+use crate::python::ast::{Expr, ExprKind, Span, Stmt, StmtKind};
+use crate::python::sites::CallSite;
+
+/// Functions that pause, when they are given seconds.
+const PAUSES: [&str; 6] =
+    ["time.sleep", "asyncio.sleep", "anyio.sleep", "trio.sleep", "gevent.sleep", "eventlet.sleep"];
+
+/// The pause becomes a poll of what is asserted right after it, with a deadline.
+pub(super) fn poll(mut mend: Mend<'_>, site: &CallSite<'_>, path: &str) -> Option<Fix> {
+    let stmt = mend.statement(site.expr.span)?;
+    let StmtKind::Expr(slept) = &stmt.kind else { return None };
+    let is_whole = slept.span == site.expr.span
+        || matches!(&slept.kind, ExprKind::Await(inner) if inner.span == site.expr.span);
+    if !is_whole || !(PAUSES.contains(&path) || is_of_pilot(site, "pause")) {
+        return None;
+    }
+    let all = conditions(&mend, &mend.from(stmt)[1..])?;
+    let call = mend.text(&site.call.func);
+    let pause = if site.awaited { format!("    await {call}(0.01)") } else { format!("    {call}(0.01)") };
+    let lines = head(&mut mend, &all)?;
+    mend.before(stmt, &[&lines[0], &lines[1]])?;
+    mend.replace(stmt.span, pause);
+    mend.risky("wait until what is asserted holds, for ten seconds at most")
+}
+
+/// A poll of what is asserted there, before it is asserted.
+pub(super) fn poll_before(mut mend: Mend<'_>, assertion: Span, is_async: bool) -> Option<Fix> {
+    let stmt = mend.statement(assertion)?;
+    let all = conditions(&mend, mend.from(stmt))?;
+    let [deadline, waits] = head(&mut mend, &all)?;
+    let pause = match is_async {
+        true => format!("    await {}.sleep(0.01)", mend.import("asyncio")?),
+        false => format!("    {}.sleep(0.01)", mend.import("time")?),
+    };
+    mend.before(stmt, &[&deadline, &waits, &pause])?;
+    mend.risky("wait until what is asserted holds, for ten seconds at most")
+}
+
+/// Whether something between these two places polls: pauses in a loop that ends with a condition.
+pub(super) fn polls_between(at: &Reached<'_, '_>, from: u32, to: u32) -> bool {
+    let mut between =
+        at.sites.calls.iter().zip(&at.paths).filter(|(call, _)| (from..to).contains(&call.at.order));
+    between.any(|(call, path)| call.at.in_while && is_sleep(path))
+}
+
+/// What is waited for as long as it holds: that not all of the assertions at the start of a block hold.
+fn conditions(mend: &Mend<'_>, block: &[Stmt]) -> Option<String> {
+    let asserted: Vec<(&Stmt, String)> =
+        block.iter().map_while(|next| Some((next, condition(mend, next)?))).collect();
+    match asserted.as_slice() {
+        [] => None,
+        [(stmt, one)] => Some(match differs(mend, stmt) {
+            Some(differs) => differs,
+            None if one.chars().all(|char| char.is_alphanumeric() || "_.()".contains(char)) => {
+                format!("not {one}")
+            }
+            None => format!("not ({one})"),
+        }),
+        more => {
+            let all: Vec<String> = more.iter().map(|(_, one)| format!("({one})")).collect();
+            Some(format!("not ({})", all.join(" and ")))
+        }
+    }
+}
+
+/// `a != b` for `assert a == b`.
+fn differs(mend: &Mend<'_>, stmt: &Stmt) -> Option<String> {
+    let (StmtKind::Assert { test, .. } | StmtKind::Expr(test)) = &stmt.kind else { return None };
+    match comparisons(test).as_slice() {
+        [one] if one.op == "==" && is_whole(test, one.left) => {
+            Some(format!("{} != {}", mend.text(one.left), mend.text(one.right)))
+        }
+        _ => None,
+    }
+}
+
+/// `a == b` or `self.assertEqual(a, b)` and nothing more, where `left` is `a`.
+fn is_whole(test: &Expr, left: &Expr) -> bool {
+    match &test.kind {
+        ExprKind::Compare { .. } => true,
+        ExprKind::Call(call) => call.args.first().is_some_and(|first| std::ptr::eq(first, left)),
+        _ => false,
+    }
+}
+
+/// The first two lines of a poll.
+fn head(mend: &mut Mend<'_>, all: &str) -> Option<[String; 2]> {
+    let time = mend.import("time")?;
+    let deadline = mend.free_name("deadline")?;
+    let waits = format!("while {all} and {time}.monotonic() < {deadline}:");
+    Some([format!("{deadline} = {time}.monotonic() + 10"), waits])
+}
+
+/// Whether a call is the method `name` of Textual's pilot.
+pub(super) fn is_of_pilot(site: &CallSite<'_>, name: &str) -> bool {
+    matches!(&site.call.func.kind, ExprKind::Attribute { value, attr }
+        if &**attr == name && value.as_name() == Some("pilot"))
+}
+
+/// Whether a condition may hold before anything happened: nothing there, nothing called. A poll would not wait for it.
+fn holds_at_once(test: &Expr) -> bool {
+    match &test.kind {
+        ExprKind::Unary { op, .. } => &**op == "not",
+        ExprKind::Compare { rest, .. } => rest
+            .iter()
+            .any(|(op, right)| matches!(&**op, "!=" | "not in" | "is not" | "<" | "<=") || is_empty(right)),
+        ExprKind::Bools(parts) => parts.iter().any(holds_at_once),
+        ExprKind::Call(call) => match &call.func.kind {
+            ExprKind::Attribute { attr, .. } if attr.starts_with("assert") => {
+                ["False", "None", "Not", "Less"].iter().any(|word| attr.contains(word))
+                    || call.args.iter().any(is_empty)
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn is_empty(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Tuple(parts) => parts.is_empty(),
+        ExprKind::Dict(parts) => parts.is_empty(),
+        ExprKind::Str { text, .. } => text.is_empty(),
+        _ => is_nothing(expr),
+    }
+}
+
+/// Methods that only ask begin so.
+const ASKS: [&str; 20] = [
+    "is_",
+    "has_",
+    "get_",
+    "exists",
+    "count",
+    "poll",
+    "keys",
+    "values",
+    "items",
+    "assert",
+    "query",
+    "find",
+    "read_text",
+    "done",
+    "empty",
+    "qsize",
+    "startswith",
+    "endswith",
+    "strip",
+    "decode",
+];
+
+/// What an assertion asks, as an expression that can be asked again and again before it holds.
+fn condition(mend: &Mend<'_>, stmt: &Stmt) -> Option<String> {
+    let test = match &stmt.kind {
+        StmtKind::Assert { test, .. } => test,
+        StmtKind::Expr(test) => test,
+        _ => return None,
+    };
+    let mut once = |part: &Expr| match &part.kind {
+        // fails where nothing is there yet
+        ExprKind::Subscript { .. } | ExprKind::Await(_) | ExprKind::Walrus { .. } | ExprKind::Yield(_) => {
+            true
+        }
+        ExprKind::Call(call) => match &call.func.kind {
+            ExprKind::Name(name) => {
+                !matches!(&**name, "len" | "set" | "list" | "sorted" | "bool" | "int" | "str" | "all" | "any")
+            }
+            ExprKind::Attribute { attr, .. } => !ASKS.iter().any(|word| attr.starts_with(word)),
+            _ => true,
+        },
+        _ => false,
+    };
+    if test.any(&mut once) || holds_at_once(test) || mend.text(test).contains('\n') {
+        return None;
+    }
+    if matches!(stmt.kind, StmtKind::Assert { .. }) {
+        return Some(mend.text(test).to_owned());
+    }
+    let call = test.as_call()?;
+    let ExprKind::Attribute { value, attr } = &call.func.kind else { return None };
+    if value.as_name() != Some("self") {
+        return was_called(attr).map(|asks| format!("{}.{asks}", mend.text(value)));
+    }
+    match (&**attr, call.args.as_slice()) {
+        ("assertTrue", [one, ..]) => Some(mend.text(one).to_owned()),
+        ("assertFalse", [one, ..]) => Some(format!("not {}", mend.text(one))),
+        _ => match comparisons(test).as_slice() {
+            [one] if one.op != "~=" => {
+                Some(format!("{} {} {}", mend.text(one.left), one.op, mend.text(one.right)))
+            }
+            _ => None,
+        },
+    }
+}
+
+/// What a mock's assertion waits for first: a call at all.
+fn was_called(assertion: &str) -> Option<&'static str> {
+    match assertion {
+        "assert_called"
+        | "assert_called_once"
+        | "assert_called_with"
+        | "assert_called_once_with"
+        | "assert_any_call" => Some("called"),
+        _ if assertion.starts_with("assert_awaited") || assertion == "assert_any_await" => {
+            Some("await_count")
+        }
+        _ => None,
+    }
+}

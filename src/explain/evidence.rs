@@ -113,6 +113,21 @@ impl Evidence {
         }
     }
 
+    /// What a model needs in order to say what to do: the test, what its rules of the first cause say, outcomes and fixes.
+    /// Of the tests like it the index speaks itself.
+    pub fn own(&self) -> Material {
+        let first = self.causes().first().map(|ranked| ranked.cause);
+        let findings =
+            || self.target.assessment.findings.iter().filter(|finding| Some(finding.cause) == first);
+        let speaks = |rule: &&RuleText| findings().any(|finding| finding.code == rule.code);
+        Material {
+            tests: vec![self.target.clone()],
+            rules: self.rules.iter().filter(speaks).cloned().collect(),
+            outcomes: self.outcomes.clone(),
+            fixes: self.fixes.clone(),
+        }
+    }
+
     /// The causes of the findings, the weightiest first.
     pub fn causes(&self) -> Vec<RankedCause> {
         causes(&self.target.assessment.findings)

@@ -51,7 +51,8 @@ pub struct Options {
     pub max_tokens: u32,
     /// Whether the model is asked once more where too little of its answer stands.
     pub repair: bool,
-    /// Whether what the rules found is said before the model speaks: it stands, and nobody waits for it.
+    /// Whether what the rules found is said before the model speaks, and which tests are alike afterwards: it stands, and
+    /// nobody waits for it.
     pub findings_first: bool,
     /// Whether a model is asked about a test in which nothing was found and of which no outcome is known: it can only guess.
     pub guess: bool,
@@ -92,7 +93,7 @@ pub fn explain(
 
 /// The prompt of an explanation, as the model would be sent it.
 pub fn shown_prompt(evidence: &Evidence, budget: u32) -> Result<Prompt, PromptError> {
-    let turn = Turn { question: None, material: evidence.material(), answer: String::new() };
+    let turn = Turn { question: None, material: evidence.own(), answer: String::new() };
     conversation(&[turn], budget)
 }
 
@@ -122,12 +123,13 @@ async fn answer(mut log: Log, evidence: Evidence, model: Option<Arc<dyn ChatMode
             Ok(()) => None,
         },
     };
-    if note.is_some() {
-        let ground = Ground::new(&sources, &material.tests);
-        for sentence in offline::answer(&evidence, &sources, &ground) {
-            log.state(sentence);
-        }
-    }
+    let ground = Ground::new(&sources, &material.tests);
+    let stated = match note {
+        Some(_) => offline::answer(&evidence, &sources, &ground),
+        None if options.findings_first => offline::alike(&evidence, &sources, &ground),
+        None => vec![],
+    };
+    stated.into_iter().for_each(|sentence| log.state(sentence));
     let explanation = Explanation {
         test: evidence.target.assessment.id.clone(),
         repo: evidence.target.assessment.repo.clone(),
@@ -159,8 +161,11 @@ async fn converse(
     let shown: Vec<Source> =
         sources.iter().filter(|source| prompt.references.contains(&source.reference)).cloned().collect();
     let ground = Ground::new(&shown, &evidence.material().tests);
-    let causes: Vec<_> = evidence.causes().into_iter().map(|ranked| ranked.cause).collect();
-    // what was found is a part of the answer that is there already
+    let mut causes: Vec<_> = evidence.causes().into_iter().map(|ranked| ranked.cause).collect();
+    // what was found is a part of the answer that is there already, and its cause with it
+    if options.findings_first {
+        causes.truncate(1);
+    }
     let (before, enough) = (log.kept.len(), if options.findings_first { 1 } else { ENOUGH });
     let least = if causes.is_empty() || options.findings_first { 1 } else { LEAST };
     let ask = Ask { causes: &causes, least, ground: &ground, max_tokens: options.max_tokens };

@@ -47,6 +47,14 @@ pub fn first(evidence: &Evidence, ground: &Ground) -> Vec<Sentence> {
     said
 }
 
+/// Which tests are like it: what is said after a model spoke.
+pub fn alike(evidence: &Evidence, sources: &[Source], ground: &Ground) -> Vec<Sentence> {
+    let mut said = Vec::new();
+    neighbours(evidence, sources, &mut said);
+    said.retain(|sentence| ground.check(sentence).is_ok());
+    said
+}
+
 fn say_finding(evidence: &Evidence, finding: &Finding, said: &mut Vec<Sentence>) {
     let message = neutral_line(&finding.message, LONGEST);
     let text = format!("Line {}: {message} ({}, {})", finding.line, finding.name, finding.severity);

@@ -177,7 +177,7 @@ async fn what_does_not_stand_is_dropped_with_its_reason() {
         {"citations":["T1"],"text":"It fails in 40% of runs."},
         {"citations":["T1"],"text":"The test is stable."},
         {"citations":["T1"],"text":"<script>alert</script> https://evil.example"},
-        {"citations":["T2"],"text":"The cause is `asyncio.sleep(0.25)`."},
+        {"citations":["FD101"],"text":"The cause is `asyncio.sleep(0.25)`."},
         {"citations":["T1"],"text":"First sentence."},
         {"citations":["T1"],"text":"The wait is a guess!"}]}"#;
     let (_replay, model) = serving(vec![says(&[wrong])]).await;

@@ -375,7 +375,7 @@ def test_shallow():
 fn taken_ports_a_closed_home_and_a_shallow_stack_show_who_needs_them() {
     let suite = Suite::empty();
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    suite.file("tests/test_places.py", &PLACES.replace("PORT", &free.to_string()));
+    suite.file("tests/test_places.py", PLACES.replace("PORT", &free.to_string()));
     let found = hunt(&suite, &[]);
     assert_eq!(names(&found), ["test_deep", "test_home", "test_port"], "{found:#}");
     for (test, change) in [

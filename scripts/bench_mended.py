@@ -69,6 +69,7 @@ def measure(arguments, row, extras):
             return {**about, "reason": "does not pass plainly: " + (", ".join(set(outcomes.values())) or "did not run")}
     wall = min(walls)
     report = folder.parent / (folder.name + ".hunt.json")
+    report.unlink(missing_ok=True)
     budget = f"{max(30, int(BUDGET * wall))}s"
     command = [arguments.flakydetector.resolve(), "hunt", row["test_id"], "--yes", "--python", python, "--format", "json"]
     command += ["--output", report, "--budget", budget, "--store", folder.parent / (folder.name + ".store")]

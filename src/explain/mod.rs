@@ -103,8 +103,8 @@ async fn answer(mut log: Log, evidence: Evidence, model: Option<Arc<dyn ChatMode
     log.send(Event::Retrieval { sources: sources.clone(), causes: causes.clone() });
 
     let knows_nothing = causes.is_empty() && evidence.outcomes.is_empty() && !options.guess;
+    let ground = Ground::new(&sources, &material.tests);
     if model.is_some() && options.findings_first && !knows_nothing {
-        let ground = Ground::new(&sources, &material.tests);
         offline::first(&evidence, &ground).into_iter().for_each(|sentence| log.state(sentence));
     }
     let before = log.kept.len();
@@ -123,7 +123,6 @@ async fn answer(mut log: Log, evidence: Evidence, model: Option<Arc<dyn ChatMode
             Ok(()) => None,
         },
     };
-    let ground = Ground::new(&sources, &material.tests);
     let stated = match note {
         Some(_) => offline::answer(&evidence, &sources, &ground),
         None if options.findings_first => offline::alike(&evidence, &sources, &ground),

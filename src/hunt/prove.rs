@@ -125,9 +125,7 @@ pub(super) fn prove(runs: &mut Runs<'_>, seen: Seen) -> (Vec<Unstable>, Vec<Unco
         .map(|(mut found, case)| {
             let by_chance = found.proof.perturbation == "rerun"
                 || found.proof.failed_with < found.proof.tried_with
-                || PERTURBATIONS
-                    .iter()
-                    .any(|one| one.chance && found.proof.perturbation.starts_with(one.name));
+                || goes_by_chance(&found.proof.perturbation);
             if let Some((command, shown, tried)) =
                 reproduce::try_out(runs.setup(), &case, by_chance, &|| runs.left())
             {
@@ -138,6 +136,12 @@ pub(super) fn prove(runs: &mut Runs<'_>, seen: Seen) -> (Vec<Unstable>, Vec<Unco
         })
         .collect();
     (unstable, unconfirmed)
+}
+
+/// Whether a change, by its name (`pauses:threads:1s`), shows now and then what it shows.
+fn goes_by_chance(perturbation: &str) -> bool {
+    let kind = perturbation.split(':').next().unwrap_or_default();
+    PERTURBATIONS.iter().any(|known| known.chance && known.name == kind)
 }
 
 /// The order in which sightings are believed: what needs least to be shown first.
@@ -368,10 +372,9 @@ impl Prover<'_, '_> {
     fn repeat(&mut self, test: Test, candidate: Candidate, error: &str) -> Option<(Unstable, Case)> {
         let mut with = self.count(&candidate.with, test, candidate.change.as_ref(), false, TRIES)?;
         let mut without = self.count(&candidate.without, test, candidate.change.as_ref(), true, TRIES)?;
-        let name = candidate.perturbation.split(':').next().unwrap_or_default();
-        let chance = PERTURBATIONS.iter().any(|known| known.chance && known.name == name);
         // it failed once before, which is why it is asked again
-        let now_and_then = with.failed < with.tried && (chance || with.failed > 0);
+        let now_and_then =
+            with.failed < with.tried && (with.failed > 0 || goes_by_chance(&candidate.perturbation));
         if now_and_then || without.failed > 0 && without.failed < without.tried {
             with.add(self.count(&candidate.with, test, candidate.change.as_ref(), false, MORE)?);
             without.add(self.count(&candidate.without, test, candidate.change.as_ref(), true, MORE)?);

@@ -52,6 +52,9 @@ pub enum ChatEvent {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Usage {
     pub prompt_tokens: Option<u32>,
+    /// Tokens of the prompt that the server still had from before and did not read again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached_tokens: Option<u32>,
     pub completion_tokens: Option<u32>,
     pub num_ctx: u32,
     /// The answer was ended by `max_tokens`, so its end is missing.

@@ -29,6 +29,8 @@ const AROUND: u32 = 8;
 const SEAMS: u32 = 8;
 /// Whatever the instructions take, evidence gets this much.
 const LEAST_EVIDENCE: u32 = 120;
+/// Share of the budget that a later turn adds: somebody waits who was just answered.
+const LATER: f64 = 0.2;
 /// Room for a question is kept in multiples of so many tokens.
 const QUESTION: u32 = 50;
 /// A longer question is cut.
@@ -91,7 +93,7 @@ pub fn render(template: &str, values: &[(&str, &str)]) -> Result<String, PromptE
 }
 
 /// The prompt of the last of `turns`, of which there is at least one, with those before it as they were.
-/// The first is kept within `budget` tokens; later ones add a third of it at most.
+/// The first is kept within `budget` tokens; later ones add [`LATER`] of it at most, and their question.
 pub fn conversation(turns: &[Turn], budget: u32) -> Result<Prompt, PromptError> {
     let system = Message { role: Role::System, content: render(SYSTEM, &[])? };
     let mut prompt = Prompt { tokens: cost(&system), messages: vec![system], references: Vec::new() };
@@ -106,11 +108,15 @@ pub fn conversation(turns: &[Turn], budget: u32) -> Result<Prompt, PromptError> 
             (Some(question), 0) => render(CHAT, &[("evidence", evidence), ("question", question)]),
             (Some(question), _) => render(FOLLOW_UP, &[("evidence", evidence), ("question", question)]),
         };
-        let allowed = if number == 0 { budget.saturating_sub(prompt.tokens) } else { budget / 3 };
-        // Room is kept for a question in steps, so that questions of about one length see the same evidence.
         let asks = question.as_deref().map_or(0, estimate);
-        let frame = estimate(&fill("")?) - asks + asks.next_multiple_of(QUESTION);
-        let left = allowed.saturating_sub(frame + AROUND + SEAMS).max(LEAST_EVIDENCE);
+        let frame = estimate(&fill("")?) - asks + AROUND + SEAMS;
+        let left = if number == 0 {
+            // Room is kept for a question in steps, so that questions of about one length see the same evidence.
+            let taken = prompt.tokens + frame + asks.next_multiple_of(QUESTION);
+            budget.saturating_sub(taken).max(LEAST_EVIDENCE)
+        } else {
+            ((f64::from(budget) * LATER) as u32).saturating_sub(frame)
+        };
         let shares = if question.is_none() { Shares::First } else { Shares::Even };
         let block = block::evidence(&material, &added, shares, left, &mut prompt.references);
         let content = fill(&if number == 0 || block.is_empty() {

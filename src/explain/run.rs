@@ -152,6 +152,7 @@ impl Log {
         let before = self.usage.take().unwrap_or_default();
         self.usage = Some(Usage {
             prompt_tokens: sum(before.prompt_tokens, usage.prompt_tokens),
+            cached_tokens: sum(before.cached_tokens, usage.cached_tokens),
             completion_tokens: sum(before.completion_tokens, usage.completion_tokens),
             num_ctx: usage.num_ctx,
             cut: usage.cut,

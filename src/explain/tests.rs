@@ -396,3 +396,28 @@ async fn a_real_model_is_held_to_the_evidence() {
     // The estimate errs upwards, but not by more than the half.
     assert!(read <= prompt.tokens && prompt.tokens < 2 * read, "{read} read, {} estimated", prompt.tokens);
 }
+
+#[tokio::test]
+async fn a_real_model_reads_only_what_a_later_question_brings() {
+    let Ok(url) = std::env::var("FLAKYDETECTOR_LLM_URL") else {
+        eprintln!("skipped: FLAKYDETECTOR_LLM_URL names no model server (make test starts one)");
+        return;
+    };
+    let model = connect(&Settings { llm_url: Some(url), ..Settings::default() }).await.unwrap();
+    let (mut found, mut history) = (samples::evidence().material(), vec![]);
+    for question in ["Which tests sleep?", "And without Redis?", "Which of them first?"] {
+        let options = Options { max_tokens: 60, ..Options::default() };
+        let stream = chat::chat(history.clone(), question.to_string(), found.clone(), model.clone(), options);
+        let (Finished::Reply(reply), _) = collect(stream).await else { panic!() };
+        let usage = reply.usage.unwrap();
+        let read = usage.prompt_tokens.unwrap() - usage.cached_tokens.unwrap();
+        assert!(history.is_empty() || read <= 150 + 20, "{question} {usage:?}");
+        history.push(Turn {
+            question: Some(question.to_string()),
+            material: found.clone(),
+            answer: reply.said,
+        });
+        let name = format!("tests/test_pipe.py::test_pipe_{}", history.len());
+        found.tests.push(samples::test(&name, samples::LOCK, Vec::new()));
+    }
+}

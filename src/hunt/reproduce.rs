@@ -1,6 +1,5 @@
 //! One command line for each case, which shows it with the user's pytest, and trying it.
 
-use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::perturbations::Change;
 use super::runs::{Runs, Test};
-use super::worker::Setup;
+use super::worker::{Setup, end_of};
 
 /// The longest that one command may take.
 const LONGEST: Duration = Duration::from_secs(120);
@@ -186,12 +185,7 @@ pub(super) fn said(setup: &Setup, command: &str, left: Duration) -> Option<Strin
         let _ = kill_process_group(group, Signal::KILL);
     }
     let _ = process.wait();
-    let mut file = std::fs::File::open(&output).ok()?;
-    let length = file.metadata().ok()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(END))).ok()?;
-    let mut said = vec![];
-    file.read_to_end(&mut said).ok()?;
-    Some(String::from_utf8_lossy(&said).into_owned())
+    end_of(&output, END).ok()
 }
 
 /// Nothing is left in the project, and failures are listed.

@@ -2,7 +2,7 @@
 //! with one thing changed. Nothing of ours stays: plugin, socket, cache and temporary files lie in a folder that goes.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read as _, Seek as _, SeekFrom, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -340,10 +340,18 @@ fn python_path(ours: &Path) -> std::ffi::OsString {
     std::env::join_paths(all).unwrap_or_else(|_| ours.into())
 }
 
+/// The last bytes of a file, as text: who wrote it may have written gigabytes.
+pub(super) fn end_of(file: &Path, bytes: u64) -> std::io::Result<String> {
+    let mut file = File::open(file)?;
+    file.seek(SeekFrom::Start(file.metadata()?.len().saturating_sub(bytes)))?;
+    let mut said = vec![];
+    file.take(bytes).read_to_end(&mut said)?;
+    Ok(String::from_utf8_lossy(&said).into_owned())
+}
+
 /// The last lines that a process said.
 fn tail(log: &Path) -> String {
-    let bytes = std::fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(4_000)..]).replace('\0', "");
+    let text = end_of(log, 4_000).unwrap_or_default().replace('\0', "");
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(8)..].join("\n")
 }

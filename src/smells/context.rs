@@ -111,7 +111,7 @@ pub struct Context<'a, 'v> {
     pub has_unseen_fixture: bool,
 }
 
-const SETUPS: [&str; 9] = [
+pub(super) const SETUPS: [&str; 9] = [
     "setUp",
     "asyncSetUp",
     "setUpClass",
@@ -122,7 +122,7 @@ const SETUPS: [&str; 9] = [
     "setUpModule",
     "setup_module",
 ];
-const TEARDOWNS: [&str; 8] = [
+pub(super) const TEARDOWNS: [&str; 8] = [
     "tearDown",
     "asyncTearDown",
     "tearDownClass",

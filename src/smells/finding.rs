@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::context::{SETUPS, TEARDOWNS};
+
 /// Why a test can be unstable. A rule's hundred is its cause: `FD1xx` is [`Cause::AsyncWait`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -202,6 +204,14 @@ pub struct Edit {
 
 /// Rules that say under which circumstances a test runs: they name the cause only where nothing else does.
 const CIRCUMSTANCES: [&str; 2] = ["FD303", "FD904"];
+/// Rules about what a test leaves behind: it makes others fail more than the test itself.
+const LEFT_BEHIND: [&str; 14] = [
+    "FD601", "FD602", "FD603", "FD604", "FD605", "FD606", "FD608", "FD609", "FD611", "FD701", "FD702",
+    "FD704", "FD705", "FD712",
+];
+/// So much less does it say of why this test fails what the test leaves behind, and what set-up and fixtures do for every
+/// test.
+const LESS: f32 = 0.5;
 
 impl Finding {
     /// Severity as a number from 1 to 4, times confidence.
@@ -211,8 +221,16 @@ impl Finding {
 
     /// How much it says about why the test is unstable.
     pub fn telling(&self) -> f32 {
-        let share = if CIRCUMSTANCES.contains(&self.code.as_str()) { 0.01 } else { 1.0 };
-        self.weight() * share
+        let is_among = |codes: &[&str]| codes.contains(&self.code.as_str());
+        let less = if is_among(&CIRCUMSTANCES) { 0.01 } else { 1.0 };
+        let less = if is_among(&LEFT_BEHIND) { less * LESS } else { less };
+        self.weight() * if self.is_around() { less * LESS } else { less }
+    }
+
+    /// Whether it stands in what runs before and after the test.
+    fn is_around(&self) -> bool {
+        let name = self.via.as_deref().and_then(|via| via.split(',').next()).unwrap_or_default();
+        name.starts_with("fixture ") || SETUPS.contains(&name) || TEARDOWNS.contains(&name)
     }
 }
 

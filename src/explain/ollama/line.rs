@@ -53,6 +53,7 @@ pub(super) fn events(
     if line.done {
         let usage = Usage {
             prompt_tokens: line.prompt_eval_count,
+            cached_tokens: None,
             completion_tokens: line.eval_count,
             num_ctx,
             cut: line.done_reason.as_deref() == Some("length"),

@@ -32,7 +32,13 @@ struct Delta {
 #[derive(Deserialize)]
 struct Counted {
     prompt_tokens: Option<u32>,
+    prompt_tokens_details: Option<Details>,
     completion_tokens: Option<u32>,
+}
+
+#[derive(Deserialize)]
+struct Details {
+    cached_tokens: Option<u32>,
 }
 
 /// Reads line by line; an event ends with an empty line. The usage comes after the reason for the end, so
@@ -108,6 +114,7 @@ impl Reader {
         }
         if let Some(counted) = chunk.usage {
             self.usage.prompt_tokens = counted.prompt_tokens;
+            self.usage.cached_tokens = counted.prompt_tokens_details.and_then(|told| told.cached_tokens);
             self.usage.completion_tokens = counted.completion_tokens;
         }
         let mut events = Vec::new();

@@ -121,7 +121,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     for unstable in &mut found.unstable {
         unstable.repo.clone_from(&repo);
     }
-    remember(args, &project, &near, &repo, &mut known, &found)?;
+    // what was found is told, even where it cannot be kept
+    let kept = remember(args, &project, &near, &repo, &mut known, &found);
     let text = match args.format {
         DataFormat::Text => report::hunted(&found),
         DataFormat::Json => serde_json::to_string_pretty(&found)? + "\n",
@@ -132,6 +133,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         })?,
         None => print(&text)?,
     }
+    kept?;
     let proved = args.fail_on == FailOn::Proved && !found.unstable.is_empty();
     Ok(if proved { Outcome::Found } else { Outcome::Clean })
 }

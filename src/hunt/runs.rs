@@ -22,8 +22,9 @@ const LEAST: Duration = Duration::from_secs(15);
 /// So few tests are run plainly so often until one passes.
 const FEW: usize = 5;
 const AGAIN: usize = 3;
-/// Share of the budget that the plain run may take.
+/// Share of the budget that the plain run may take, and one test in it: what is slower could not be repeated.
 const PLAIN: f64 = 0.5;
+const ONE: f64 = 0.15;
 /// A run that was begun gets so many seconds, whatever is left.
 const BEGUN: f64 = 2.0;
 
@@ -130,7 +131,9 @@ impl<'a> Runs<'a> {
             if limit.is_zero() || self.stop.is_asked() {
                 break;
             }
-            let group = self.groups(&[], Map::new(), vec![left.clone()], limit).pop().unwrap_or_default();
+            let each = if self.ids.len() <= FEW { limit } else { self.request.budget.mul_f64(ONE) };
+            let group =
+                self.groups(&[], Map::new(), vec![left.clone()], limit, each).pop().unwrap_or_default();
             for test in &group.tests {
                 let Some(at) = self.by_id.get(&test.id).copied() else { continue };
                 self.took[at] = test.seconds;
@@ -146,8 +149,16 @@ impl<'a> Runs<'a> {
                 group.tests.iter().filter_map(|test| self.by_id.get(&test.id).copied()).collect();
             left.retain(|test| !ran.contains(test));
             match group.died_in.and_then(|(id, how)| Some((self.by_id.get(&id).copied()?, how))) {
+                Some((_, how)) if how == "late" => {
+                    (self.say)(&format!("the plain run was cut: {} tests did not get to run", left.len()));
+                    break;
+                }
                 Some((test, how)) => {
-                    (self.say)(&format!("{} ended the run ({how}) and is left out", self.ids[test]));
+                    let what = match how.as_str() {
+                        "stuck" => format!("did not end within {:.0} s", each.as_secs_f64()),
+                        how => format!("ended the run ({how})"),
+                    };
+                    (self.say)(&format!("{} {what} and is left out", self.ids[test]));
                     failing.push(test);
                     left.retain(|other| *other != test);
                 }
@@ -255,7 +266,7 @@ impl<'a> Runs<'a> {
         let left = self.request.budget.mul_f64(self.until).saturating_sub(self.started.elapsed());
         let least = Duration::from_secs_f64(longest * 2.0 + BEGUN);
         let limit = Duration::from_secs_f64(longest * PATIENCE).max(LEAST).min(left.max(least));
-        let groups = self.groups(&variables, inside, lists.to_vec(), limit);
+        let groups = self.groups(&variables, inside, lists.to_vec(), limit, limit);
         let all: Vec<Vec<Ended>> = groups.into_iter().map(|group| self.ended(group)).collect();
         for end in all.iter().flatten() {
             let (ran, failed) = &mut self.ran[end.test];
@@ -290,10 +301,11 @@ impl<'a> Runs<'a> {
         changes: Map<String, Value>,
         lists: Vec<Vec<Test>>,
         limit: Duration,
+        each: Duration,
     ) -> Vec<Group> {
         let count = lists.len();
         let name = |list: Vec<Test>| list.into_iter().map(|test| self.ids[test].clone()).collect();
-        let asked = Asked { groups: lists.into_iter().map(name).collect(), changes, limit };
+        let asked = Asked { groups: lists.into_iter().map(name).collect(), changes, limit, each };
         let mut worker = match self.workers.iter().position(|(known, _)| known == variables) {
             Some(at) => self.workers.swap_remove(at).1,
             None => match Worker::start(self.setup, variables, self.stop) {

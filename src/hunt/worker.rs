@@ -134,6 +134,8 @@ pub(super) struct Asked {
     pub(super) changes: Map<String, Value>,
     /// For each group.
     pub(super) limit: Duration,
+    /// For each test.
+    pub(super) each: Duration,
 }
 
 /// A pytest that has collected and waits.
@@ -241,7 +243,8 @@ impl Worker {
     /// silent for too long, gives what it told until then and `false`.
     pub(super) fn run(&mut self, asked: &Asked) -> (Vec<Group>, bool) {
         let message = serde_json::json!({
-            "groups": asked.groups, "changes": asked.changes, "limit": asked.limit.as_secs_f64(), "fork": true,
+            "groups": asked.groups, "changes": asked.changes, "fork": true,
+            "limit": asked.limit.as_secs_f64(), "each": asked.each.as_secs_f64(),
         });
         let mut groups = vec![Group::default(); asked.groups.len()];
         if writeln!(self.reader.get_mut(), "{message}").is_err() {

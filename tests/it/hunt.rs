@@ -448,6 +448,7 @@ fn what_dies_or_never_ends_does_not_take_the_hunt_with_it() {
          def test_a():\n    assert not LEFT\n\n\
          def test_exits():\n    os._exit(3)\n\n\
          def test_kills():\n    os.kill(os.getpid(), signal.SIGKILL)\n\n\
+         def test_never_ends():\n    while True:\n        time.sleep(1)\n\n\
          def test_prints():\n    print('\\0' * 1000)\n    os.write(1, b'\\xff\\0')\n\n\
          def test_starts():\n    subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(120)', 'fdhunt-left'])\n\n\
          def test_folder():\n    os.chdir('/')\n    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n\n\
@@ -455,9 +456,23 @@ fn what_dies_or_never_ends_does_not_take_the_hunt_with_it() {
     );
     let found = hunt(&suite, &[]);
     assert!(names(&found).contains(&"test_a".to_owned()), "{found:#}");
-    assert_eq!((&found["plain"]["failed"], &found["plain"]["passed"]), (&2.into(), &5.into()), "{found:#}");
+    assert_eq!((&found["plain"]["failed"], &found["plain"]["passed"]), (&3.into(), &5.into()), "{found:#}");
     let running = Command::new("sh").args(["-c", "ps ax | grep -c '[f]dhunt-left'"]).output().unwrap();
     assert_eq!(text(&running.stdout).trim(), "0", "a child of a test is left running");
+}
+
+#[test]
+fn what_cannot_be_kept_is_told_all_the_same() {
+    let suite = Suite::empty();
+    suite.file(
+        "tests/test_bad.py",
+        "LEFT = []\n\ndef test_a():\n    assert not LEFT\n\ndef test_z():\n    LEFT.append(1)\n",
+    );
+    // a folder that nobody can make
+    let output = command(&suite, Path::new("/proc/flakydetector"), &["--only", "order"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("cannot be written"), "{}", text(&output.stderr));
+    assert_eq!(names(&serde_json::from_slice(&output.stdout).unwrap()), ["test_a"]);
 }
 
 #[test]

@@ -1,15 +1,17 @@
 """The side of a hunt that lives in the user's pytest: collects once, then runs what it is asked to, each time in a
 forked child with one thing changed, and tells outcomes as they happen. Standard library only; Python 3.7, pytest 6.
 
-Lines of JSON over a Unix socket. Asked: {"groups": [[node id, ...], ...], "changes": {...}, "limit": seconds}; every
-group runs in a child of its own. Told: collected, begin, test, end, done.
+Lines of JSON over a Unix socket. Asked: {"groups": [[node id, ...], ...], "changes": {...}, "limit": seconds of a group,
+"each": seconds of a test}; every group runs in a child of its own. Told: collected, begin, test, end, done.
 """
 import json
+import mmap
 import os
 import random
 import select
 import signal
 import socket
+import struct
 import sys
 import time
 
@@ -26,7 +28,7 @@ fork, waitpid, exit_now, monotonic, sleep, kill_group = (
     time.sleep,
     os.killpg,
 )
-dumps = json.dumps
+dumps, pack_into, unpack_from = json.dumps, struct.pack_into, struct.unpack_from
 
 
 class Wire:
@@ -86,6 +88,8 @@ class Hunt:
         self.errors = []
         self.ended = None
         self.seeds = Seeds()
+        # when the test that runs began; children write it
+        self.beat = mmap.mmap(-1, 8)
 
     def pytest_collectreport(self, report):
         if report.failed:
@@ -120,6 +124,7 @@ class Hunt:
     def in_child(self, session, at, group, asked):
         sys.stdout.flush()
         sys.stderr.flush()
+        pack_into("d", self.beat, 0, monotonic())
         child = fork()
         if child == 0:
             code = 70
@@ -139,15 +144,15 @@ class Hunt:
                     pass
             finally:
                 exit_now(code)
-        how = self.watch(child, asked["limit"])
+        how = self.watch(child, asked["limit"], asked["each"])
         try:
             kill_group(child, signal.SIGKILL)
         except OSError:
             pass
         return how
 
-    def watch(self, child, limit):
-        """Waits for a child, at most `limit` seconds, and no longer than the other side listens."""
+    def watch(self, child, limit, each):
+        """Waits for a child, at most `limit` seconds and `each` for a test, and no longer than the other side listens."""
         end, pause = monotonic() + limit, 0.0005
         while True:
             done, status = waitpid(child, os.WNOHANG)
@@ -156,8 +161,8 @@ class Hunt:
                     return "signal %d" % os.WTERMSIG(status)
                 return "exit %d" % os.WEXITSTATUS(status)
             gone = select.select([self.wire.socket], [], [], 0)[0] and not self.wire.socket.recv(1, socket.MSG_PEEK)
-            late = monotonic() > end
-            if gone or late:
+            late, stuck = monotonic() > end, monotonic() - unpack_from("d", self.beat)[0] > each
+            if gone or late or stuck:
                 for signal_to in (lambda: kill_group(child, signal.SIGKILL), lambda: os.kill(child, signal.SIGKILL)):
                     try:
                         signal_to()
@@ -166,7 +171,7 @@ class Hunt:
                 waitpid(child, 0)
                 if gone:
                     exit_now(0)
-                return "late"
+                return "late" if late else "stuck"
             sleep(pause)
             pause = min(pause * 1.5, 0.01)
 
@@ -183,6 +188,7 @@ class Hunt:
                 self.wire.tell("start", id=item.nodeid)
                 each(item)
                 began = monotonic()
+                pack_into("d", self.beat, 0, began)
                 following = items[at + 1] if at + 1 < len(items) else None
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
                 session.shouldfail = session.shouldstop = False

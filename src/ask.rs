@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::explain::evidence::{Evidence, Material, Outcome as SeenOutcome, PastFix, RuleText};
+use crate::explain::prompt::Turn;
 use crate::fixes::diff;
 use crate::index::meaning::of_test;
 use crate::index::store::{Filter, HybridQuery, Scored};
 use crate::index::{Embedder, IndexedTest, VectorStore, point_id};
 use crate::risk::Verdict;
-use crate::search::{Hit, SearchError, Target, search, similar};
+use crate::search::{Following, Hit, SearchError, Target, answer, follow, similar};
 use crate::smells;
 
 /// Similar tests that stand beside the one in question.
@@ -42,19 +43,29 @@ pub async fn evidence(
     Ok((evidence, mended, milliseconds(started)))
 }
 
-/// What the index holds for a question, and the milliseconds that it took to find.
+/// What the index holds for a question after those of `history`, and the milliseconds that it took to find. Where others
+/// are asked for, what was shown before is passed over.
 ///
 /// # Errors
 /// The store or the embedding model fail.
 pub async fn material(
     store: &Arc<dyn VectorStore>,
     embedder: &Arc<dyn Embedder>,
+    history: &[Turn],
     question: &str,
     filter: &Filter,
 ) -> Result<(Material, u64), SearchError> {
     let started = Instant::now();
-    let answer = search(store, embedder, question, filter, RETRIEVED).await?;
-    let tests: Vec<IndexedTest> = stored(store, answer.hits).await?.into_iter().map(|hit| hit.test).collect();
+    let earlier: Vec<&str> = history.iter().filter_map(|turn| turn.question.as_deref()).collect();
+    let Following { facets, others } = follow(&earlier, question);
+    let shown = || history.iter().flat_map(|turn| &turn.material.tests).map(|test| &test.assessment);
+    let known = if others { shown().count() } else { 0 };
+    let mut hits = answer(store, embedder, question, facets, filter, RETRIEVED + known).await?.hits;
+    if others {
+        hits.retain(|hit| shown().all(|test| (&test.repo, &test.id) != (&hit.repo, &hit.id)));
+    }
+    hits.truncate(RETRIEVED);
+    let tests: Vec<IndexedTest> = stored(store, hits).await?.into_iter().map(|hit| hit.test).collect();
     let rules = rules(tests.iter());
     let outcomes = outcomes(tests.iter());
     Ok((Material { tests, rules, outcomes, fixes: vec![] }, milliseconds(started)))

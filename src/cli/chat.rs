@@ -40,7 +40,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         loop {
             let Some(question) = next_question(args.question.as_deref(), history.is_empty())? else { break };
             let (material, retrieval_ms) =
-                ask::material(&opened.store, &opened.embedder, &question, &args.filter.filter()).await?;
+                ask::material(&opened.store, &opened.embedder, &history, &question, &args.filter.filter())
+                    .await?;
             let options = Options { retrieval_ms, ..Options::default() };
             let mut events =
                 chat(history.clone(), question.clone(), material.clone(), model.clone(), options);

@@ -50,15 +50,16 @@ async fn post_chat(State(service): State<Service>, Body(asked): Body<Asked>) -> 
     checked(&asked.question)?;
     let filter: Filter = asked.filters.into();
     let skipped = asked.history.len().saturating_sub(MAX_TURNS);
-    let mut history = vec![];
+    let mut history: Vec<Turn> = vec![];
     for said in asked.history.into_iter().skip(skipped) {
         let question = checked(&said.question)?;
         // the same question finds the same tests, so that nothing of the evidence has to come from the client
-        let (material, _) = ask::material(&service.store, &service.embedder, question, &filter).await?;
+        let (material, _) =
+            ask::material(&service.store, &service.embedder, &history, question, &filter).await?;
         history.push(Turn { question: Some(said.question), material, answer: said.said });
     }
     let (material, retrieval_ms) =
-        ask::material(&service.store, &service.embedder, &asked.question, &filter).await?;
+        ask::material(&service.store, &service.embedder, &history, &asked.question, &filter).await?;
     let model = events::model(&service).await?;
     let options = Options { retrieval_ms, ..Options::default() };
     Ok(events::stream(chat(history, asked.question, material, model, options)))

@@ -45,7 +45,18 @@ pub async fn search(
     explicit: &Filter,
     limit: usize,
 ) -> Result<SearchAnswer, SearchError> {
-    let mut facets = read(query);
+    answer(store, embedder, query, read(query), explicit, limit).await
+}
+
+/// Answers `query`, read as `facets`, as [`search`] does.
+pub async fn answer(
+    store: &Arc<dyn VectorStore>,
+    embedder: &Arc<dyn Embedder>,
+    query: &str,
+    mut facets: Facets,
+    explicit: &Filter,
+    limit: usize,
+) -> Result<SearchAnswer, SearchError> {
     let (asked, (projects, libraries)) =
         futures::try_join!(Asked::new(embedder, &facets, query), subjects(store, &facets))?;
     facets.projects = projects;

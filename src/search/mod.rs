@@ -7,6 +7,7 @@ mod coverage;
 #[allow(clippy::unwrap_used)]
 mod end_to_end;
 pub mod evaluation;
+mod follow_up;
 mod hit;
 mod hybrid;
 mod name;
@@ -21,8 +22,9 @@ mod wishes;
 
 use thiserror::Error;
 
+pub use follow_up::{Following, follow};
 pub use hit::{Hit, SearchAnswer};
-pub use hybrid::search;
+pub use hybrid::{answer, search};
 pub use name::by_name;
 pub use query::{Facets, read};
 pub use similar::{Target, similar};

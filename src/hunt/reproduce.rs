@@ -72,15 +72,13 @@ pub(super) fn case(runs: &Runs<'_>, list: &[Test], test: Test, change: Option<&C
             plain.push(changed(change, &pytest));
         }
     }
-    let ours = format!("flakydetector hunt --yes --only {kind} --tests {}", quote(super::test_of(&id)));
-    Case { plain, ours, test: id }
+    Case { plain, ours: hunt_again(runs, kind, &id), test: id }
 }
 
 /// The command for the suite as it is.
 pub(super) fn suite(runs: &Runs<'_>, test: Test) -> Case {
     let case = case(runs, &[], test, None);
-    let paths = runs.request.paths.iter().map(|path| format!(" {}", quote(path)));
-    Case { plain: vec![case.first().trim_end().to_owned() + &paths.collect::<String>()], ..case }
+    Case { plain: vec![case.first().trim_end().to_owned() + &paths(runs)], ..case }
 }
 
 /// Pytest with a change: by the environment, beside busy cores, or with our plugin.
@@ -110,8 +108,19 @@ fn picked(id: &str) -> String {
 /// The command for a test that was not narrowed down.
 pub(super) fn in_a_crowd(runs: &Runs<'_>, test: Test) -> Case {
     let id = runs.ids[test].clone();
-    let ours = format!("flakydetector hunt --yes --only order --tests {}", quote(super::test_of(&id)));
-    Case { plain: vec![], ours, test: id }
+    Case { plain: vec![], ours: hunt_again(runs, "order", &id), test: id }
+}
+
+/// A hunt for one test with one kind of change, with the same Python and the same tests around.
+fn hunt_again(runs: &Runs<'_>, kind: &str, id: &str) -> String {
+    let python = quote(&runs.setup().environment.python.display().to_string());
+    let test = quote(super::test_of(id));
+    format!("flakydetector hunt{} --yes --only {kind} --python {python} --tests {test}", paths(runs))
+}
+
+/// What pytest was given to collect, as further words of a command.
+fn paths(runs: &Runs<'_>) -> String {
+    runs.request.paths.iter().map(|path| format!(" {}", quote(path))).collect()
 }
 
 /// Programs that run a test twice in one process: in two sessions, and as two cases of one.

@@ -4,8 +4,8 @@
 
 For every labelled repository: its commit is exported, a virtual environment is made and the project installed into it,
 with libraries of the commit's time where this Python knows them; what does not install is listed with the reason. Then
-one plain run, the hunt, as many plain reruns and runs under pytest-randomly as fit into twelve plain runs. A labelled
-test counts when it passes plainly. --outcomes keeps how every test fared, for `evaluate --hunted`. Runs the code of
+one plain run, the hunt, and as many plain reruns, runs under pytest-randomly, and runs of the undirected dozen (reversed,
+every test twice, ten shuffles) as fit into twelve plain runs. A labelled test counts when it passes plainly. --outcomes keeps how every test fared, for `evaluate --hunted`. Runs the code of
 those repositories, so do it where that may be done.
 """
 import argparse
@@ -13,6 +13,7 @@ import collections
 import csv
 import gzip
 import io
+import itertools
 import json
 import os
 import pathlib
@@ -26,6 +27,18 @@ EXTRAS = ["pytest", "pytest-randomly", "setuptools<81", "wheel"]
 INSTALL_LIMIT, RUN_LIMIT = 300, 120
 # libraries that are older do not run on the Pythons of today
 OLDEST = "2023-02-01"
+DOZEN = ["reversed", "twice", *map(str, range(1, 11))]
+UNDIRECTED = """
+import os, random, pytest
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    how = os.environ["UNDIRECTED"]
+    if how == "reversed":
+        items.reverse()
+    elif how.isdigit():
+        random.Random(int(how)).shuffle(items)
+"""
 REQUIREMENTS = re.compile(r"(test|dev|ci).*requirements?.*\.txt|requirements?.*\.txt", re.I)
 
 
@@ -91,8 +104,9 @@ def measure(arguments, repo, sha, tests):
     shown = {one["id"]: one for one in hunt["unstable"]}
     about.update(
         hunt=hunt,
-        reruns=repeated(python, folder, ["-p", "no:randomly"], 12 * wall, passing),
-        randomly=repeated(python, folder, [], 12 * wall, passing),
+        reruns=repeated(python, folder, 12 * wall, passing, itertools.repeat((["-p", "no:randomly"], None))),
+        randomly=repeated(python, folder, 12 * wall, passing, itertools.repeat(([], None))),
+        dozen=undirected(arguments, python, folder, 12 * wall, passing),
     )
     at = lambda limit: sum(1 for test in passing if test in shown and shown[test]["seen_after"] <= limit * wall)
     about["line"] = f"{len(passing)} pass plainly; shown {at(4)} within 4 runs' time, {at(12)} within 12, {at(1e9)} in all"
@@ -185,11 +199,14 @@ def run(command, **named):
         raise RuntimeError(done.stderr or done.stdout)
 
 
-def run_pytest(python, folder, options):
+def run_pytest(python, folder, options, environment=None):
     """Outcomes by test id, without parameters: failed where any parameter failed."""
     command = [python, "-m", "pytest", "-q", "-rA", "--continue-on-collection-errors", "-o", "cache_dir=/tmp/.bench-hunt", *options]
     try:
-        said = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=RUN_LIMIT, stdin=subprocess.DEVNULL).stdout
+        said = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=RUN_LIMIT, stdin=subprocess.DEVNULL,
+            env=environment,
+        ).stdout
     except subprocess.TimeoutExpired:
         return {}, True
     out = {}
@@ -199,17 +216,35 @@ def run_pytest(python, folder, options):
     return out, False
 
 
-def repeated(python, folder, options, limit, passing):
+def repeated(python, folder, limit, passing, ways):
     """Labelled tests that failed in any of the runs that fit into the time, with the seconds until then."""
     began, failed = time.monotonic(), {}
-    while time.monotonic() - began < limit:
-        outcomes, late = run_pytest(python, folder, options)
+    for options, environment in ways:
+        if time.monotonic() - began >= limit:
+            break
+        outcomes, late = run_pytest(python, folder, options, environment)
         for test in passing:
             if outcomes.get(test) == "failed":
                 failed.setdefault(test, round(time.monotonic() - began, 2))
         if late:
             break
     return failed
+
+
+def undirected(arguments, python, folder, limit, passing):
+    """The same for the undirected dozen."""
+    plugins = arguments.work / "undirected"
+    plugins.mkdir(exist_ok=True)
+    (plugins / "undirected.py").write_text(UNDIRECTED)
+    ours = subprocess.run([arguments.flakydetector.resolve(), "hunt", "--plugin"], capture_output=True, text=True).stdout.strip()
+    options = ["-p", "no:randomly", "-p", "undirected", "-p", "flakydetector_changes"]
+
+    def way(how):
+        change = json.dumps({"twice": True} if how == "twice" else {})
+        path = f"{plugins.absolute()}{os.pathsep}{ours}"
+        return options, {**os.environ, "PYTHONPATH": path, "UNDIRECTED": how, "FLAKYDETECTOR_CHANGE": change}
+
+    return repeated(python, folder, limit, passing, map(way, DOZEN))
 
 
 def summarize(rows):
@@ -229,6 +264,7 @@ def summarize(rows):
                         ("hunt", shown.get(test, {}).get("seen_after", 1e18)),
                         ("reruns", row["reruns"].get(test, 1e18)),
                         ("randomly", row["randomly"].get(test, 1e18)),
+                        ("dozen", row.get("dozen", {}).get(test, 1e18)),
                     ):
                         count[way, limit] += after <= limit * row["wall"]
         for one in shown.values():
@@ -238,10 +274,10 @@ def summarize(rows):
                 trials.append(one["trials"])
             tried += one.get("reproduced") is not None
             replayed += one.get("reproduced") is True
-    head = ["category", "tests", "hunt 4", "hunt 12", "hunt all", "randomly 4", "randomly 12", "reruns 12"]
+    head = ["category", "tests", "hunt 4", "hunt 12", "hunt all", "dozen 4", "dozen 12", "randomly 4", "randomly 12", "reruns 12"]
     print("| " + " | ".join(head) + " |\n|" + " --- |" * len(head))
     for name, count in sorted(by_category.items()):
-        cells = [count["hunt", 4], count["hunt", 12], count["hunt", 1e9], count["randomly", 4], count["randomly", 12], count["reruns", 12]]
+        cells = [count["hunt", 4], count["hunt", 12], count["hunt", 1e9], count["dozen", 4], count["dozen", 12], count["randomly", 4], count["randomly", 12], count["reruns", 12]]
         print(f"| {name} | {count['tests']} | " + " | ".join(f"{cell} ({100 * cell / count['tests']:.0f}%)" for cell in cells) + " |")
     trials.sort()
     if trials:

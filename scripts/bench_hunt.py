@@ -5,8 +5,8 @@
 For every labelled repository: its commit is exported, a virtual environment is made and the project installed into it,
 with libraries of the commit's time where this Python knows them; what does not install is listed with the reason. Then
 one plain run, the hunt, and as many plain reruns, runs under pytest-randomly, and runs of the undirected dozen (reversed,
-every test twice, ten shuffles) as fit into twelve plain runs. A labelled test counts when it passes plainly. --outcomes keeps how every test fared, for `evaluate --hunted`. Runs the code of
-those repositories, so do it where that may be done.
+every test twice, ten shuffles) as fit into twelve plain runs. A labelled test counts when it passes plainly. --outcomes
+keeps how every test fared, for `evaluate --hunted`. Runs the code of those repositories, so do it where that may be done.
 """
 import argparse
 import collections

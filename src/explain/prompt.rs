@@ -29,8 +29,8 @@ const AROUND: u32 = 8;
 const SEAMS: u32 = 8;
 /// Whatever the instructions take, evidence gets this much.
 const LEAST_EVIDENCE: u32 = 120;
-/// Share of the budget that a later turn adds: somebody waits who was just answered.
-const LATER: f64 = 0.2;
+/// Such a part of the budget is what a later turn adds: somebody waits who was just answered.
+const LATER: u32 = 5;
 /// Room for a question is kept in multiples of so many tokens.
 const QUESTION: u32 = 50;
 /// A longer question is cut.
@@ -93,7 +93,7 @@ pub fn render(template: &str, values: &[(&str, &str)]) -> Result<String, PromptE
 }
 
 /// The prompt of the last of `turns`, of which there is at least one, with those before it as they were.
-/// The first is kept within `budget` tokens; later ones add [`LATER`] of it at most, and their question.
+/// The first is kept within `budget` tokens; later ones add a [`LATER`]th of it at most, and their question.
 pub fn conversation(turns: &[Turn], budget: u32) -> Result<Prompt, PromptError> {
     let system = Message { role: Role::System, content: render(SYSTEM, &[])? };
     let mut prompt = Prompt { tokens: cost(&system), messages: vec![system], references: Vec::new() };
@@ -115,7 +115,7 @@ pub fn conversation(turns: &[Turn], budget: u32) -> Result<Prompt, PromptError> 
             let taken = prompt.tokens + frame + asks.next_multiple_of(QUESTION);
             budget.saturating_sub(taken).max(LEAST_EVIDENCE)
         } else {
-            ((f64::from(budget) * LATER) as u32).saturating_sub(frame)
+            (budget / LATER).saturating_sub(frame)
         };
         let shares = if question.is_none() { Shares::First } else { Shares::Even };
         let block = block::evidence(&material, &added, shares, left, &mut prompt.references);

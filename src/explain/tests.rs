@@ -368,17 +368,22 @@ async fn with_nothing_to_answer_from_no_model_is_asked() {
     assert!(replay.asked().iter().all(|asked| asked.path != "/api/chat"));
 }
 
-#[tokio::test]
-async fn a_real_model_is_held_to_the_evidence() {
+/// The real model of `FLAKYDETECTOR_LLM_URL`; without one a line says that the test was skipped.
+async fn real() -> Option<Arc<dyn ChatModel>> {
     let Ok(url) = std::env::var("FLAKYDETECTOR_LLM_URL") else {
         eprintln!("skipped: FLAKYDETECTOR_LLM_URL names no model server (make test starts one)");
-        return;
+        return None;
     };
-    let model = connect(&Settings { llm_url: Some(url), ..Settings::default() }).await.unwrap();
+    connect(&Settings { llm_url: Some(url), ..Settings::default() }).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_real_model_is_held_to_the_evidence() {
+    let Some(model) = real().await else { return };
     let evidence = samples::evidence();
     let prompt = shown_prompt(&evidence, 700).unwrap();
     let (explanation, events) =
-        explained(model, Options { max_tokens: 120, repair: false, ..Options::default() }).await;
+        explained(Some(model), Options { max_tokens: 120, repair: false, ..Options::default() }).await;
     // Nobody scripted this text: all that is known is that what is shown stands.
     let material = evidence.material();
     let ground = Ground::new(&material.sources(), &material.tests);
@@ -399,15 +404,12 @@ async fn a_real_model_is_held_to_the_evidence() {
 
 #[tokio::test]
 async fn a_real_model_reads_only_what_a_later_question_brings() {
-    let Ok(url) = std::env::var("FLAKYDETECTOR_LLM_URL") else {
-        eprintln!("skipped: FLAKYDETECTOR_LLM_URL names no model server (make test starts one)");
-        return;
-    };
-    let model = connect(&Settings { llm_url: Some(url), ..Settings::default() }).await.unwrap();
+    let Some(model) = real().await else { return };
     let (mut found, mut history) = (samples::evidence().material(), vec![]);
     for question in ["Which tests sleep?", "And without Redis?", "Which of them first?"] {
         let options = Options { max_tokens: 60, ..Options::default() };
-        let stream = chat::chat(history.clone(), question.to_string(), found.clone(), model.clone(), options);
+        let stream =
+            chat::chat(history.clone(), question.to_string(), found.clone(), Some(model.clone()), options);
         let (Finished::Reply(reply), _) = collect(stream).await else { panic!() };
         let usage = reply.usage.unwrap();
         let read = usage.prompt_tokens.unwrap() - usage.cached_tokens.unwrap();

@@ -1,7 +1,7 @@
 //! A question that leans on those before it ("and the other Redis ones?", "show me one without sleep"), read together
 //! with them. Knows no store.
 
-use super::query::{Facets, read};
+use super::query::{Facets, push, read, split};
 use super::vocabulary::{is_negator, leaves_out};
 
 /// What a question begins with that goes on from another.
@@ -30,23 +30,24 @@ pub fn follow(earlier: &[&str], question: &str) -> Following {
     for before in earlier {
         facets = step(facets, before);
     }
-    let others = leans(question) && words(question).iter().any(|word| OTHERS.contains(&word.as_str()));
-    Following { facets: step(facets, question), others: others && !earlier.is_empty() }
+    let asks = || words(question).iter().any(|word| OTHERS.contains(&word.as_str()));
+    let others = !earlier.is_empty() && asks() && leans(question, &read(question));
+    Following { facets: step(facets, question), others }
 }
 
 fn step(before: Facets, question: &str) -> Facets {
     let new = read(question);
-    if before == Facets::default() || !leans(question) { new } else { together(before, new, question) }
+    if before == Facets::default() || !leans(question, &new) { new } else { together(before, new, question) }
 }
 
-/// Whether the question says less than what it means.
-fn leans(question: &str) -> bool {
+/// Whether the question, read as `new`, says less than what it means.
+fn leans(question: &str, new: &Facets) -> bool {
     let words = words(question);
     let text = words.join(" ");
     let Some(first) = words.first() else { return false };
     let names_nothing = || {
-        let facets = read(question);
-        Facets { text: String::new(), remainder: String::new(), flaky: None, ..facets } == Facets::default()
+        let facets = Facets { text: String::new(), remainder: String::new(), flaky: None, ..new.clone() };
+        facets == Facets::default()
     };
     BEGIN.iter().any(|begin| text == *begin || text.starts_with(&format!("{begin} ")))
         || is_negator(first)
@@ -59,16 +60,13 @@ fn leans(question: &str) -> bool {
 fn together(before: Facets, new: Facets, question: &str) -> Facets {
     let text = words(question).join(" ");
     let among = AMONG.iter().any(|among| text.contains(among));
-    let gone: Vec<String> =
-        before.libraries.iter().filter(|_| !among && !new.libraries.is_empty()).cloned().collect();
-    let gone: Vec<String> = gone.into_iter().filter(|name| !new.libraries.contains(name)).collect();
-    let kept: Vec<&str> = before
-        .text
-        .split(' ')
-        .filter(|word| {
-            !gone.contains(&word.to_lowercase()) && !new.not_libraries.contains(&word.to_lowercase())
-        })
-        .collect();
+    let replaced = !among && !new.libraries.is_empty();
+    let is_gone = |word: &str| {
+        let word = word.to_lowercase();
+        new.not_libraries.contains(&word)
+            || replaced && before.libraries.contains(&word) && !new.libraries.contains(&word)
+    };
+    let kept: Vec<&str> = before.text.split(' ').filter(|word| !is_gone(word)).collect();
     let own: Vec<&str> = new.text.split(' ').filter(|word| is_said(word) && !kept.contains(word)).collect();
     let left: Vec<&str> =
         before.remainder.split(' ').chain(new.remainder.split(' ')).filter(|word| is_said(word)).collect();
@@ -104,11 +102,7 @@ fn together(before: Facets, new: Facets, question: &str) -> Facets {
 fn either<T: PartialEq>(before: Vec<T>, new: Vec<T>, not: &[T], both: bool) -> Vec<T> {
     let mut all = if both || new.is_empty() { before } else { vec![] };
     all.retain(|one| !not.contains(one));
-    for one in new {
-        if !all.contains(&one) {
-            all.push(one);
-        }
-    }
+    new.into_iter().for_each(|one| push(&mut all, one));
     all
 }
 
@@ -121,8 +115,7 @@ fn is_said(word: &str) -> bool {
 }
 
 fn words(question: &str) -> Vec<String> {
-    let split = question.split(|c: char| !(c.is_alphanumeric() || c == '_'));
-    split.filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
+    split(&question.replace(['\'', '’'], " ")).iter().map(|word| word.to_lowercase()).collect()
 }
 
 #[cfg(test)]

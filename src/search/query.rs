@@ -288,7 +288,7 @@ fn tokens(query: &str) -> Vec<String> {
 }
 
 /// The words of a token; identifiers stay whole, `order-dependent` and `time.sleep` come apart, "don't" is "dont".
-fn split(token: &str) -> Vec<String> {
+pub(super) fn split(token: &str) -> Vec<String> {
     token
         .replace(['\'', '’'], "")
         .split(|c: char| !(c.is_alphanumeric() || c == '_'))
@@ -297,7 +297,7 @@ fn split(token: &str) -> Vec<String> {
         .collect()
 }
 
-fn push<T: PartialEq>(list: &mut Vec<T>, value: T) {
+pub(super) fn push<T: PartialEq>(list: &mut Vec<T>, value: T) {
     if !list.contains(&value) {
         list.push(value);
     }

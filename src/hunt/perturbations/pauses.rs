@@ -9,9 +9,9 @@ use crate::smells::{Cause, Finding};
 const SLOW: [Cause; 4] = [Cause::AsyncWait, Cause::Concurrency, Cause::Time, Cause::Resources];
 /// Pauses in seconds, by turns.
 const LENGTHS: [f64; 2] = [0.3, 1.0];
-/// A turn of a loop that is slow all the time waits for so much of a pause: what waits until nothing is left to do may
-/// take it for that.
-const SLOW_TURN: f64 = 0.1;
+/// Every turn of a slow loop waits for so many seconds, until so many are used up, by turns: what waits until nothing is
+/// left to do may take it for that, or give up.
+const SLOW_TURNS: [(f64, f64); 4] = [(0.03, 3.0), (0.03, 10.0), (0.1, 10.0), (0.01, 10.0)];
 /// A line of a slow thread waits for so much of a pause, by turns of two rounds: one that runs few lines has to wait
 /// longer at each.
 const SLOW_LINES: [f64; 3] = [0.01, 0.1, 1.0];
@@ -46,7 +46,9 @@ fn changes(about: &About<'_>) -> Vec<Change> {
     };
     let mut add = |name: &str, value: Value| {
         let control = Some(quiet(value.clone()));
-        out.push(Change::inside(format!("pauses:{name}:{seconds}s"), "pauses", value, control));
+        let milliseconds = (value["seconds"].as_f64().unwrap_or(0.0) * 1000.0).round();
+        let name = format!("pauses:{name}:{}s", milliseconds / 1000.0);
+        out.push(Change::inside(name, "pauses", value, control));
     };
     let seed = about.seed;
     let anyway = about.round >= ANYWAY;
@@ -64,7 +66,8 @@ fn changes(about: &About<'_>) -> Vec<Change> {
     }
     if about.test.is_async || threads {
         add("event-loop", json!({ "loop": true, "seconds": seconds, "seed": seed }));
-        add("slow-loop", json!({ "loop": true, "seconds": seconds * SLOW_TURN, "seed": seed }));
+        let (turn, whole) = SLOW_TURNS[about.round as usize % SLOW_TURNS.len()];
+        add("slow-loop", json!({ "slow": "loop", "seconds": turn, "whole": whole }));
     }
     let slow = seconds * SLOW_LINES[about.round as usize / LENGTHS.len() % SLOW_LINES.len()];
     for who in ["others", "main", "all"] {

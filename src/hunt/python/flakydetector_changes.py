@@ -17,7 +17,7 @@ import time
 import pytest
 
 sleep = time.sleep
-# seconds that the pauses of one run take together at most
+# seconds that the pauses of one run take together at most, where nothing else is told
 MOST = 3
 # how close together pauses stand: by chance, so that some runs pause early and others late
 DENSITIES = (1, 0.2, 0.05)
@@ -306,12 +306,13 @@ def pauses(wanted, session):
     """A slow machine: lines wait before they run, or steps of them; threads, children and callbacks start late. `lines`
     are those that findings name, `files` those where any line may wait, `steps` says that what a line does can be parted
     too; `code` stands for all lines of the project, `others` for those in every thread but this one. With `slow` every
-    line waits for `seconds`: those of this thread (`main`), of the others (`others`), or of all (`all`).
+    line waits for `seconds`: those of this thread (`main`), of the others (`others`), or of all (`all`), or every turn of
+    the event loop (`loop`).
     """
     dice = random.Random(wanted.get("seed", 0))
     most = wanted.get("seconds", 0.3)
     slow = wanted.get("slow")
-    left = whole = max(MOST, most)
+    left = whole = max(wanted.get("whole", MOST), most)
     density = dice.choice(DENSITIES)
     places = {}
     for path, line in wanted.get("lines", ()):
@@ -369,7 +370,7 @@ def pauses(wanted, session):
             begin(on_call if most else lambda *about: None)
 
     everywhere = (threading.settrace, sys.settrace)
-    if slow:
+    if slow and slow != "loop":
         trace(of_project(on_slow_line), {"others": everywhere[:1], "main": everywhere[1:], "all": everywhere}[slow])
     if places or files:
         trace(on_call, everywhere)
@@ -397,7 +398,7 @@ def pauses(wanted, session):
 
         make = subprocess.Popen.__init__
 
-        def slow(self, *rest, **named):
+        def begin_late(self, *rest, **named):
             make(self, *rest, **named)
             try:
                 os.kill(self.pid, signal.SIGSTOP)
@@ -413,15 +414,15 @@ def pauses(wanted, session):
 
             threading.Thread(target=go_on, daemon=True).start()
 
-        subprocess.Popen.__init__ = slow
+        subprocess.Popen.__init__ = begin_late
 
-    if wanted.get("loop"):
+    if wanted.get("loop") or slow == "loop":
         from asyncio import events
 
         run = events.Handle._run
 
         def late_run(self):
-            pause(0.5)
+            pause(1 if slow else 0.5)
             return run(self)
 
         events.Handle._run = late_run

@@ -5,7 +5,7 @@ mod json;
 mod plain;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::untrusted::{is_citation, visible};
@@ -40,39 +40,37 @@ pub enum Piece {
     Sentence(Sentence),
 }
 
-/// The schema of an answer of `least` sentences or more that cites only `references` and names only
-/// `causes` (all nine where empty). Properties are written in this order: the cause first, and a sentence's
-/// evidence before its words.
-pub fn schema(references: &[String], causes: &[Cause], least: u32) -> Value {
-    let causes = if causes.is_empty() { &Cause::ALL } else { causes };
-    let names: Vec<&str> = causes.iter().map(|cause| cause.name()).collect();
-    json!({
-        "type": "object",
-        "properties": {
-            "cause": { "type": "string", "enum": names },
-            "sentences": {
-                "type": "array",
-                "minItems": least,
-                "maxItems": MOST_SENTENCES,
-                "items": {
-                    "type": "object",
-                    "properties": {
-                        "citations": {
-                            "type": "array",
-                            "minItems": 1,
-                            "maxItems": MOST_CITATIONS,
-                            "items": { "type": "string", "enum": references },
-                        },
-                        "text": { "type": "string" },
-                    },
-                    "required": ["citations", "text"],
-                    "additionalProperties": false,
+/// The schema of an answer of `least` sentences or more that cites only `references`, and names one of the nine causes
+/// where `names_cause`. Properties are written in this order: the cause first, and a sentence's evidence before
+/// its words.
+pub fn schema(references: &[String], names_cause: bool, least: u32) -> Value {
+    let sentences = json!({
+        "type": "array",
+        "minItems": least,
+        "maxItems": MOST_SENTENCES,
+        "items": {
+            "type": "object",
+            "properties": {
+                "citations": {
+                    "type": "array",
+                    "minItems": 1,
+                    "maxItems": MOST_CITATIONS,
+                    "items": { "type": "string", "enum": references },
                 },
+                "text": { "type": "string" },
             },
+            "required": ["citations", "text"],
+            "additionalProperties": false,
         },
-        "required": ["cause", "sentences"],
-        "additionalProperties": false,
-    })
+    });
+    let mut properties = Map::new();
+    if names_cause {
+        properties
+            .insert("cause".to_owned(), json!({ "type": "string", "enum": Cause::ALL.map(Cause::name) }));
+    }
+    properties.insert("sentences".to_owned(), sentences);
+    let required: Vec<&String> = properties.keys().collect();
+    json!({ "type": "object", "required": required, "properties": properties, "additionalProperties": false })
 }
 
 /// Reads an answer as it streams: JSON of the [`schema`], or plain sentences with `[T1]` where a server
@@ -231,12 +229,12 @@ mod tests {
 
     #[test]
     fn the_schema_enumerates_what_was_retrieved() {
-        let schema = schema(&["T1".to_string(), "FD101".to_string()], &[Cause::Time], 2);
+        let schema = schema(&["T1".to_string(), "FD101".to_string()], true, 2);
         let sentence = &schema["properties"]["sentences"]["items"]["properties"];
         assert_eq!(sentence["citations"]["items"]["enum"], json!(["T1", "FD101"]));
-        assert_eq!(schema["properties"]["cause"]["enum"], json!(["time"]));
-        let all = super::schema(&[], &[], 1);
-        assert_eq!(all["properties"]["cause"]["enum"].as_array().map(Vec::len), Some(9));
+        assert_eq!(schema["properties"]["cause"]["enum"].as_array().map(Vec::len), Some(9));
+        assert_eq!(schema["required"], json!(["cause", "sentences"]));
+        assert_eq!(super::schema(&[], false, 1)["required"], json!(["sentences"]));
         let order: Vec<_> = schema["properties"].as_object().into_iter().flat_map(|map| map.keys()).collect();
         assert_eq!(order, ["cause", "sentences"]);
     }

@@ -56,7 +56,8 @@ async fn answer(
                 let shown: Vec<Source> =
                     sources.iter().filter(|s| prompt.references.contains(&s.reference)).cloned().collect();
                 let ground = Ground::new(&shown, &material.tests);
-                let ask = Ask { causes: &[], least: 1, ground: &ground, max_tokens: options.max_tokens };
+                let ask =
+                    Ask { names_cause: false, least: 1, ground: &ground, max_tokens: options.max_tokens };
                 log.ask(model, &prompt, ask).await.map_err(|error| error.to_string())
             }
             Err(error) => Err(error.to_string()),

@@ -95,7 +95,7 @@ pub struct Milliseconds {
 pub enum Event {
     /// First of all: what the answer may rest on.
     Retrieval { sources: Vec<Source>, causes: Vec<RankedCause> },
-    /// The cause that the model names; the findings decide.
+    /// The cause: that of the weightiest findings; where nothing was found, the one that the model names.
     Cause { cause: Cause },
     /// The next characters of a sentence, not checked yet.
     Token { sentence: usize, text: String },

@@ -101,6 +101,9 @@ async fn answer(mut log: Log, evidence: Evidence, model: Option<Arc<dyn ChatMode
     let material = evidence.material();
     let (sources, causes) = (material.sources(), evidence.causes());
     log.send(Event::Retrieval { sources: sources.clone(), causes: causes.clone() });
+    if let Some(first) = causes.first() {
+        log.send(Event::Cause { cause: first.cause });
+    }
 
     let knows_nothing = causes.is_empty() && evidence.outcomes.is_empty() && !options.guess;
     let ground = Ground::new(&sources, &material.tests);
@@ -160,14 +163,10 @@ async fn converse(
     let shown: Vec<Source> =
         sources.iter().filter(|source| prompt.references.contains(&source.reference)).cloned().collect();
     let ground = Ground::new(&shown, &evidence.material().tests);
-    let mut causes: Vec<_> = evidence.causes().into_iter().map(|ranked| ranked.cause).collect();
-    // what was found is a part of the answer that is there already, and its cause with it
-    if options.findings_first {
-        causes.truncate(1);
-    }
+    let names_cause = evidence.causes().is_empty();
     let (before, enough) = (log.kept.len(), if options.findings_first { 1 } else { ENOUGH });
-    let least = if causes.is_empty() || options.findings_first { 1 } else { LEAST };
-    let ask = Ask { causes: &causes, least, ground: &ground, max_tokens: options.max_tokens };
+    let least = if names_cause || options.findings_first { 1 } else { LEAST };
+    let ask = Ask { names_cause, least, ground: &ground, max_tokens: options.max_tokens };
     let asked = log.ask(model, &prompt, ask).await;
     asked.map_err(|error| error.to_string())?;
 

@@ -14,18 +14,18 @@ use super::grounding::{Dropped, Ground};
 use super::model::{ChatError, ChatEvent, ChatModel, ChatRequest, Usage};
 use super::prompt::Prompt;
 use super::tokens::window;
-use crate::smells::Cause;
 
 /// A token is rarely longer; more than this many bytes for each that was allowed is an answer without end.
 const BYTES_A_TOKEN: usize = 16;
-/// A model that says the same again so often is in a loop.
+/// A model that says the same again so often is in a loop, and so is one whose last characters are all the same.
 const REPETITIONS: usize = 2;
+const STUTTER: usize = 24;
 
 /// What an answer is held to.
 #[derive(Clone, Copy)]
 pub(super) struct Ask<'a> {
-    /// Causes that may be named; all nine where empty.
-    pub(super) causes: &'a [Cause],
+    /// Whether the model is to name the cause: where nothing was found.
+    pub(super) names_cause: bool,
     /// Least number of sentences.
     pub(super) least: u32,
     pub(super) ground: &'a Ground,
@@ -101,10 +101,10 @@ impl Log {
         prompt: &Prompt,
         ask: Ask<'_>,
     ) -> Result<(), ChatError> {
-        let Ask { causes, least, ground, max_tokens } = ask;
+        let Ask { names_cause, least, ground, max_tokens } = ask;
         let request = ChatRequest {
             messages: prompt.messages.clone(),
-            schema: Some(schema(&prompt.references, causes, least)),
+            schema: Some(schema(&prompt.references, names_cause, least)),
             max_tokens,
             temperature: 0.0,
             num_ctx: window(prompt.tokens + max_tokens),
@@ -125,7 +125,7 @@ impl Log {
                     self.said.push_str(piece);
                     let pieces = parser.feed(piece);
                     self.take(pieces, ground);
-                    if piece.len() < text.len() || self.repeated > REPETITIONS {
+                    if piece.len() < text.len() || self.repeated > REPETITIONS || stutters(&self.said) {
                         break;
                     }
                 }
@@ -199,7 +199,25 @@ impl Log {
     }
 }
 
+/// Whether a text ends in one and the same character, over and over; white space of laid-out JSON is none.
+fn stutters(text: &str) -> bool {
+    let last: Vec<char> = text.chars().rev().take(STUTTER).collect();
+    last.len() == STUTTER && !last[0].is_whitespace() && last.iter().all(|character| *character == last[0])
+}
+
 /// For telling whether two sentences are one.
 fn squeezed(text: &str) -> String {
     text.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stutters;
+
+    #[test]
+    fn a_loop_within_a_word_is_known() {
+        assert!(stutters(&format!("take any duration (`{}", "µ".repeat(24))));
+        assert!(!stutters(&format!("{{{}", " ".repeat(40))));
+        assert!(!stutters("Instead, wait for the event."));
+    }
 }

@@ -141,10 +141,10 @@ fn is_made(test: &Context<'_, '_>, class: &Class, name: &str) -> bool {
     in_body || test.reach.iter().flat_map(|reached| &reached.sites.writes).any(|write| own(&write.path))
 }
 
-/// A variable that begins as nothing.
+/// A variable that begins as nothing; a class or a function begins as itself, whatever is called on it.
 fn is_empty_global(view: &View<'_>, name: &str) -> bool {
     match view.globals.get(name) {
-        None => true,
+        None => !view.classes.contains_key(name) && !view.functions.contains_key(name),
         Some(global) => global.value.is_none_or(|value| matches!(value.kind, ExprKind::None)),
     }
 }

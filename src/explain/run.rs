@@ -101,7 +101,7 @@ impl Log {
         prompt: &Prompt,
         ask: Ask<'_>,
     ) -> Result<(), ChatError> {
-        let Ask { names_cause, least, ground, max_tokens } = ask;
+        let Ask { names_cause, least, max_tokens, .. } = ask;
         let request = ChatRequest {
             messages: prompt.messages.clone(),
             schema: Some(schema(&prompt.references, names_cause, least)),
@@ -124,7 +124,7 @@ impl Log {
                     let piece = &text[..end.unwrap_or(0)];
                     self.said.push_str(piece);
                     let pieces = parser.feed(piece);
-                    self.take(pieces, ground);
+                    self.take(pieces, ask);
                     if piece.len() < text.len() || self.repeated > REPETITIONS || stutters(&self.said) {
                         break;
                     }
@@ -140,7 +140,7 @@ impl Log {
         // Leaving the stream is what stops the model.
         drop(stream);
         let rest = parser.finish();
-        self.take(rest, ground);
+        self.take(rest, ask);
         ended
     }
 
@@ -159,10 +159,12 @@ impl Log {
         });
     }
 
-    fn take(&mut self, pieces: Vec<Piece>, ground: &Ground) {
+    fn take(&mut self, pieces: Vec<Piece>, Ask { names_cause, ground, .. }: Ask<'_>) {
         for piece in pieces {
             match piece {
-                Piece::Cause(cause) => self.send(Event::Cause { cause }),
+                Piece::Cause(cause) if names_cause => self.send(Event::Cause { cause }),
+                // what no schema keeps a model from saying
+                Piece::Cause(_) => {}
                 Piece::Text(text) => self.send(Event::Token { sentence: self.next, text }),
                 Piece::Sentence(sentence) => {
                     let sentence = ground.mended(sentence);

@@ -201,6 +201,8 @@ async fn what_does_not_stand_is_dropped_with_its_reason() {
     // Causes come from the findings, whatever the model names.
     assert_eq!(explanation.causes.len(), 1);
     assert_eq!(explanation.causes[0].cause.name(), "async-wait");
+    let named: Vec<&Event> = events.iter().filter(|event| event.name() == "cause").collect();
+    assert_eq!(named, [&Event::Cause { cause: explanation.causes[0].cause }]);
     let verdicts = events.iter().filter(|event| event.name() == "verification").count();
     assert_eq!(verdicts, 11);
 }

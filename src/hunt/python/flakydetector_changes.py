@@ -306,8 +306,8 @@ def pauses(wanted, session):
     """A slow machine: lines wait before they run, or steps of them; threads, children and callbacks start late. `lines`
     are those that findings name, `files` those where any line may wait, `steps` says that what a line does can be parted
     too; `code` stands for all lines of the project, `others` for those in every thread but this one. With `slow` every
-    line waits for `seconds`: those of this thread (`main`), of the others (`others`), or of all (`all`), or every turn of
-    the event loop (`loop`).
+    line waits for `seconds`: those of this thread (`main`), of the others (`others`), or of all (`all`); or every turn of
+    the event loop does (`loop`). `whole` says how many seconds all pauses of a test take together at most.
     """
     dice = random.Random(wanted.get("seed", 0))
     most = wanted.get("seconds", 0.3)
@@ -370,8 +370,9 @@ def pauses(wanted, session):
             begin(on_call if most else lambda *about: None)
 
     everywhere = (threading.settrace, sys.settrace)
-    if slow and slow != "loop":
-        trace(of_project(on_slow_line), {"others": everywhere[:1], "main": everywhere[1:], "all": everywhere}[slow])
+    slow_lines = {"others": everywhere[:1], "main": everywhere[1:], "all": everywhere}.get(slow)
+    if slow_lines:
+        trace(of_project(on_slow_line), slow_lines)
     if places or files:
         trace(on_call, everywhere)
     if code or others:
@@ -416,13 +417,14 @@ def pauses(wanted, session):
 
         subprocess.Popen.__init__ = begin_late
 
-    if wanted.get("loop") or slow == "loop":
+    turns = 1 if slow == "loop" else 0.5 if wanted.get("loop") else 0
+    if turns:
         from asyncio import events
 
         run = events.Handle._run
 
         def late_run(self):
-            pause(1 if slow else 0.5)
+            pause(turns)
             return run(self)
 
         events.Handle._run = late_run

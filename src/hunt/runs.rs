@@ -112,26 +112,35 @@ impl<'a> Runs<'a> {
         };
         // one unstable test may fail just now
         let mut tries = if runs.ids.len() <= FEW { AGAIN } else { 1 };
+        let until = runs.begun + request.budget.mul_f64(PLAIN);
         loop {
             tries -= 1;
-            match runs.run_plain() {
-                Err(HuntError::NothingPasses { .. }) if tries > 0 => runs.plain = Plain::default(),
+            match runs.run_plain(until) {
+                Err(HuntError::NothingPasses { .. })
+                    if tries > 0 && runs.fails.contains(&true) && Instant::now() < until =>
+                {
+                    runs.plain = Plain::default();
+                }
                 ended => return ended.map(|()| runs),
             }
         }
     }
 
     /// The plain run. A test that ends the process, or never ends, is a failing one; the others go on without it.
-    fn run_plain(&mut self) -> Result<(), HuntError> {
+    fn run_plain(&mut self, until: Instant) -> Result<(), HuntError> {
         let mut failing = vec![];
         let mut left: Vec<Test> = (0..self.ids.len()).collect();
         let began = Instant::now();
         while !left.is_empty() {
-            let limit = self.request.budget.mul_f64(PLAIN).saturating_sub(began.elapsed());
+            let limit = until.saturating_duration_since(Instant::now());
             if limit.is_zero() || self.stop.is_asked() {
                 break;
             }
-            let each = if self.ids.len() <= FEW { limit } else { self.request.budget.mul_f64(ONE) };
+            let each = match (self.ids.len(), left.len()) {
+                (_, 1) => limit,
+                (..=FEW, _) => limit / 2,
+                _ => self.request.budget.mul_f64(ONE),
+            };
             let group =
                 self.groups(&[], Map::new(), vec![left.clone()], limit, each).pop().unwrap_or_default();
             for test in &group.tests {
@@ -150,7 +159,11 @@ impl<'a> Runs<'a> {
             left.retain(|test| !ran.contains(test));
             match group.died_in.and_then(|(id, how)| Some((self.by_id.get(&id).copied()?, how))) {
                 Some((_, how)) if how == "late" => {
-                    (self.say)(&format!("the plain run was cut: {} tests did not get to run", left.len()));
+                    (self.say)(&format!(
+                        "the plain run was cut: {} of {} tests did not end",
+                        left.len(),
+                        self.ids.len()
+                    ));
                     break;
                 }
                 Some((test, how)) => {

@@ -25,8 +25,10 @@ fn python() -> PathBuf {
 }
 
 fn command(suite: &Suite, store: &Path, arguments: &[&str]) -> Command {
-    let mut command =
-        suite.command(&["hunt", "--yes", "--budget", "90s", "--repo", "shop", "--format", "json"]);
+    let mut command = suite.command(&["hunt", "--yes", "--repo", "shop", "--format", "json"]);
+    if !arguments.contains(&"--budget") {
+        command.args(["--budget", "90s"]);
+    }
     command.arg("--python").arg(python()).arg("--store").arg(store).args(arguments);
     command
 }
@@ -459,6 +461,27 @@ fn what_dies_or_never_ends_does_not_take_the_hunt_with_it() {
     assert_eq!((&found["plain"]["failed"], &found["plain"]["passed"]), (&3.into(), &5.into()), "{found:#}");
     let running = Command::new("sh").args(["-c", "ps ax | grep -c '[f]dhunt-left'"]).output().unwrap();
     assert_eq!(text(&running.stdout).trim(), "0", "a child of a test is left running");
+}
+
+#[test]
+fn a_hang_among_few_tests_leaves_time_for_the_others() {
+    let suite = Suite::empty();
+    suite.file(
+        "tests/test_few.py",
+        "import time\n\ndef test_hangs():\n    time.sleep(1000)\n\ndef test_ends():\n    assert True\n",
+    );
+    let store = tempfile::tempdir().unwrap();
+    let told = |arguments: &[&str]| {
+        let output = command(&suite, store.path(), arguments).output().unwrap();
+        (output.status.code(), text(&output.stderr).to_owned(), output.stdout)
+    };
+    let (code, said, found) = told(&["--budget", "12s"]);
+    let found: Value = serde_json::from_slice(&found).unwrap_or_default();
+    assert_eq!((code, said.matches("did not end within").count()), (Some(0), 1), "{said}");
+    assert_eq!((&found["plain"]["failed"], &found["plain"]["passed"]), (&1.into(), &1.into()), "{found:#}");
+
+    let (code, said, _) = told(&["--budget", "12s", "tests/test_few.py::test_hangs"]);
+    assert_eq!((code, said.matches("1 of 1 tests did not end").count()), (Some(2), 1), "{said}");
 }
 
 #[test]

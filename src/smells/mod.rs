@@ -63,6 +63,7 @@ rules! {
     child_used_before_ready::ChildUsedBeforeReady,
     sleep_in_inner_program::SleepInInnerProgram,
     log_read_once::LogReadOnce,
+    read_from_replica::ReadFromReplica,
     thread_not_joined::ThreadNotJoined,
     assertion_right_after_start::AssertionRightAfterStart,
     unguarded_shared_write::UnguardedSharedWrite,

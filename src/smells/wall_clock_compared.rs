@@ -109,21 +109,29 @@ fn side<'a, 'v>(
         return Some(found);
     }
     let found = clocks.behind(expr, assert.at.order)?;
-    let mut passed = false;
-    expr.any(&mut |part| {
-        if let Some(name) = part.as_name() {
-            passed |= is_passed_on(at, name, other, assert.at.order, 0);
-        }
-        false
-    });
+    let passed = names(expr).into_iter().any(|name| is_passed_on(at, clocks, name, other, assert.at.order, 0));
     (!passed).then_some(found)
 }
 
-/// Whether a local goes into a call, a write, the other side, or the value of another local that does.
-fn is_passed_on(at: &Reached<'_, '_>, name: &str, other: &Expr, order: u32, depth: u8) -> bool {
+/// Whether a local goes into a call, a write, the other side, or the value of another local that does. What stands
+/// behind a name like `expected` counts only where it comes from the clock.
+fn is_passed_on<'a>(
+    at: &Reached<'a, '_>,
+    clocks: &Sources<'a, '_>,
+    name: &str,
+    other: &Expr,
+    order: u32,
+    depth: u8,
+) -> bool {
     let carries = |expr: &Expr| mentions(expr, name);
+    let value = at.sites.value_of(name, order);
+    let is_reading =
+        |name: &str| at.sites.value_of(name, order).is_some_and(|value| clocks.behind(value, order).is_some());
     let turns = |path: &str| {
-        matches!(path, "str" | "int" | "float" | "repr" | "round" | "format" | "str().format")
+        matches!(
+            path,
+            "str" | "int" | "float" | "repr" | "round" | "format" | "str().format" | "set" | "sorted" | "list" | "tuple"
+        )
     };
     // what goes into a text with it is a part of the text
     let converts = |site: &CallSite<'_>| {
@@ -143,11 +151,12 @@ fn is_passed_on(at: &Reached<'_, '_>, name: &str, other: &Expr, order: u32, dept
     let in_parts = at.sites.bindings.iter().any(|binding| {
         binding.value.is_some_and(|value| matches!(value.kind, ExprKind::Dict(_) | ExprKind::List(_)) && carries(value))
     });
-    let sources = at.sites.value_of(name, order).into_iter();
     let through = depth < 3
-        && sources
+        && value
+            .into_iter()
             .flat_map(names)
-            .any(|source| source != name && is_passed_on(at, source, other, order, depth + 1));
+            .filter(|source| *source != name && (!name.starts_with("expect") || is_reading(source)))
+            .any(|source| is_passed_on(at, clocks, source, other, order, depth + 1));
     in_calls || in_writes || in_parts || through || carries(other)
 }
 

@@ -122,10 +122,11 @@ impl<'i, 'a> Walk<'i, 'a> {
                 name: key.as_str().map(str::to_owned),
                 holder: Some(last),
                 within: within(parts.len()),
+                is_whole: false,
             }),
             None => {
-                let part = Part { name: Some(last), holder: None, within: within(parts.len() - 1) };
-                self.place(&parts)?.1.then_some(part)
+                let is_whole = !self.place(&parts)?.1;
+                Some(Part { name: Some(last), holder: None, within: within(parts.len() - 1), is_whole })
             }
         }
     }

@@ -47,6 +47,8 @@ pub struct Part {
     pub holder: Option<String>,
     /// The attributes on the way to it: `driver`, for `context.driver.clock`.
     pub within: Vec<String>,
+    /// Whether it is a variable of a module, or an attribute of a class, by itself.
+    pub is_whole: bool,
 }
 
 impl Touch {

@@ -44,8 +44,12 @@ pub fn leaks(
                 finding: place,
                 is_given: meant.iter().all(|touch| touch.is(RESET) && !touch.is(READ)),
                 states: meant.into_iter().map(|touch| touch.state).collect(),
-                // a mock is asserted upon as a whole
-                part: part.filter(|_| finding.code != "FD610"),
+                // a mock is asserted upon as a whole; an attribute of something imported is named by whom it makes fail
+                part: part.filter(|part| match &*finding.code {
+                    "FD610" => false,
+                    "FD606" => true,
+                    _ => !part.is_whole,
+                }),
             }
         })
         .collect()
@@ -119,14 +123,24 @@ pub fn hear(tests: &mut [ScannedTest], all: bool) {
 /// Whether a test looks at a part of an object that neither it nor its set-up gave a value before.
 fn sees(test: &ScannedTest, part: &Part) -> bool {
     let is_given = |name: &String| test.given.iter().any(|given| **given == **name);
-    !part.name.iter().chain(&part.within).any(is_given) && reads(&test.source, part)
+    let names = |name: &String| mentions(&test.source, name).next().is_some();
+    !part.name.iter().chain(&part.within).any(is_given)
+        && (part.is_whole || part.within.iter().all(names))
+        && reads(&test.source, part)
 }
 
 /// Whether a test's code names a part of an object, or the whole that it stands in, before it gives it a value.
 fn reads(source: &str, part: &Part) -> bool {
     let body = source.find("):").map_or(source, |end| &source[end..]);
     let first = match (&part.name, &part.holder) {
-        (Some(name), _) => mentions(body, name).next(),
+        // `_` is a name of many things
+        (Some(name), None) if name.len() < 2 => None,
+        (Some(name), None) => mentions(body, name).next(),
+        // a key is quoted, or an attribute to others
+        (Some(name), Some(_)) => {
+            let at = |after: &str| body.len() - after.len() - name.len();
+            mentions(body, name).find(|after| body[..at(after)].ends_with(['"', '\'', '.']))
+        }
         // some key: whoever asks for one, or goes through all
         (None, Some(holder)) => mentions(body, holder).next().filter(|after| after.starts_with('[')),
         (None, None) => None,
@@ -176,6 +190,7 @@ mod tests {
             ("assert dict(PRICES.items()) == {}", true, false),
             ("assert PRICES['tax'] == 5", false, false),
             ("assert shop.rates == 5", false, false),
+            ("assert rate(shop) == 5", false, true),
         ] {
             let source = format!("def test_a(shop, PRICES):\n    {body}\n");
             assert_eq!(reads(&source, &key), of_key, "{body}");

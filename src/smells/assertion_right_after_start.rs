@@ -31,7 +31,7 @@ use super::polling::{poll_before, polls_between};
 use super::words::{expects_failure, last};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::ExprKind;
-use crate::python::sites::{AssertSite, CallSite};
+use crate::python::sites::{AssertSite, CallSite, Use};
 
 pub(super) struct AssertionRightAfterStart;
 
@@ -78,6 +78,7 @@ impl Rule for AssertionRightAfterStart {
                     continue;
                 }
                 if lets_it_run(at, site, assert)
+                    || gives_something(at, assert)
                     || waits_itself(assert)
                     || is_about_itself(assert)
                     || is_about_parameter(at, assert)
@@ -114,6 +115,11 @@ fn starts(path: &str) -> Option<&'static str> {
         _ if matches!(last(path), "apply_async" | "map_async") && path.contains("Pool()") => Some("job"),
         _ => None,
     }
+}
+
+/// `request = server.assert_request(…)`: what gives something may wait for it.
+fn gives_something(at: &Reached<'_, '_>, assert: &AssertSite<'_>) -> bool {
+    at.sites.calls.iter().any(|site| std::ptr::eq(site.expr, assert.test) && matches!(site.used, Use::Assigned(_)))
 }
 
 /// Whether a call between start and assertion, or in the assertion itself, could wait.

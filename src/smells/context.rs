@@ -45,6 +45,14 @@ impl<'a> Reached<'a, '_> {
         self.role == Role::Helper && at.in_branch
     }
 
+    /// Whether a function on the way here is patched, so that this one is never called.
+    fn is_replaced(&self, mocks: &Mocks) -> bool {
+        let is_target = |name: &str| {
+            name.len() > 3 && mocks.targets.iter().any(|target| target.rsplit('.').next() == Some(name))
+        };
+        self.via.as_deref().is_some_and(|via| via.split(" > ").any(is_target))
+    }
+
     /// Whether a call stands under `if x is None`, where x is given.
     fn passes_by(&self, site: &CallSite<'_>) -> bool {
         let is_given = |test: &&Expr| asked_for_none(test).is_some_and(|name| self.has(name, site.at.order));
@@ -164,6 +172,8 @@ impl<'a, 'v> Context<'a, 'v> {
             reached.paths = paths;
         }
         context.mocks = Mocks::of(&context);
+        let mocks = &context.mocks;
+        context.reach.retain(|reached| reached.role != Role::Helper || !reached.is_replaced(mocks));
         context
     }
 

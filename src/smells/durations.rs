@@ -103,7 +103,9 @@ pub(super) fn is_duration<'a>(
     match &expr.kind {
         // `now - 10` is a moment, not a duration
         ExprKind::Binary { left, op, right } if &**op == "-" && !is_written_out(right) => {
-            clocks.behind(left, order).is_some() || (absolute && clocks.behind(right, order).is_some())
+            let is_measured =
+                clocks.behind(left, order).is_some() && (absolute || !is_backwards(at, left, right, order));
+            is_measured || (absolute && clocks.behind(right, order).is_some())
         }
         ExprKind::Binary { left, op, right } if matches!(&**op, "*" | "+") => deeper(left) || deeper(right),
         ExprKind::Binary { left, op, .. } if &**op == "/" => deeper(left),
@@ -124,6 +126,14 @@ pub(super) fn is_duration<'a>(
         },
         _ => false,
     }
+}
+
+/// `start - end`: below any bound, however slow the machine.
+fn is_backwards(at: &Reached<'_, '_>, left: &Expr, right: &Expr, order: u32) -> bool {
+    let made = |side: &Expr| {
+        side.as_name().and_then(|name| at.sites.value_of(name, order)).map(|value| value.span.start)
+    };
+    made(left).zip(made(right)).is_some_and(|(left, right)| left < right)
 }
 
 /// Whether an expression is the quotient of two durations, behind a name or not.

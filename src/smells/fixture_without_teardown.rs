@@ -33,6 +33,7 @@
 use super::resources::{Fate, Resource, fate, opens};
 use super::words::{is_test_code, last};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::Expr;
 use crate::python::sites::{CallSite, Use};
 
 pub(super) struct FixtureWithoutTeardown;
@@ -57,6 +58,7 @@ impl Rule for FixtureWithoutTeardown {
                 continue;
             }
             if answers_once(test, at, site)
+                || is_handed_to_teardown(test, at, site)
                 || !matches!(fate(test, at, site), Fate::LeftOpen | Fate::HandedOut)
             {
                 continue;
@@ -92,6 +94,16 @@ fn answers_once(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_
     };
     matches!(site.used, Use::Assigned(name) if answers(name))
         || test.calls().any(|(_, _, path)| last(path) == "handle_request")
+}
+
+/// `kill_process(cls.server)` at the end, whatever it does.
+fn is_handed_to_teardown(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let kept = at.sites.writes.iter().find(|write| write.value.is_some_and(|value| value.span == site.expr.span));
+    let Some(name) = kept.and_then(|write| write.target.dotted()?.last().copied()) else { return false };
+    let is_it = |expr: &Expr| expr.dotted().is_some_and(|parts| parts.len() > 1 && parts.last() == Some(&name));
+    test.reach.iter().filter(|reached| reached.role == Role::Teardown).any(|reached| {
+        reached.sites.calls.iter().any(|call| call.call.args.iter().any(is_it))
+    })
 }
 
 /// Connections that a fixture should end; in a test they end with its locals.

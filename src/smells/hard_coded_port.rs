@@ -46,7 +46,7 @@ impl Rule for HardCodedPort {
             if at.role == Role::Teardown || !binds(path) || expects_failure(at, site.at) {
                 continue;
             }
-            if is_fake(test, at, site) || test.mocks.covers(path) || is_given_a_fake(site.call) {
+            if is_fake(test, at, site) || is_never_started(at, site, path) || test.mocks.covers(path) || is_given_a_fake(site.call) {
                 continue;
             }
             let Some(port) = port(site.call, path) else { continue };
@@ -79,6 +79,14 @@ fn free(mut mend: Mend<'_>, port: u32) -> Option<Fix> {
     mend.fixture(FIXTURE)?;
     places.into_iter().for_each(|place| mend.replace(place, FIXTURE));
     mend.risky("let the system choose a free port")
+}
+
+/// A server of pytest-httpserver binds when it is started, or entered by `with`.
+fn is_never_started(at: &Reached<'_, '_>, site: &CallSite<'_>, path: &str) -> bool {
+    path.starts_with("pytest_httpserver")
+        && !at.sites.calls.iter().any(|call| last(&call.path) == "start")
+        && !at.sites.withs.iter().any(|with| with.expr.span.holds(site.expr.span))
+        && matches!(at.role, Role::Test)
 }
 
 /// `DummySocket().bind(…)`, also out of a list of them.

@@ -35,9 +35,9 @@ use super::origins::users;
 use super::restored::{is_as_at_first, is_restored, registers_cleanup, renews, says_restore};
 use super::words::last;
 use super::{Context, Reached, Report, Rule, Severity, Smell};
-use crate::python::ast::{Expr, ExprKind, Function, Span};
+use crate::python::ast::{Expr, ExprKind, Function, Span, StmtKind};
 use crate::python::sites::{At, CallSite, WriteKind, WriteSite};
-use crate::python::{Global, View, any_expression};
+use crate::python::{Global, View, any_expression, for_each_statement};
 
 pub(super) struct LeftoverOfAnotherTest;
 
@@ -100,6 +100,14 @@ fn changed_by_another(test: &Context<'_, '_>) -> Option<(String, String)> {
     let mut named: Vec<&str> =
         at.sites.names_read.iter().copied().filter(|name| view.globals.contains_key(*name)).collect();
     named.sort_unstable();
+    // a class that the test defines itself is no other test's
+    let mut own = vec![];
+    for_each_statement(&function.body, &mut |stmt| {
+        if let StmtKind::Class(class) = &stmt.kind {
+            own.push(&*class.name);
+        }
+    });
+    let called = called.filter(|(key, _)| key.split('.').next().is_none_or(|root| !own.contains(&root)));
     called.chain(named.into_iter().map(|name| (name, true))).find_map(|(key, is_variable)| {
         let shared = view.shared.get(key)?;
         let path = if is_variable { format!("#{key}") } else { key.to_owned() };

@@ -2,6 +2,7 @@
 //! mocks a whole service.
 
 use super::context::{Context, Role};
+use super::words::last;
 use crate::python::ast::*;
 use crate::python::sites::{Sites, WriteKind};
 use crate::python::{FunctionRef, expressions, for_each_statement};
@@ -57,6 +58,7 @@ impl Mocks {
             });
             for (site, path) in reached.sites.calls.iter().zip(&reached.paths) {
                 mocks.note(path, Some(site.call));
+                mocks.http |= patches_requests(path, site.call);
             }
             for decorator in &reached.function.function.decorators {
                 let module = context.analysis.view(reached.function.module).module;
@@ -87,11 +89,11 @@ impl Mocks {
         }
         let path = path.replace("()", "");
         self.targets.iter().chain(&self.by_hand).any(|target| {
-            let last = target.rsplit('.').next().unwrap_or(target);
+            let end = target.rsplit('.').next().unwrap_or(target);
             path == *target
                 || path.starts_with(&format!("{target}."))
                 || target.ends_with(&format!(".{path}"))
-                || (last.len() > 2 && path.split('.').any(|part| part == last))
+                || (end.len() > 2 && path.split('.').any(|part| part == end))
         })
     }
 
@@ -145,6 +147,18 @@ impl Mocks {
             }
         }
     }
+}
+
+/// `family.patch_transport(monkeypatch)`, whatever it does inside.
+fn patches_requests(path: &str, call: &Call) -> bool {
+    let name = last(path);
+    let given =
+        call.args.iter().filter_map(Expr::as_name).any(|name| matches!(name, "monkeypatch" | "mocker"));
+    given
+        && ["patch_", "mock_", "stub_", "fake_"].iter().any(|word| name.starts_with(word))
+        && ["transport", "http", "request", "client", "response", "network", "api", "url"]
+            .iter()
+            .any(|word| name.contains(word))
 }
 
 /// What the function in the tree does that a decorator's path names.

@@ -31,7 +31,7 @@ use super::resources::{Fate, fate, opens};
 use super::words::{expects_failure, is_given_a_fake, is_test_code, last};
 use super::mend::in_with;
 use super::{Applicability, Context, Reached, Report, Role, Rule, Severity, Smell};
-use crate::python::ast::ExprKind;
+use crate::python::ast::{Expr, ExprKind};
 use crate::python::sites::{CallSite, Use};
 
 pub(super) struct ResourceLeftOpen;
@@ -80,7 +80,10 @@ impl Rule for ResourceLeftOpen {
                 Smell {
                     span: site.expr.span,
                     // most commands end by themselves, and what they did was looked at
-                    severity: match (resource.disturbs && !resource.what.contains("process"), is_read) {
+                    severity: match (
+                        resource.disturbs && !resource.what.contains("process") && !has_any_port(site),
+                        is_read,
+                    ) {
                         (true, _) => Severity::High,
                         (false, false) => Severity::Medium,
                         (false, true) => Severity::Low,
@@ -144,6 +147,14 @@ impl Rule for ResourceLeftOpen {
             }
         }
     }
+}
+
+/// A server on a free port of its own, which nobody else asks.
+fn has_any_port(site: &CallSite<'_>) -> bool {
+    site.call.args.first().is_some_and(|address| match &address.kind {
+        ExprKind::Tuple(parts) => parts.get(1).and_then(Expr::as_number) == Some(0.0),
+        _ => false,
+    })
 }
 
 /// The gRPC server whose `stop` a call is, when nobody waits for it.

@@ -5,7 +5,7 @@ use super::words::last;
 use super::{Context, Reached, Role, Severity};
 use crate::python::ast::{Call, Expr, ExprKind};
 use crate::python::sites::{At, WriteKind, WriteSite};
-use crate::python::{Scope, View};
+use crate::python::{ClassRef, FunctionRef, Scope, View, methods};
 
 /// How bad it is that a change of the whole process stays: what set-up does it does for every test anew, so fewer
 /// see it than it seems; and a fixture that is not in the tree may put it back.
@@ -54,8 +54,28 @@ pub(super) fn is_restored(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: At
                     || (position && undoes(test, reached, call.call, called, target))
                     || resets_owner(called, target)
                     || (called.ends_with("patch.dict") && argument_mentions(test, reached, call.call, target))
+                    || (last(called) == "useFixture" && fixture_writes(test, reached, call.call, path))
             })
         })
+}
+
+/// `self.useFixture(ResetFixture())`, where a method of that class in the tree writes `path`: what `fixtures` is for is
+/// putting back.
+fn fixture_writes(test: &Context<'_, '_>, at: &Reached<'_, '_>, call: &Call, path: &str) -> bool {
+    let made = call.args.first().and_then(|fixture| {
+        at.sites.calls.iter().find(|site| std::ptr::eq(site.expr, fixture)).map(|site| site.path.as_str())
+    });
+    let class = made.and_then(|made| {
+        let module = at.function.module;
+        let own = made.strip_prefix(':').and_then(|name| test.analysis.view(module).classes.get(name));
+        own.map(|class| ClassRef { module, class }).or_else(|| test.analysis.class(module, made))
+    });
+    class.is_some_and(|ClassRef { module, class }| {
+        methods(class).any(|function| {
+            let sites = test.analysis.sites(FunctionRef { module, function, class: Some(class) });
+            sites.is_some_and(|sites| sites.writes.iter().any(|write| touches(&write.path, path)))
+        })
+    })
 }
 
 /// Whether every test that sees the change starts from a fresh value: its set-up, a fixture or its own beginning

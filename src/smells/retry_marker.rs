@@ -51,18 +51,21 @@ impl Rule for RetryMarker {
             let base = elsewhere(test, decorator);
             let span = if is_own && base.is_none() { decorator.span } else { at.function.function.name_span };
             let of = base.map_or_else(String::new, |class| format!(" on {class}"));
+            // a mark of the project's own says something, and what it does is not known
+            let is_own_mark = path.starts_with("pytest.mark.") && !is_known(last(path));
+            let only_says = is_own_mark || (path == "pytest.mark.flaky" && decorator.as_call().is_none());
             report.add(
                 at,
                 Smell {
                     span,
                     // what is replayed from a cassette does not fail with the network for which it was marked
-                    severity: if test.decorators.iter().any(|(path, _)| path == "pytest.mark.vcr") {
+                    severity: if is_own_mark || test.decorators.iter().any(|(path, _)| path == "pytest.mark.vcr") {
                         Severity::Medium
                     } else {
                         Severity::High
                     },
                     confidence: 0.95,
-                    message: if path == "pytest.mark.flaky" && decorator.as_call().is_none() {
+                    message: if only_says {
                         format!("`{path}`{of} says that the test is known to fail now and then, and lets it")
                     } else {
                         format!("`{path}`{of} runs the test again until it passes; it is known to fail now and then")
@@ -85,14 +88,19 @@ fn elsewhere<'a>(test: &Context<'a, '_>, decorator: &Expr) -> Option<&'a str> {
 
 fn reruns(path: &str) -> bool {
     let name = last(path);
+    is_known(name)
+        || (name.contains("retry") && !name.contains("no_retry") && !path.starts_with("pytest.mark."))
+        || (name.contains("flaky")
+            && !["skip", "xfail", "not_", "unflaky"].iter().any(|word| name.contains(word)))
+}
+
+fn is_known(name: &str) -> bool {
     matches!(
         name,
         "flaky" | "rerun" | "reruns" | "repeat_on_fail" | "retry_on_failure" | "retry_on_fail" | "flaky_test"
             | "retry"
             | "retries"
-    ) || (name.contains("retry") && !name.contains("no_retry") && !path.starts_with("pytest.mark."))
-        || (name.contains("flaky")
-            && !["skip", "xfail", "not_", "unflaky"].iter().any(|word| name.contains(word)))
+    )
 }
 
 /// A decorator of the project's own that holds no loop, whatever its name: one that skips, or lets the test fail.

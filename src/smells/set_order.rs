@@ -71,6 +71,10 @@ impl Rule for SetOrder {
                 if found.is_pick && holds_one(test, at, found.set, &listed.collect::<Vec<_>>()) {
                     continue;
                 }
+                let sides = [comparison.left, comparison.right].map(|side| test.text(at, side));
+                if found.is_pick && is_any_of_them(test, at, assert.at.order, &sides) {
+                    continue;
+                }
                 let severity = if holds_numbers(other)
                     || holds_numbers(look.resolve(found.set))
                     || (!found.is_pick && is_made_elsewhere(other))
@@ -105,6 +109,16 @@ impl Rule for SetOrder {
             }
         }
     }
+}
+
+/// `show(names[0])`, and then `assert shown == names[0]`: any of them does.
+fn is_any_of_them(test: &Context<'_, '_>, at: &Reached<'_, '_>, order: u32, sides: &[&str]) -> bool {
+    at.sites.calls.iter().filter(|call| call.at.order < order && !call.at.in_assert).any(|call| {
+        call.call.args.iter().any(|argument| {
+            let text = test.text(at, argument);
+            sides.iter().any(|side| side.ends_with(']') && text.contains(side))
+        })
+    })
 }
 
 /// `zip({"a", "b"}, [1, 2])`

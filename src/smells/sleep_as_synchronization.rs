@@ -91,6 +91,8 @@ impl Rule for SleepAsSynchronization {
                     || next_wants_nothing(test, at, site)
                     || parts_time_stamps(test, at, site)
                     || is_polled_after(at, site)
+                    || next_waits_itself(at, site)
+                    || comes_before_in_its_loop(test, at, site)
                     || is_for_recording(at, site)
                     || compares_two_results(at, site));
             let (severity, confidence) = match (asserted, seconds) {
@@ -154,6 +156,57 @@ fn is_polled_after(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     polls.any(|(poll, _)| at.sites.asserts.iter().all(|assert| {
         assert.at.order < site.at.order || assert.at.order > poll.at.order || is_poll(assert.at)
     }))
+}
+
+/// `assert wait_for_server(port)`
+fn next_waits_itself(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let later = at.sites.asserts.iter().filter(|assert| assert.at.order > site.at.order);
+    let Some(next) = later.min_by_key(|assert| assert.at.order) else { return false };
+    at.sites.calls.iter().any(|call| {
+        next.span.holds(call.expr.span) && last(&call.path).trim_start_matches(':').starts_with("wait_")
+    })
+}
+
+/// Whether all work of the test's own that the next assertion looks at is coroutines of this loop that only sleep, in all
+/// shorter than the test does from its first pause on: one loop keeps the order of its timers.
+fn comes_before_in_its_loop(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let later = at.sites.asserts.iter().filter(|assert| assert.at.order > site.at.order);
+    let Some(next) = later.min_by_key(|assert| assert.at.order) else { return false };
+    let look = test.text(at, next.test);
+    let mut inner = vec![];
+    for_each_statement(&at.function.function.body, &mut |stmt| {
+        if let StmtKind::Function(function) = &stmt.kind {
+            inner.push(function);
+        }
+    });
+    let module = test.analysis.view(at.function.module).module;
+    inner.retain(|function| function_writes(module.text(function.span), look));
+    let slept = |span: Span| {
+        let calls = at.sites.calls.iter().zip(&at.paths).filter(|(call, _)| call.awaited && span.holds(call.expr.span));
+        calls
+            .map(|(call, path)| is_sleep(path).then(|| call.call.args.first().and_then(Expr::as_number)).flatten())
+            .sum::<Option<f64>>()
+    };
+    let pauses = at.sites.calls.iter().zip(&at.paths).filter(|(call, path)| {
+        call.awaited && !call.at.in_nested && call.at.order <= site.at.order && is_sleep(path)
+    });
+    let waited: Option<f64> = pauses.map(|(call, _)| call.call.args.first().and_then(Expr::as_number)).sum();
+    site.awaited
+        && !inner.is_empty()
+        && inner.iter().all(|function| {
+            function.is_async && slept(function.span).zip(waited).is_some_and(|(slept, waited)| slept < waited)
+        })
+}
+
+/// Whether a function's text changes something that an assertion looks at: `counter += 1`, `seen.append(…)`.
+fn function_writes(function: &str, look: &str) -> bool {
+    let names = look.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|name| name.len() > 1);
+    names.into_iter().any(|name| {
+        function.lines().any(|line| {
+            let rest = line.trim().strip_prefix(name);
+            rest.is_some_and(|rest| rest.starts_with([' ', '.', '[', '+', '=']))
+        })
+    })
 }
 
 /// `if self.recording:`, when what is replayed otherwise is made anew.
@@ -231,12 +284,20 @@ fn waits_for_work(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<
     }) || has_awaited(test, at, site);
     at.role == Role::Test
         && !has_waited
+        && !does_something(at, look)
         && between().count() <= LITTLE
         // what is awaited, or blocks until something comes, waits for the work itself
         && !between().any(|call| call.awaited || acts(last(&call.path)) || (call.call.args.is_empty() && blocks(last(&call.path))))
         && !is_awaited_first(test, at, site, look)
         && !is_joined_by_its_block(at, site, look)
         && !is_left_before(at, site, look)
+}
+
+/// `assert executor.add(node)`: what is asserted is an action, and no look at what came of the work.
+fn does_something(at: &Reached<'_, '_>, look: &AssertSite<'_>) -> bool {
+    const ACTIONS: [&str; 8] = ["add_", "create_", "remove_", "register_", "submit", "insert", "delete_", "send"];
+    let acts = |name: &str| ACTIONS.iter().any(|word| name.starts_with(word));
+    at.sites.calls.iter().any(|call| look.span.holds(call.expr.span) && acts(last(&call.path)))
 }
 
 /// `loop.call_later(0, …)` before `await asyncio.sleep(0.01)`: one loop keeps the order of its timers.

@@ -60,7 +60,7 @@ impl Rule for TightTimeout {
             if !(0.001..=longest).contains(&seconds) || test.mocks.covers(path) || expects_time_out(at, site) || is_there(at, site) {
                 continue;
             }
-            if gives_up == GivesUp::Quietly && (is_mere_pause(site) || !is_relied_upon(at, site)) {
+            if gives_up == GivesUp::Quietly && (is_mere_pause(site) || !is_relied_upon(test, at, site)) {
                 continue;
             }
             // nothing gets over a network within some milliseconds, so there even a test of time-outs sees another one
@@ -161,7 +161,12 @@ fn must_succeed(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_
 }
 
 /// Whether a wait that returns quietly must have succeeded: it is asserted, or its thread is asserted upon.
-fn is_relied_upon(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+fn is_relied_upon(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    // all is to be as it was asserted before
+    let was_asserted = |next: &AssertSite<'_>| {
+        let text = test.text(at, next.test);
+        at.sites.asserts.iter().any(|one| one.at.order < site.at.order && test.text(at, one.test) == text)
+    };
     let span = site.expr.span;
     let contains = |expr: &Expr| expr.span.holds(span);
     let next = at.sites.asserts.iter().map(|assert| assert.at.order).filter(|order| *order > site.at.order).min();
@@ -179,6 +184,7 @@ fn is_relied_upon(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
                 && !at.sites.calls.iter().any(joins)
                 && Some(assert.at.order) == next
                 && !mentions_liveness(assert.test)
+                && !was_asserted(assert)
                 && (last(&site.path) == "join" || !wants_nothing(assert.test))
         }
         _ => contains(assert.test) && is_positive(assert.test, &|part| part.span == span),
@@ -187,7 +193,6 @@ fn is_relied_upon(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
 
 /// `assert not thread.is_alive()` after a join is the right look, and the join's limit is what it waits for.
 fn mentions_liveness(test: &Expr) -> bool {
-    matches!(&test.kind, ExprKind::Call(_))
-        && test
-            .any(&mut |part| is_liveness(part))
+    let asks = |part: &Expr| part.as_call().is_some_and(|call| is_liveness(&call.func));
+    is_positive(test, &asks) || (matches!(&test.kind, ExprKind::Call(_)) && test.any(&mut |part| is_liveness(part)))
 }

@@ -343,19 +343,21 @@ fn a_leak_is_critical_where_another_test_reads_it() {
 
     let attribute =
         "from shop import config\n\ndef test_leak():\n    config.RATE = 7\n    assert config.rate() == 7\n";
-    let reads_it = "def test_rate(): assert config.rate() == 5";
+    let reads_it = "def test_rate(): assert config.RATE == 5";
     assert_eq!(leaking(attribute, ""), unread);
     assert_eq!(leaking(attribute, reads_it), read("test_rate"));
+    assert_eq!(leaking(attribute, "def test_rate(): assert config.rate() == 5"), unread);
     // the value with which the module begins
     assert_eq!(leaking(&attribute.replace('7', "5"), reads_it), unread);
     // who runs the module anew first has its first values
     let runs_anew =
-        "import importlib\n\ndef test_rate():\n    importlib.reload(config)\n    assert config.rate() == 5";
+        "import importlib\n\ndef test_rate():\n    importlib.reload(config)\n    assert config.RATE == 5";
     assert_eq!(leaking(attribute, runs_anew), unread);
 
     let part = "from shop import config\n\ndef test_leak():\n    config.SHOP.host = 'b.example'\n    assert config.SHOP.host\n";
     let reads_part = "def test_host(): assert config.SHOP.host == 'a.example'";
     assert_eq!(leaking(part, reads_part), read("test_host"));
+    assert_eq!(leaking(part, "def test_host(): assert config.ABLE.host == 'a.example'"), unread);
     // what the object was made with
     assert_eq!(leaking(&part.replace("b.", "a."), reads_part), unread);
     // set-up gives it a value, before the test and not after it

@@ -172,7 +172,10 @@ impl<'a> Analysis<'a> {
     pub fn autouse<'v>(&'v self, case: &TestCase<'a>) -> Vec<FixtureRef<'a, 'v>> {
         let of_modules = self.fixture_modules(case.module).iter().flat_map(|&index| {
             let fixtures = self.view(index).fixtures.iter().filter(|fixture| fixture.class.is_none());
-            fixtures.map(move |fixture| FixtureRef { module: index, fixture })
+            let imported = self.imported_autouse(index).iter();
+            let imported = imported
+                .map(|&(module, place)| FixtureRef { module, fixture: &self.view(module).fixtures[place] });
+            fixtures.map(move |fixture| FixtureRef { module: index, fixture }).chain(imported)
         });
         self.class_fixtures(case).chain(of_modules).filter(|found| found.fixture.autouse).collect()
     }

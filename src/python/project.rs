@@ -2,7 +2,7 @@
 //! inherits from which, and each function's [`Sites`].
 
 use rayon::prelude::*;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::ast::*;
 use super::config::PytestConfig;
@@ -32,7 +32,8 @@ impl Project {
 }
 
 /// The root-relative files that a dotted path may stand for, seen from a file in `folder`: relative imports
-/// by their dots, others from the folder, from each folder above it, and from the root.
+/// by their dots, others from the folder, from each folder above it, and from the root. The most of a path comes first:
+/// for `tests.tools.wait` that is `tests/tools.py` at the root rather than a folder `tests` nearby.
 pub fn candidates(folder: &str, path: &str) -> Vec<String> {
     let dots = path.bytes().take_while(|byte| *byte == b'.').count();
     let parts: Vec<&str> = path[dots..].split('.').filter(|part| !part.is_empty()).collect();
@@ -47,8 +48,8 @@ pub fn candidates(folder: &str, path: &str) -> Vec<String> {
         folders = folders.into_iter().skip(dots - 1).take(1).collect();
     }
     let mut out = vec![];
-    for base in folders {
-        for length in (0..=parts.len()).rev() {
+    for length in (0..=parts.len()).rev() {
+        for base in folders.iter().copied() {
             let stem =
                 std::iter::once(base).filter(|base| !base.is_empty()).chain(parts[..length].iter().copied());
             let stem = stem.collect::<Vec<_>>().join("/");
@@ -278,26 +279,75 @@ pub struct Analysis<'a> {
     links: Vec<FxHashMap<u32, Links<'a>>>,
     /// For each module, whose fixtures its tests see.
     fixture_modules: Vec<Vec<usize>>,
+    /// For each module, the autouse fixtures that it imports: their module and place there.
+    imported_autouse: Vec<Vec<(usize, usize)>>,
+    /// What autouse fixtures of the modules that others use are called.
+    autouse_names: FxHashSet<&'a str>,
 }
 
 impl<'a> Analysis<'a> {
     pub fn new(project: &'a Project) -> Analysis<'a> {
-        let views = project.modules.par_iter().map(View::new).collect();
-        let mut analysis = Analysis { project, base: None, views, links: vec![], fixture_modules: vec![] };
+        let views: Vec<View<'a>> = project.modules.par_iter().map(View::new).collect();
+        let fixtures = views.iter().flat_map(|view| &view.fixtures);
+        let autouse_names = fixtures.filter(|fixture| fixture.autouse).map(|fixture| fixture.name).collect();
+        let mut analysis = Analysis::of(project, None, views, autouse_names);
         let all = 0..analysis.views.len();
         analysis.links = all.clone().into_par_iter().map(|module| analysis.link(module)).collect();
-        analysis.fixture_modules = all.map(|module| analysis.conftests(module)).collect();
+        analysis.fixture_modules = all.clone().map(|module| analysis.conftests(module)).collect();
+        analysis.imported_autouse = all.map(|module| analysis.autouse_imports(module)).collect();
         analysis
+    }
+
+    fn of(
+        project: &'a Project,
+        base: Option<&'a Analysis<'a>>,
+        views: Vec<View<'a>>,
+        autouse_names: FxHashSet<&'a str>,
+    ) -> Analysis<'a> {
+        let (links, fixture_modules, imported_autouse) = Default::default();
+        Analysis { project, base, views, links, fixture_modules, imported_autouse, autouse_names }
     }
 
     /// A file that no other uses, seen on top of those that `base` knows; its index is [`Analysis::own`].
     pub fn over(base: &'a Analysis<'a>, module: &'a Module) -> Analysis<'a> {
         let views = vec![View::new(module)];
-        let (project, base) = (base.project, Some(base));
-        let mut analysis = Analysis { project, base, views, links: vec![], fixture_modules: vec![] };
+        let mut analysis = Analysis::of(base.project, Some(base), views, FxHashSet::default());
         analysis.links = vec![analysis.link(analysis.own())];
         analysis.fixture_modules = vec![analysis.conftests(analysis.own())];
+        analysis.imported_autouse = vec![analysis.autouse_imports(analysis.own())];
         analysis
+    }
+
+    /// The autouse fixtures that a module imports, by name or all at once.
+    fn autouse_imports(&self, module: usize) -> Vec<(usize, usize)> {
+        let names = &self.base.unwrap_or(self).autouse_names;
+        if names.is_empty() {
+            return vec![];
+        }
+        let imports = &self.view(module).module.imports;
+        let named = imports
+            .values()
+            .map(|path| &**path)
+            .filter(|path| path.rsplit('.').next().is_some_and(|last| names.contains(last)));
+        let all = names.iter().copied().filter(|_| imports.contains_key("*"));
+        let found = named.chain(all).filter_map(|path| self.function(module, path));
+        let mut out: Vec<_> = found
+            .filter(|found| found.module != module)
+            .filter_map(|found| {
+                let is_it =
+                    |fixture: &Fixture<'a>| fixture.autouse && std::ptr::eq(fixture.function, found.function);
+                Some((found.module, self.view(found.module).fixtures.iter().position(is_it)?))
+            })
+            .collect();
+        out.sort_unstable();
+        out.dedup();
+        out
+    }
+
+    /// The autouse fixtures that a module imports.
+    pub(super) fn imported_autouse(&self, module: usize) -> &[(usize, usize)] {
+        let (analysis, index) = self.place(module);
+        &analysis.imported_autouse[index]
     }
 
     /// The index of the first module that `base` does not know.

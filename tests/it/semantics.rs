@@ -104,6 +104,15 @@ fn fixtures_are_found_however_they_are_asked_for() {
             "import time\nimport pytest\n\n@pytest.fixture(autouse=True, scope='session')\ndef path():\n    time.sleep(3)\n",
         ),
         ("auto/test_auto.py", "def test_autouse(): assert run()\n"),
+        ("testing/__init__.py", ""),
+        (
+            "testing/fixtures.py",
+            "import time\nimport pytest\n\n@pytest.fixture(autouse=True)\ndef settled():\n    time.sleep(3)\n",
+        ),
+        ("named/conftest.py", "from testing.fixtures import settled\n"),
+        ("named/test_named.py", "def test_imported_by_name(): assert run()\n"),
+        ("all/conftest.py", "from testing.fixtures import *\n"),
+        ("all/test_all.py", "def test_imported_with_all(): assert run()\n"),
     ]);
     let through = |line: u32| format!("fixture token, conftest.py:{line}");
     let token = through(6);
@@ -119,7 +128,16 @@ fn fixtures_are_found_however_they_are_asked_for() {
             ("test_factory", "fixture factory, conftest.py:22"),
         ],
     );
-    check(&suite, "FD105", &[("test_autouse", "fixture path, auto/conftest.py:6")]);
+    let settled = "fixture settled, testing/fixtures.py:6";
+    check(
+        &suite,
+        "FD105",
+        &[
+            ("test_imported_with_all", settled),
+            ("test_autouse", "fixture path, auto/conftest.py:6"),
+            ("test_imported_by_name", settled),
+        ],
+    );
 }
 
 #[test]
@@ -337,7 +355,10 @@ fn a_leak_is_critical_where_another_test_reads_it() {
     assert_eq!(leaking(variable, asks_for_it), read("test_mode"));
     // who depends on it without a word, through the code under test, is not sure to
     assert_eq!(leaking(variable, "def test_mode(): assert config.mode() == 'live'"), unread);
-    // who sets it first does not see what was left
+    // who sets it first does not see what was left, nor who patches it
+    let patches = "from unittest import mock\n\n@mock.patch.dict(os.environ, {'SHOP_MODE': 'live'})\ndef test_mode():\n    \
+                   assert os.environ['SHOP_MODE'] == 'live'";
+    assert_eq!(leaking(variable, patches), unread);
     let sets_it = "def test_mode():\n    os.environ['SHOP_MODE'] = 'live'\n    assert os.environ['SHOP_MODE'] == 'live'";
     assert_eq!(leaking(variable, sets_it), unread);
 

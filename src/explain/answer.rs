@@ -144,7 +144,12 @@ fn item(text: &str, citations: &[String], cut: bool) -> Vec<Piece> {
     let whole = |part: &str| part.ends_with(['.', '!', '?', ']']);
     let one = |(n, part): (usize, &String)| {
         let lost = cut && n == last && !whole(part);
-        Piece::Sentence(sentence(part, if lost { Vec::new() } else { citations.to_vec() }))
+        let mut said = sentence(part, if lost { Vec::new() } else { citations.to_vec() });
+        // small models leave out the stop of a sentence that is an item of its own
+        if !cut && said.text.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '`' | ')' | '"')) {
+            said.text.push('.');
+        }
+        Piece::Sentence(said)
     };
     parts.iter().enumerate().map(one).collect()
 }

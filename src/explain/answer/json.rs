@@ -227,14 +227,15 @@ mod tests {
         let answer =
             r#"{"sentences":[{"text":"a \"b\" \\ \/ é \ud83e\udd80 \ud83e x\ttab\nline","citations":[]}]}"#;
         for size in 1..12 {
-            assert_eq!(parse(answer, size).1, [said("a \"b\" \\ / é 🦀 \u{fffd} x tab line", &[])]);
+            assert_eq!(parse(answer, size).1, [said("a \"b\" \\ / é 🦀 \u{fffd} x tab line.", &[])]);
         }
     }
 
     #[test]
     fn several_sentences_in_one_item_stand_by_themselves() {
         let answer = r#"{"sentences":[{"citations":["T1"],"text":"It waits. It fails [T2]. And then"}"#;
-        let whole = [said("It waits.", &["T1"]), said("It fails.", &["T1", "T2"]), said("And then", &["T1"])];
+        let whole =
+            [said("It waits.", &["T1"]), said("It fails.", &["T1", "T2"]), said("And then.", &["T1"])];
         for size in [1, 4, 200] {
             assert_eq!(parse(answer, size).1, whole);
             let cut = parse(&answer[..answer.len() - 2], size).1;

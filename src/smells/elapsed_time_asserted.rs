@@ -94,6 +94,8 @@ fn tell<'a>(
     let (severity, confidence) = match found.seconds {
         _ if found.known == Known::Named => (Severity::Low, 0.4),
         _ if found.known == Known::Ratio => (Severity::Medium, 0.7),
+        // the time of the process itself, which others slow little
+        _ if test.text(at, found.measured).contains("process_time") => (Severity::Medium, 0.6),
         _ if assert.at.in_while => (Severity::Medium, 0.6),
         None => (Severity::Medium, 0.6),
         Some(seconds) if seconds < 1.0 => (Severity::High, 0.9),
@@ -126,7 +128,8 @@ fn tell<'a>(
         },
         |mut mend| {
             let upper = found.seconds.filter(|_| is_mere_speed(test, at, assert, pair, found))?;
-            mend.renumber(&[pair.right], upper, "60")?;
+            let is_in_ms = ["ms", "milli"].iter().any(|unit| test.text(at, found.measured).contains(unit));
+            mend.renumber(&[pair.right], upper, if is_in_ms { "60000" } else { "60" })?;
             mend.risky("allow a minute, which only a hang exceeds")
         },
     );
@@ -141,12 +144,16 @@ fn is_mere_speed<'a>(
     found: &Bound<'a>,
 ) -> bool {
     let measured = test.text(at, found.measured).to_ascii_lowercase();
-    found.known == Known::Measured
+    // `0.4 <= elapsed <= 0.6`: the lower bound stands
+    let all = comparisons(assert);
+    let is_above = |one: &Comparison<'_>| one.right.span == pair.left.span || one.right.span == pair.right.span;
+    matches!(found.known, Known::Measured | Known::Named)
         && !found.is_tolerance
         && !assert.at.in_while
         && pair.right.as_number().is_some()
         && pair.left.span.end <= pair.right.span.start
-        && comparisons(assert).len() == 1
+        && all.len() <= 2
+        && all.iter().all(is_above)
         && !["abs(", "rel", "ratio", "fraction"].iter().any(|word| measured.contains(word))
 }
 

@@ -55,8 +55,9 @@ fn conditions(mend: &Mend<'_>, block: &[Stmt]) -> Option<String> {
         block.iter().map_while(|next| Some((next, condition(mend, next)?))).collect();
     match asserted.as_slice() {
         [] => None,
-        [(stmt, one)] => Some(match differs(mend, stmt) {
+        [(stmt, one)] => Some(match differs(mend, stmt).filter(|differs| !differs.contains('\n')) {
             Some(differs) => differs,
+            None if one.starts_with("all(") => format!("not {one}"),
             None if one.chars().all(|char| char.is_alphanumeric() || "_.()".contains(char)) => {
                 format!("not {one}")
             }
@@ -155,11 +156,17 @@ const ASKS: [&str; 20] = [
     "decode",
 ];
 
-/// What an assertion asks, as an expression that can be asked again and again before it holds.
+/// What an assertion, or a loop of them, asks, as an expression that can be asked again and again before it holds.
 fn condition(mend: &Mend<'_>, stmt: &Stmt) -> Option<String> {
     let test = match &stmt.kind {
         StmtKind::Assert { test, .. } => test,
         StmtKind::Expr(test) => test,
+        StmtKind::For { target, iter, body, or_else, is_async: false } if or_else.is_empty() => {
+            let all: Vec<String> = body.iter().map(|stmt| condition(mend, stmt)).collect::<Option<_>>()?;
+            let is_kept = iter.as_name().is_some() || matches!(iter.kind, ExprKind::Attribute { .. });
+            let (all, target, iter) = (all.join(" and "), mend.text(target), mend.text(iter));
+            return is_kept.then(|| format!("all({all} for {target} in {iter})"));
+        }
         _ => return None,
     };
     let mut once = |part: &Expr| match &part.kind {
@@ -176,9 +183,38 @@ fn condition(mend: &Mend<'_>, stmt: &Stmt) -> Option<String> {
         },
         _ => false,
     };
-    if test.any(&mut once) || holds_at_once(test) || mend.text(test).contains('\n') {
+    if holds_at_once(test) {
         return None;
     }
+    if let Some(filled) = filled(mend, test) {
+        return Some(filled);
+    }
+    if test.any(&mut once) {
+        return None;
+    }
+    asked(mend, stmt, test).filter(|asked| !asked.contains('\n'))
+}
+
+/// `store.rows` for a comparison of it with a literal of many lines: that something is there at all.
+fn filled(mend: &Mend<'_>, test: &Expr) -> Option<String> {
+    let all = comparisons(test);
+    let [one] = all.as_slice() else { return None };
+    let is_long = |side: &Expr| {
+        mend.text(side).contains('\n')
+            && match &side.kind {
+                ExprKind::Dict(items) => !items.is_empty(),
+                ExprKind::List(items) | ExprKind::Set(items) => !items.is_empty(),
+                _ => false,
+            }
+    };
+    let is_kept = |side: &Expr| matches!(side.kind, ExprKind::Name(_) | ExprKind::Attribute { .. });
+    let (left, right) = (one.left, one.right);
+    let kept = if is_long(right) { left } else { Some(right).filter(|_| is_long(left))? };
+    (one.op == "==" && is_kept(kept)).then(|| mend.text(kept).to_owned())
+}
+
+/// What the condition of an assertion is, as it is written.
+fn asked(mend: &Mend<'_>, stmt: &Stmt, test: &Expr) -> Option<String> {
     if matches!(stmt.kind, StmtKind::Assert { .. }) {
         return Some(mend.text(test).to_owned());
     }

@@ -57,7 +57,7 @@ impl Rule for TightTimeout {
             });
             let found = known.unwrap_or_else(|| (handed_on(test, at, site), GivesUp::Elsewhere, 2.0));
             let (Some((seconds, limit)), gives_up, longest) = found else { continue };
-            if !(0.001..=longest).contains(&seconds) || test.mocks.covers(path) || expects_time_out(at, site) || is_there(at, site) {
+            if !(0.001..=longest).contains(&seconds) || test.mocks.covers(path) || expects_time_out(test, at, site) || is_there(at, site) {
                 continue;
             }
             if gives_up == GivesUp::Quietly && (is_mere_pause(site) || !is_relied_upon(test, at, site)) {
@@ -97,8 +97,18 @@ impl Rule for TightTimeout {
                 },
                 |mut mend| {
                     let bound = limit.as_name().and_then(|name| at.sites.value_of(name, site.at.order));
-                    mend.renumber(&[bound.unwrap_or(limit)], seconds, "10")?;
-                    mend.risky("allow ten seconds")
+                    // what is to run out is waited for
+                    let runs_out = gives_up == GivesUp::Elsewhere
+                        && at.sites.calls.iter().any(|call| expects(&call.path));
+                    let longer = if runs_out { "0.5" } else { "10" };
+                    if mend.renumber(&[bound.unwrap_or(limit)], seconds, longer).is_none() {
+                        // `SHORT_TIMEOUT`, `3 * MS`
+                        let is_shared = bound.is_none()
+                            && matches!(limit.kind, ExprKind::Name(_) | ExprKind::Binary { .. })
+                            && flow::seconds(test, at, limit, site.at.order) == Some(seconds);
+                        is_shared.then(|| mend.replace(limit.span, longer))?;
+                    }
+                    mend.risky(if runs_out { "allow half a second" } else { "allow ten seconds" })
                 },
             );
         }
@@ -112,7 +122,7 @@ fn is_mere_pause(site: &CallSite<'_>) -> bool {
 }
 
 /// Whether the test wants the limit to pass.
-fn expects_time_out(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+fn expects_time_out(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     let nothing_comes = |assert: &AssertSite<'_>| assert.span.holds(site.expr.span) && wants_nothing(assert.test);
     // `result = task.result(timeout=…)`, `assert result is None`; a future raises instead
     let gave_nothing = |name: &str, assert: &AssertSite<'_>| {
@@ -121,7 +131,13 @@ fn expects_time_out(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
         })
     };
     let runs_out = |name: &str| at.sites.asserts.iter().any(|assert| assert.at.order > site.at.order && gave_nothing(name, assert));
-    at.sites.asserts.iter().any(|assert| site.at.in_assert && last(&site.path) == "get" && nothing_comes(assert))
+    // of a function that is defined here, and called where a time-out is expected
+    let raises_it = || at.sites.withs.iter().any(|with| {
+        let text = test.text(at, with.expr);
+        expects(text) && text.contains("imeout")
+    });
+    (site.at.in_nested && raises_it())
+        || at.sites.asserts.iter().any(|assert| site.at.in_assert && last(&site.path) == "get" && nothing_comes(assert))
         || matches!(site.used, Use::Assigned(name) if !site.path.contains("submit()") && runs_out(name))
         || at.sites.enclosing_withs(site.at).any(|with| {
         let name = last(&with.path);
@@ -144,9 +160,13 @@ fn is_there(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     })
 }
 
+/// Whether a call says that something is to go wrong.
+fn expects(path: &str) -> bool {
+    path.contains("aises") || path.contains("warns") || path.contains("suppress")
+}
+
 /// Whether nothing in the test speaks of the limit's passing: it has assertions, and expects no exception.
 fn must_succeed(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>, seconds: f64) -> bool {
-    let expects = |path: &str| path.contains("aises") || path.contains("warns") || path.contains("suppress");
     let text = test.text(at, site.expr);
     let own = test.test();
     let in_test = at.role == Role::Test;

@@ -67,7 +67,12 @@ impl Rule for FixtureWithoutTeardown {
                 at,
                 Smell {
                     span: site.expr.span,
-                    severity: if resource.disturbs { Severity::High } else { Severity::Medium },
+                    // most processes end by themselves, or by what a test does
+                    severity: if resource.disturbs && !resource.what.contains("process") {
+                        Severity::High
+                    } else {
+                        Severity::Medium
+                    },
                     confidence: 0.8,
                     message: format!(
                         "{} from `{path}` is never ended, and each test adds another",

@@ -118,6 +118,8 @@ fn runs_once(test: &Context<'_, '_>, path: &str) -> bool {
 fn is_off(decorator: &Expr) -> bool {
     decorator.as_call().is_some_and(|call| {
         let filtered = call.keyword("rerun_filter").is_some() && call.keyword("max_runs").is_none();
-        filtered || call.argument(0, "reruns").and_then(Expr::as_number) == Some(0.0)
+        filtered
+            || call.keyword("max_runs").and_then(Expr::as_number) == Some(1.0)
+            || call.argument(0, "reruns").and_then(Expr::as_number) == Some(0.0)
     })
 }

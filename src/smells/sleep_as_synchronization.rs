@@ -30,7 +30,7 @@
 
 use std::borrow::Cow;
 
-use super::assertions::{comparisons, is_liveness, is_positive};
+use super::assertions::{Comparison, comparisons, is_liveness, is_positive};
 use super::polling::poll;
 use super::words::{is_sleep, last, starts_work, wants_nothing};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
@@ -225,7 +225,9 @@ fn next_wants_nothing(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallS
         // `wait.until(lambda: calls.value == 2)`, and after the pause `assert calls.value == 2`
         let start = at.function.function.span.start;
         let above = test.analysis.view(at.function.module).module.text(Span { start, end: site.expr.span.start });
-        let was_waited_for = matches!(next.test.kind, ExprKind::Compare { .. }) && above.contains(text);
+        let handed = |one: &Comparison<'_>| format!("{}, {}", test.text(at, one.left), test.text(at, one.right));
+        let was_waited_for = (matches!(next.test.kind, ExprKind::Compare { .. }) && above.contains(text))
+            || comparisons(next.test).iter().any(|one| one.op == "==" && above.contains(&handed(one)));
         wants_nothing(next.test)
             || is_positive(next.test, &is_alive)
             || is_of_starting(next.test)
@@ -266,7 +268,7 @@ fn is_alive(part: &Expr) -> bool {
 /// between, and nothing that acts. What only keeps two actions apart does so in their times.
 fn waits_for_work(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     let calls = || at.sites.calls.iter().filter(|call| !call.at.in_assert && !std::ptr::eq(*call, site));
-    let later = at.sites.asserts.iter().filter(|assert| assert.at.order > site.at.order);
+    let later = at.sites.asserts.iter().filter(|assert| assert.at.order > site.at.order && !assert.at.in_nested);
     let Some(look) = later.min_by_key(|assert| assert.at.order) else { return false };
     let between = || calls().filter(|call| (site.at.order..look.at.order).contains(&call.at.order));
     let before = || at.sites.calls.iter().zip(&at.paths).filter(|(call, _)| call.at.order < site.at.order);

@@ -55,7 +55,7 @@ impl Rule for ReadFromReplica {
                         site.at.order < order && !assert.span.holds(site.expr.span)
                     })
                 };
-                let Some((write, _)) = before().filter(|(site, _)| writes(site)).last() else { continue };
+                let Some((write, _)) = before().rfind(|(site, _)| writes(site)) else { continue };
                 let waited = before().any(|(site, path)| site.at.order > write.at.order && waits(path));
                 let Some((replica, _)) = replicas.behind(assert.test, order) else { continue };
                 if waited || !looks(assert.test) || is_acknowledged_by_all(test.text(at, write.expr)) || test.mocks.covers(&replica.path) {

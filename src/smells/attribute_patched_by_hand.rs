@@ -31,7 +31,7 @@
 //! `current_app` where a fixture makes one for each test.
 
 use super::mend::patched;
-use super::restored::{is_cleanup, is_restored, leak_grade};
+use super::restored::{is_cleanup, is_for_the_run, is_restored, leak_grade};
 use super::words::{is_test_code, last};
 use super::{Context, Reached, Report, Rule, Severity, Smell};
 use crate::python::Scope;
@@ -63,6 +63,7 @@ impl Rule for AttributePatchedByHand {
                 || is_of_a_new_owner(at, write)
                 || has_an_opposite(test, write)
                 || is_base_state(at, write)
+                || is_for_the_run(test, at)
                 || at
                     .sites
                     .enclosing_withs(write.at)

@@ -253,7 +253,9 @@ fn holds_numbers(expr: &Expr) -> bool {
         ExprKind::List(parts) | ExprKind::Tuple(parts) | ExprKind::Set(parts) => {
             !parts.is_empty() && parts.iter().all(|part| part.as_number().is_some())
         }
-        ExprKind::Call(call) => call.args.first().is_some_and(holds_numbers),
+        ExprKind::Call(call) => {
+            call.func.as_name() == Some("range") || call.args.first().is_some_and(holds_numbers)
+        }
         _ => false,
     }
 }

@@ -26,7 +26,7 @@
 //! ```
 //!
 //! ## Known false positives
-//! Tests that are numbered as the document that they follow is (reported as medium).
+//! Tests that are numbered as the document that they follow is (medium where the class keeps something, low otherwise).
 
 use super::words::last;
 use super::{Context, Report, Rule, Severity, Smell};
@@ -54,7 +54,9 @@ impl Rule for TestOrder {
             (span, Severity::Medium, 0.9, message)
         } else if is_numbered(test) {
             let message = "the tests of this class are numbered to run one after the other".to_owned();
-            (at.function.function.name_span, Severity::Medium, 0.6, message)
+            // numbers alone may be a habit
+            let severity = if keeps_something(test) { Severity::Medium } else { Severity::Low };
+            (at.function.function.name_span, severity, 0.6, message)
         } else if is_lettered(test) {
             let message = "the tests of this class have letters for the order in which they run".to_owned();
             (at.function.function.name_span, Severity::Medium, 0.6, message)
@@ -180,6 +182,15 @@ fn is_numbered(test: &Context<'_, '_>) -> bool {
     let all = numbers.len() > 2 && numbers.iter().all(Option::is_some);
     numbers.dedup();
     all && numbers.len() > 2 && numbers.is_sorted()
+}
+
+/// Whether the class of a test keeps what all its tests have in common.
+fn keeps_something(test: &Context<'_, '_>) -> bool {
+    let module = test.analysis.view(test.case.function.module).module;
+    test.case.function.class.is_some_and(|class| {
+        let text = module.text(class.span);
+        ["cls.", "global ", &format!("{}.", class.name)].iter().any(|word| text.contains(word))
+    })
 }
 
 /// `test_b_decrypt` beside `test_a_encrypt`, in one class of unittest, which sorts by name.

@@ -263,6 +263,23 @@ fn what_pytest_does_not_collect_is_no_test() {
 }
 
 #[test]
+fn what_a_fixture_sets_for_every_test_is_how_the_suite_runs() {
+    let sets = |how: &str| {
+        let conftest = format!(
+            "import pytest\nimport shop.config\n\n@pytest.fixture{how}\ndef rate():\n    shop.config.RATE = 5\n"
+        );
+        let suite = project(&[
+            ("pytest.ini", "[pytest]\n"),
+            ("conftest.py", &conftest),
+            ("test_rate.py", "def test_rate(rate): assert run()\n"),
+        ]);
+        findings(&suite, "FD606").len()
+    };
+    assert_eq!(sets("(autouse=True)"), 0);
+    assert_eq!(sets(""), 1);
+}
+
+#[test]
 fn a_hook_that_takes_the_fixture_in_hand_may_put_it_back() {
     let conftest = "import pytest\n\n@pytest.fixture(scope='module')\ndef env():\n    return object()\n\n";
     let hook = "@pytest.hookimpl(hookwrapper=True)\ndef pytest_runtest_call(item):\n    \

@@ -12,6 +12,7 @@ mod finding;
 mod flow;
 mod libraries;
 mod limits;
+mod lone_pauses;
 mod mend;
 mod mocks;
 mod network;
@@ -22,6 +23,7 @@ mod randomness;
 mod resources;
 mod restored;
 mod rule;
+mod waits_for_work;
 pub(crate) mod words;
 
 #[cfg(test)]

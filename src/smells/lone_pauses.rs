@@ -1,0 +1,224 @@
+//! Pauses after which nothing is too early however slow the machine: what is asserted next waits itself, wants nothing to
+//! have happened, or is only kept apart from what came before.
+
+use super::assertions::{Comparison, comparisons, is_liveness, is_positive};
+use super::words::{is_sleep, last, wants_nothing};
+use super::{Context, Reached};
+use crate::python::ast::{Expr, ExprKind, Span, StmtKind};
+use crate::python::for_each_statement;
+use crate::python::sites::{AssertSite, At, CallSite};
+
+/// Whether no work that goes on elsewhere decides about what follows a pause.
+pub(super) fn stands_alone(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    site.at.in_finally
+        || (site.awaited && test.mocks.time)
+        || lets_something_expire(test, at, site)
+        || next_wants_nothing(test, at, site)
+        || parts_time_stamps(test, at, site)
+        || is_polled_after(at, site)
+        || next_waits_itself(at, site)
+        || comes_before_in_its_loop(test, at, site)
+        || is_for_recording(at, site)
+        || compares_two_results(at, site)
+}
+
+/// A pause that lets a lifetime run out: more time does no harm there, but less can come from a coarse clock.
+fn lets_something_expire(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    const WORDS: [&str; 11] = [
+        "stale",
+        "grace",
+        "modtime",
+        "mtime",
+        "expir",
+        "ttl",
+        "max_age",
+        "maxage",
+        "lifetime",
+        "age_limit",
+        "time_to_live",
+    ];
+    let start = at.function.function.span.start;
+    let before = Span { start, end: site.expr.span.start };
+    let text = test.analysis.view(at.function.module).module.text(before).to_ascii_lowercase();
+    WORDS.iter().any(|word| text.contains(word))
+}
+
+/// Whether what is asserted next compares times of files or records, which the pause only keeps apart.
+fn parts_time_stamps(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    const WORDS: [&str; 8] =
+        ["datetime", "last", "mtime", "modified", "created", "updated_at", "timestamp", "getctime"];
+    let mut later = at.sites.asserts.iter().filter(|assert| assert.at.order > site.at.order);
+    later.any(|assert| {
+        let text = test.text(at, assert.test).to_ascii_lowercase();
+        let compares = text.contains(['<', '>'])
+            || text.contains("greater")
+            || text.contains("less")
+            || text.contains("notequal");
+        compares && WORDS.iter().any(|word| text.contains(word))
+    })
+}
+
+/// Whether a loop with pauses of its own follows: it is that which waits.
+fn is_polled_after(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let later = at.sites.calls.iter().zip(&at.paths).filter(|(call, _)| call.at.order > site.at.order);
+    let mut polls = later.filter(|(call, path)| is_sleep(path) && is_poll(call.at));
+    polls.any(|(poll, _)| {
+        at.sites.asserts.iter().all(|assert| {
+            assert.at.order < site.at.order || assert.at.order > poll.at.order || is_poll(assert.at)
+        })
+    })
+}
+
+/// `assert wait_for_server(port)`
+fn next_waits_itself(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let later = at.sites.asserts.iter().filter(|assert| assert.at.order > site.at.order);
+    let Some(next) = later.min_by_key(|assert| assert.at.order) else { return false };
+    at.sites.calls.iter().any(|call| {
+        next.span.holds(call.expr.span) && last(&call.path).trim_start_matches(':').starts_with("wait_")
+    })
+}
+
+/// Whether all work of the test's own that the next assertion looks at is coroutines of this loop that only sleep, in all
+/// shorter than the test does from its first pause on: one loop keeps the order of its timers.
+fn comes_before_in_its_loop(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let later = at.sites.asserts.iter().filter(|assert| assert.at.order > site.at.order);
+    let Some(next) = later.min_by_key(|assert| assert.at.order) else { return false };
+    let look = test.text(at, next.test);
+    let mut inner = vec![];
+    for_each_statement(&at.function.function.body, &mut |stmt| {
+        if let StmtKind::Function(function) = &stmt.kind {
+            inner.push(function);
+        }
+    });
+    let module = test.analysis.view(at.function.module).module;
+    inner.retain(|function| function_writes(module.text(function.span), look));
+    let slept = |span: Span| {
+        let calls = at
+            .sites
+            .calls
+            .iter()
+            .zip(&at.paths)
+            .filter(|(call, _)| call.awaited && span.holds(call.expr.span));
+        calls
+            .map(|(call, path)| {
+                is_sleep(path).then(|| call.call.args.first().and_then(Expr::as_number)).flatten()
+            })
+            .sum::<Option<f64>>()
+    };
+    let pauses = at.sites.calls.iter().zip(&at.paths).filter(|(call, path)| {
+        call.awaited && !call.at.in_nested && call.at.order <= site.at.order && is_sleep(path)
+    });
+    let waited: Option<f64> = pauses.map(|(call, _)| call.call.args.first().and_then(Expr::as_number)).sum();
+    site.awaited
+        && !inner.is_empty()
+        && inner.iter().all(|function| {
+            function.is_async
+                && slept(function.span).zip(waited).is_some_and(|(slept, waited)| slept < waited)
+        })
+}
+
+/// Whether a function's text changes something that an assertion looks at: `counter += 1`, `seen.append(…)`.
+fn function_writes(function: &str, look: &str) -> bool {
+    let names = look.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|name| name.len() > 1);
+    names.into_iter().any(|name| {
+        function.lines().any(|line| {
+            let rest = line.trim().strip_prefix(name);
+            rest.is_some_and(|rest| rest.starts_with([' ', '.', '[', '+', '=']))
+        })
+    })
+}
+
+/// `if self.recording:`, when what is replayed otherwise is made anew.
+fn is_for_recording(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    at.conditions_of(site.expr.span).iter().any(|condition| {
+        condition.dotted().and_then(|parts| parts.last().copied()).is_some_and(|name| name.contains("record"))
+    })
+}
+
+/// Whether what is asserted next is that nothing happened, or that all is still as it was asserted before.
+fn next_wants_nothing(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let (before, later): (Vec<_>, Vec<_>) =
+        at.sites.asserts.iter().partition(|assert| assert.at.order < site.at.order);
+    later.iter().min_by_key(|assert| assert.at.order).is_some_and(|next| {
+        let text = test.text(at, next.test);
+        // `wait.until(lambda: calls.value == 2)`, and after the pause `assert calls.value == 2`
+        let start = at.function.function.span.start;
+        let above =
+            test.analysis.view(at.function.module).module.text(Span { start, end: site.expr.span.start });
+        let handed =
+            |one: &Comparison<'_>| format!("{}, {}", test.text(at, one.left), test.text(at, one.right));
+        let was_waited_for = (matches!(next.test.kind, ExprKind::Compare { .. }) && above.contains(text))
+            || comparisons(next.test).iter().any(|one| one.op == "==" && above.contains(&handed(one)));
+        wants_nothing(next.test)
+            || is_positive(next.test, &is_alive)
+            || is_of_starting(next.test)
+            || was_waited_for
+            || is_as_before(test, at, site, next)
+            || (site.awaited && is_of_cancelling(text, above))
+            || before.iter().any(|assert| test.text(at, assert.test) == text)
+    })
+}
+
+/// `task.cancel()`, the pause, `assert task.cancelled()`: the next turn of the loop delivers it, before any timer.
+fn is_of_cancelling(look: &str, above: &str) -> bool {
+    look.ends_with(".cancelled()") && above.contains(".cancel()")
+}
+
+/// `count = agent.count`, the pause, `assert count == agent.count`: nothing is to have changed.
+fn is_as_before(
+    test: &Context<'_, '_>,
+    at: &Reached<'_, '_>,
+    site: &CallSite<'_>,
+    next: &AssertSite<'_>,
+) -> bool {
+    let same = |name: &Expr, now: &Expr| {
+        let known = name.as_name().and_then(|name| at.sites.bound(name, next.at.order));
+        known.is_some_and(|known| {
+            known.span.end < site.expr.span.start && test.text(at, known) == test.text(at, now)
+        })
+    };
+    comparisons(next.test)
+        .iter()
+        .any(|pair| pair.op == "==" && (same(pair.left, pair.right) || same(pair.right, pair.left)))
+}
+
+/// `worker.daemon is True`: that stands since the start.
+fn is_of_starting(test: &Expr) -> bool {
+    test.any(&mut |part| matches!(&part.kind, ExprKind::Attribute { attr, .. } if attr == "daemon"))
+}
+
+/// `worker.is_alive()`: what is still on is so however slow the machine.
+fn is_alive(part: &Expr) -> bool {
+    part.as_call().is_some_and(|call| is_liveness(&call.func))
+}
+
+/// Whether what is asserted next compares what one call gave before the pause with what it gave after: the pause keeps
+/// the two apart.
+fn compares_two_results(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let made = |expr: &Expr, order: u32| {
+        let value = at.sites.value_of(super::origins::root(expr)?, order)?;
+        let call = at
+            .sites
+            .calls
+            .iter()
+            .find(|call| call.expr.span == value.span || value.span.holds(call.expr.span))?;
+        let looks = ["get", "read", "len", "count", "list", "stat"]
+            .iter()
+            .any(|word| last(&call.path).starts_with(word));
+        (!looks).then_some((call.at.order < site.at.order, call.path.as_str()))
+    };
+    let later = at.sites.asserts.iter().filter(|assert| assert.at.order > site.at.order);
+    later
+        .flat_map(|assert| comparisons(assert.test).into_iter().map(move |pair| (pair, assert.at.order)))
+        .any(|(pair, order)| match (made(pair.left, order), made(pair.right, order)) {
+            (Some((left_before, left)), Some((right_before, right))) => {
+                left_before != right_before && left == right
+            }
+            _ => false,
+        })
+}
+
+/// The pause between two looks of a loop that waits for a condition.
+pub(super) fn is_poll(at: At) -> bool {
+    at.in_while || at.loops > 0
+}

@@ -153,18 +153,10 @@ impl<'a> Analysis<'a> {
                 return Some(FixtureRef { module: index, fixture });
             }
             // a fixture imported by name counts as defined here
-            let imported = view
-                .module
-                .imports
-                .get(name)
-                .map(|path| &**path)
-                .or_else(|| view.module.imports.contains_key("*").then_some(name));
-            let function = imported.and_then(|path| self.function(index, path))?;
-            let fixture = self.view(function.module).fixtures.iter().find(|fixture| {
-                std::ptr::eq(fixture.function, function.function)
-                    && skip.is_none_or(|skip| !std::ptr::eq(skip, fixture.function))
-            })?;
-            Some(FixtureRef { module: function.module, fixture })
+            let (module, place) = self.imported_fixture(index, name)?;
+            let fixture = &self.view(module).fixtures[place];
+            skip.is_none_or(|skip| !std::ptr::eq(skip, fixture.function))
+                .then_some(FixtureRef { module, fixture })
         })
     }
 

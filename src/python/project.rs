@@ -325,23 +325,26 @@ impl<'a> Analysis<'a> {
             return vec![];
         }
         let imports = &self.view(module).module.imports;
-        let named = imports
-            .values()
-            .map(|path| &**path)
-            .filter(|path| path.rsplit('.').next().is_some_and(|last| names.contains(last)));
+        let is_named = |path: &str| path.rsplit('.').next().is_some_and(|last| names.contains(last));
+        let named = imports.iter().filter(|(_, path)| is_named(path)).map(|(name, _)| &**name);
         let all = names.iter().copied().filter(|_| imports.contains_key("*"));
-        let found = named.chain(all).filter_map(|path| self.function(module, path));
+        let found = named.chain(all).filter_map(|name| self.imported_fixture(module, name));
         let mut out: Vec<_> = found
-            .filter(|found| found.module != module)
-            .filter_map(|found| {
-                let is_it =
-                    |fixture: &Fixture<'a>| fixture.autouse && std::ptr::eq(fixture.function, found.function);
-                Some((found.module, self.view(found.module).fixtures.iter().position(is_it)?))
-            })
+            .filter(|(from, place)| *from != module && self.view(*from).fixtures[*place].autouse)
             .collect();
         out.sort_unstable();
         out.dedup();
         out
+    }
+
+    /// The module and the place there of the fixture that a module imports under a name.
+    pub(super) fn imported_fixture(&self, module: usize, name: &str) -> Option<(usize, usize)> {
+        let imports = &self.view(module).module.imports;
+        let path = imports.get(name).map(|path| &**path);
+        let path = path.or_else(|| imports.contains_key("*").then_some(name))?;
+        let found = self.function(module, path)?;
+        let is_it = |fixture: &Fixture<'a>| std::ptr::eq(fixture.function, found.function);
+        Some((found.module, self.view(found.module).fixtures.iter().position(is_it)?))
     }
 
     /// The autouse fixtures that a module imports.

@@ -67,12 +67,7 @@ impl Rule for FixtureWithoutTeardown {
                 at,
                 Smell {
                     span: site.expr.span,
-                    // most processes end by themselves, or by what a test does
-                    severity: if resource.disturbs && !resource.what.contains("process") {
-                        Severity::High
-                    } else {
-                        Severity::Medium
-                    },
+                    severity: if resource.disturbs { Severity::High } else { Severity::Medium },
                     confidence: 0.8,
                     message: format!(
                         "{} from `{path}` is never ended, and each test adds another",

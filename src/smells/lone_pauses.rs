@@ -71,8 +71,7 @@ fn is_polled_after(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
 
 /// `assert wait_for_server(port)`
 fn next_waits_itself(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
-    let later = at.sites.asserts.iter().filter(|assert| assert.at.order > site.at.order);
-    let Some(next) = later.min_by_key(|assert| assert.at.order) else { return false };
+    let Some(next) = next_assert(at, site) else { return false };
     at.sites.calls.iter().any(|call| {
         next.span.holds(call.expr.span) && last(&call.path).trim_start_matches(':').starts_with("wait_")
     })
@@ -81,8 +80,7 @@ fn next_waits_itself(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
 /// Whether all work of the test's own that the next assertion looks at is coroutines of this loop that only sleep, in all
 /// shorter than the test does from its first pause on: one loop keeps the order of its timers.
 fn comes_before_in_its_loop(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
-    let later = at.sites.asserts.iter().filter(|assert| assert.at.order > site.at.order);
-    let Some(next) = later.min_by_key(|assert| assert.at.order) else { return false };
+    let Some(next) = next_assert(at, site) else { return false };
     let look = test.text(at, next.test);
     let mut inner = vec![];
     for_each_statement(&at.function.function.body, &mut |stmt| {
@@ -92,23 +90,14 @@ fn comes_before_in_its_loop(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: 
     });
     let module = test.analysis.view(at.function.module).module;
     inner.retain(|function| function_writes(module.text(function.span), look));
+    let awaited = || at.sites.calls.iter().zip(&at.paths).filter(|(call, _)| call.awaited);
     let slept = |span: Span| {
-        let calls = at
-            .sites
-            .calls
-            .iter()
-            .zip(&at.paths)
-            .filter(|(call, _)| call.awaited && span.holds(call.expr.span));
-        calls
-            .map(|(call, path)| {
-                is_sleep(path).then(|| call.call.args.first().and_then(Expr::as_number)).flatten()
-            })
-            .sum::<Option<f64>>()
+        let inside = awaited().filter(|(call, _)| span.holds(call.expr.span));
+        inside.map(|(call, path)| delay(call).filter(|_| is_sleep(path))).sum::<Option<f64>>()
     };
-    let pauses = at.sites.calls.iter().zip(&at.paths).filter(|(call, path)| {
-        call.awaited && !call.at.in_nested && call.at.order <= site.at.order && is_sleep(path)
-    });
-    let waited: Option<f64> = pauses.map(|(call, _)| call.call.args.first().and_then(Expr::as_number)).sum();
+    let pauses = awaited()
+        .filter(|(call, path)| !call.at.in_nested && call.at.order <= site.at.order && is_sleep(path));
+    let waited: Option<f64> = pauses.map(|(call, _)| delay(call)).sum();
     site.awaited
         && !inner.is_empty()
         && inner.iter().all(|function| {
@@ -137,9 +126,8 @@ fn is_for_recording(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
 
 /// Whether what is asserted next is that nothing happened, or that all is still as it was asserted before.
 fn next_wants_nothing(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
-    let (before, later): (Vec<_>, Vec<_>) =
-        at.sites.asserts.iter().partition(|assert| assert.at.order < site.at.order);
-    later.iter().min_by_key(|assert| assert.at.order).is_some_and(|next| {
+    let mut before = at.sites.asserts.iter().filter(|assert| assert.at.order < site.at.order);
+    next_assert(at, site).is_some_and(|next| {
         let text = test.text(at, next.test);
         // `wait.until(lambda: calls.value == 2)`, and after the pause `assert calls.value == 2`
         let start = at.function.function.span.start;
@@ -155,7 +143,7 @@ fn next_wants_nothing(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallS
             || was_waited_for
             || is_as_before(test, at, site, next)
             || (site.awaited && is_of_cancelling(text, above))
-            || before.iter().any(|assert| test.text(at, assert.test) == text)
+            || before.any(|assert| test.text(at, assert.test) == text)
     })
 }
 
@@ -216,6 +204,17 @@ fn compares_two_results(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
             }
             _ => false,
         })
+}
+
+/// The first assertion after a call.
+fn next_assert<'v, 'a>(at: &'v Reached<'a, '_>, site: &CallSite<'_>) -> Option<&'v AssertSite<'a>> {
+    let later = at.sites.asserts.iter().filter(|assert| assert.at.order > site.at.order);
+    later.min_by_key(|assert| assert.at.order)
+}
+
+/// The number that a call is given first, such as seconds.
+pub(super) fn delay(site: &CallSite<'_>) -> Option<f64> {
+    site.call.args.first().and_then(Expr::as_number)
 }
 
 /// The pause between two looks of a loop that waits for a condition.

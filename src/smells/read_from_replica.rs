@@ -28,7 +28,7 @@
 use super::flow::Sources;
 use super::words::{is_sleep, last};
 use super::{Context, Report, Role, Rule, Severity, Smell};
-use crate::python::ast::Expr;
+use crate::python::ast::{Expr, ExprKind};
 use crate::python::sites::CallSite;
 
 pub(super) struct ReadFromReplica;
@@ -122,9 +122,9 @@ fn looks(test: &Expr) -> bool {
         "smembers", "zrange", "aggregate",
     ];
     test.any(&mut |part| {
-        part.as_call().and_then(|call| call.func.dotted()).is_some_and(|path| path.last().is_some_and(|name| LOOKS.contains(name)))
-            || part.as_call().is_some_and(|call| {
-                matches!(&call.func.kind, crate::python::ast::ExprKind::Attribute { attr, .. } if LOOKS.contains(&&**attr))
-            })
+        part.as_call().is_some_and(|call| match &call.func.kind {
+            ExprKind::Name(name) | ExprKind::Attribute { attr: name, .. } => LOOKS.contains(&&**name),
+            _ => false,
+        })
     })
 }

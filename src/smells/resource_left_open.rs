@@ -79,11 +79,7 @@ impl Rule for ResourceLeftOpen {
                 at,
                 Smell {
                     span: site.expr.span,
-                    // most commands end by themselves, and what they did was looked at
-                    severity: match (
-                        resource.disturbs && !resource.what.contains("process") && !has_any_port(site),
-                        is_read,
-                    ) {
+                    severity: match (resource.disturbs && !has_any_port(site), is_read) {
                         (true, _) => Severity::High,
                         (false, false) => Severity::Medium,
                         (false, true) => Severity::Low,

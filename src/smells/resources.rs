@@ -11,7 +11,8 @@ pub(super) struct Resource {
     /// `the process`
     pub(super) what: &'static str,
     pub(super) closed_by: &'static str,
-    /// Whether leaving it open disturbs other tests, and not only the machine.
+    /// Whether leaving it open disturbs other tests, and not only the machine. Most processes end by themselves, or by
+    /// what a test does.
     pub(super) disturbs: bool,
 }
 
@@ -19,9 +20,9 @@ pub(super) struct Resource {
 pub(super) fn opens(path: &str) -> Option<Resource> {
     let resource = |what, closed_by, disturbs| Some(Resource { what, closed_by, disturbs });
     match path {
-        "subprocess.Popen" | "psutil.Popen" => resource("the process", "terminate() and wait()", true),
+        "subprocess.Popen" | "psutil.Popen" => resource("the process", "terminate() and wait()", false),
         "asyncio.create_subprocess_exec" | "asyncio.create_subprocess_shell" => {
-            resource("the process", "kill() and await wait()", true)
+            resource("the process", "kill() and await wait()", false)
         }
         "socket.socket" | "socket.create_connection" | "socket.create_server" => {
             resource("the socket", "close()", false)

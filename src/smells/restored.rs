@@ -65,11 +65,7 @@ fn fixture_writes(test: &Context<'_, '_>, at: &Reached<'_, '_>, call: &Call, pat
     let made = call.args.first().and_then(|fixture| {
         at.sites.calls.iter().find(|site| std::ptr::eq(site.expr, fixture)).map(|site| site.path.as_str())
     });
-    let class = made.and_then(|made| {
-        let module = at.function.module;
-        let own = made.strip_prefix(':').and_then(|name| test.analysis.view(module).classes.get(name));
-        own.map(|class| ClassRef { module, class }).or_else(|| test.analysis.class(module, made))
-    });
+    let class = made.and_then(|made| test.analysis.class(at.function.module, made));
     class.is_some_and(|ClassRef { module, class }| {
         methods(class).any(|function| {
             let sites = test.analysis.sites(FunctionRef { module, function, class: Some(class) });

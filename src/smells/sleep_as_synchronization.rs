@@ -28,7 +28,7 @@
 //! `time-machine` is steadier there too; where the code speaks of expiry the severity is lower. A pause below a millisecond, which only
 //! yields, and a pause inside a poll with a deadline are not reported.
 
-use super::lone_pauses::{is_poll, stands_alone};
+use super::lone_pauses::{delay, is_poll, stands_alone};
 use super::polling::poll;
 use super::waits_for_work::waits_for_work;
 use super::words::{is_sleep, last};
@@ -66,7 +66,7 @@ impl Rule for SleepAsSynchronization {
                 continue;
             }
             let unit = if last(path) == "wait_for_timeout" { 1e-3 } else { 1.0 };
-            let seconds = site.call.args.first().and_then(|argument| argument.as_number()).map(|pause| pause * unit);
+            let seconds = delay(site).map(|pause| pause * unit);
             if seconds.is_some_and(|seconds| seconds <= MOMENT) || seconds.is_some_and(|seconds| seconds >= FOR_EVER) || is_poll(site.at) {
                 continue;
             }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::lone_pauses::is_poll;
+use super::lone_pauses::{delay, is_poll};
 use super::words::{is_sleep, last, starts_work};
 use super::{Context, Reached, Role};
 use crate::python::ast::{Expr, Span};
@@ -54,7 +54,6 @@ fn does_something(at: &Reached<'_, '_>, look: &AssertSite<'_>) -> bool {
 
 /// `loop.call_later(0, …)` before `await asyncio.sleep(0.01)`: one loop keeps the order of its timers.
 fn is_due_first(call: &CallSite<'_>, pause: &CallSite<'_>) -> bool {
-    let delay = |site: &CallSite<'_>| site.call.args.first().and_then(Expr::as_number);
     last(&call.path) == "call_later"
         && pause.awaited
         && delay(call).zip(delay(pause)).is_some_and(|(due, pause)| due < pause)

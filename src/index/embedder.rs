@@ -1,5 +1,8 @@
 //! Text into vectors of meaning: the port, and all-MiniLM-L6-v2 on ONNX Runtime. Knows no test and no store.
 
+mod graph;
+mod onnx;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -13,12 +16,10 @@ use super::store::TEXT_DIMENSIONS;
 
 /// Tokens of a text that are read; what follows is ignored.
 const MAX_TOKENS: usize = 128;
-/// Every session keeps its own copy of the weights, some 100 MB.
+/// Every session keeps its own copy of the weights, some 50 MB.
 const MAX_SESSIONS: usize = 4;
 /// Texts for which starting another session pays.
 const WORTH_A_SESSION: usize = 32;
-/// Texts of like length that are read at once: with eight to 32 a core does most.
-const BATCH: usize = 16;
 
 /// Why there is no vector.
 #[derive(Debug, Error)]
@@ -45,8 +46,7 @@ pub enum EmbedError {
 
 /// Turns texts into vectors of unit length.
 pub trait Embedder: Send + Sync {
-    /// One vector of [`TEXT_DIMENSIONS`] values a text, in the same order. The same text gives the same vector, up to
-    /// rounding. Blocks: call it where blocking is allowed.
+    /// One vector of [`TEXT_DIMENSIONS`] values a text, in the same order. The same text gives the same vector. Blocks: call it where blocking is allowed.
     fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError>;
     /// Reads the model, so that the first text does not wait for it.
     fn warm(&self) -> Result<(), EmbedError> {
@@ -95,6 +95,12 @@ impl MiniLm {
     }
 
     fn new_session(&self) -> Result<TextEmbedding, EmbedError> {
+        let graph = graph::quantized(&models::read(&self.folder, "model.onnx")?)
+            .map_err(|reason| EmbedError::Failed { action: "load", reason })?;
+        self.session_of(graph)
+    }
+
+    fn session_of(&self, graph: Vec<u8>) -> Result<TextEmbedding, EmbedError> {
         let read = |name: &str| models::read(&self.folder, name);
         let tokenizer = TokenizerFiles {
             tokenizer_file: read("tokenizer.json")?,
@@ -102,8 +108,7 @@ impl MiniLm {
             special_tokens_map_file: read("special_tokens_map.json")?,
             tokenizer_config_file: read("tokenizer_config.json")?,
         };
-        let model =
-            UserDefinedEmbeddingModel::new(read("model.onnx")?, tokenizer).with_pooling(Pooling::Mean);
+        let model = UserDefinedEmbeddingModel::new(graph, tokenizer).with_pooling(Pooling::Mean);
         let options = InitOptionsUserDefined::new()
             .with_environment(environment(&self.library)?)
             .with_max_length(MAX_TOKENS)
@@ -116,29 +121,29 @@ impl MiniLm {
     fn work<'t>(
         &self,
         at: usize,
-        queue: &Mutex<Vec<&[&'t str]>>,
+        queue: &Mutex<Vec<&'t str>>,
     ) -> Result<Vec<(&'t str, Vec<f32>)>, EmbedError> {
         let mut session = self.session(at)?;
         let mut done = Vec::new();
         loop {
             let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let Some(batch) = next else { return Ok(done) };
+            let Some(text) = next else { return Ok(done) };
             let vectors = session
-                .embed(batch, None)
+                .embed([text], None)
                 .map_err(|error| EmbedError::Failed { action: "embed", reason: error.to_string() })?;
-            done.extend(batch.iter().copied().zip(vectors));
+            done.extend(vectors.into_iter().map(|vector| (text, vector)));
         }
     }
 }
 
 impl Embedder for MiniLm {
     fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError> {
-        // of like length together, so that little is padded; equal texts are embedded once
+        // equal texts are embedded once
         let mut order: Vec<&str> = texts.iter().map(String::as_str).collect();
         order.sort_unstable_by(|a, b| a.len().cmp(&b.len()).then(a.cmp(b)));
         order.dedup();
         // taken from the end, so the longest come first and all sessions finish at about the same time
-        let queue = Mutex::new(order.chunks(BATCH).collect());
+        let queue = Mutex::new(order.clone());
         let workers = self.sessions.len().min(order.len() / WORTH_A_SESSION).max(1);
         let results: Vec<_> = std::thread::scope(|scope| {
             let (queue, this) = (&queue, &self);
@@ -226,9 +231,30 @@ mod tests {
         let together = model.embed(&many).unwrap();
         for (text, vector) in many.iter().zip(&together) {
             let alone = model.embed(std::slice::from_ref(text)).unwrap();
-            assert!(cosine(vector, &alone[0]) > 0.9999, "{text}");
+            assert_eq!(*vector, alone[0], "{text}");
         }
         assert!(model.embed(&[]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_multiplied_in_8_bits_means_what_the_file_says() {
+        let model = MiniLm::load().unwrap();
+        let texts =
+            texts(&["lock expires", "Async test: lock, uses redis", &"waits for a thread ".repeat(9)]);
+        let file = models::read(&model.folder, "model.onnx").unwrap();
+        let as_it_stands = model.session_of(file).unwrap().embed(&texts, Some(1)).unwrap();
+        for (ours, wide) in model.embed(&texts).unwrap().iter().zip(&as_it_stands) {
+            let cosine = cosine(ours, wide);
+            assert!(cosine > 0.98, "{cosine}");
+        }
+    }
+
+    #[test]
+    fn another_model_is_refused_with_what_it_lacks() {
+        assert!(graph::quantized(b"no model").is_err());
+        let empty = onnx::Model { graph: Some(onnx::Graph::default()), ..onnx::Model::default() };
+        let reason = graph::quantized(&prost::Message::encode_to_vec(&empty)).unwrap_err();
+        assert!(reason.contains("token_type_embeddings"), "{reason}");
     }
 
     #[test]

@@ -125,7 +125,7 @@ def renamed(point, copy, noise):
     vector = numpy.array(point["text"], dtype=numpy.float32) + noise.normal(0, 0.02, len(point["text"]))
     vector /= numpy.linalg.norm(vector)
     test = dict(point["test"], repo=f"{point['test']['repo']}-{copy}")
-    return dict(point, id=str(uuid.uuid4()), text=[round(float(x), 6) for x in vector], test=test)
+    return dict(point, id=name(test), text=[round(float(x), 6) for x in vector], test=test)
 
 
 def main():
@@ -200,4 +200,5 @@ def main():
     sys.exit(bool(missed))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -51,9 +51,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
             edge.announce(&address, key)?;
         }
         note(&format!("serving {} at {address} (Ctrl-C ends it)", opened.place));
-        // the first question does not wait for the model
-        let model = opened.embedder.clone();
+        // the first question waits for neither model nor store
+        let (model, store) = (opened.embedder.clone(), opened.store.clone());
         tokio::task::spawn_blocking(move || model.warm().map_err(|error| note(&error.to_string())));
+        tokio::task::spawn_blocking(move || store.warm());
         let stores = Stores { tests: opened.store, fixes: fixes.map(|fixes| fixes.store), key };
         let settings = args.model.settings(&project);
         let history = open::place(&args.store, &project, near).0;

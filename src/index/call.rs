@@ -6,8 +6,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::document::IndexedTest;
 use super::meta::Meta;
-use super::store::{Filter, HybridQuery, Page, Point, Scored, StoreError, VectorStore};
+use super::store::{Filter, Names, Page, Point, Ranked, Ranking, StoreError, VectorStore};
 
 /// One call of [`VectorStore`].
 #[derive(Debug, Serialize, Deserialize)]
@@ -17,7 +18,8 @@ pub enum Call {
     Meta,
     Upsert(Vec<Point>),
     Delete(Vec<Uuid>),
-    Query(HybridQuery),
+    Rank(Vec<Ranking>),
+    Tests(Vec<Uuid>),
     Points(Vec<Uuid>),
     Scroll {
         filter: Filter,
@@ -26,6 +28,7 @@ pub enum Call {
     },
     Hashes(String),
     Count(Filter),
+    Names,
     Optimize,
 }
 
@@ -35,11 +38,13 @@ pub enum Call {
 pub enum Reply {
     Meta(Meta),
     Done,
-    Scored(Vec<Scored>),
+    Ranked(Vec<Ranked>),
+    Tests(Vec<(Uuid, IndexedTest)>),
     Points(Vec<Point>),
     Page(Page),
     Hashes(BTreeMap<Uuid, String>),
     Count(usize),
+    Names(Arc<Names>),
 }
 
 /// Makes the call on a store whose vectors are those of the model `embedding`.
@@ -51,11 +56,13 @@ pub async fn answer(store: &Arc<dyn VectorStore>, embedding: &str, call: Call) -
         Call::Meta => Reply::Meta(Meta::current(embedding)),
         Call::Upsert(points) => store.upsert(points).await.map(|()| Reply::Done)?,
         Call::Delete(ids) => store.delete(ids).await.map(|()| Reply::Done)?,
-        Call::Query(query) => Reply::Scored(store.query(query).await?),
+        Call::Rank(rankings) => Reply::Ranked(store.rank(rankings).await?),
+        Call::Tests(ids) => Reply::Tests(store.tests(ids).await?),
         Call::Points(ids) => Reply::Points(store.points(ids).await?),
         Call::Scroll { filter, from, limit } => Reply::Page(store.scroll(filter, from, limit).await?),
         Call::Hashes(repo) => Reply::Hashes(store.hashes(&repo).await?),
         Call::Count(filter) => Reply::Count(store.count(filter).await?),
+        Call::Names => Reply::Names(store.names().await?),
         Call::Optimize => store.optimize().await.map(|()| Reply::Done)?,
     })
 }

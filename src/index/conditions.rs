@@ -10,23 +10,16 @@ use crate::effects;
 use crate::risk::Assessment;
 
 /// Payload keys that carry an index of keywords. `repo` is first: it is the tenant key.
-pub(super) const KEYWORDS: [&str; 11] = [
-    "repo",
-    "teams",
-    "causes",
-    "severity",
-    "libraries",
-    "does",
-    "framework",
-    "file",
-    PATH_PARTS,
-    CODES,
-    VERDICT,
-];
+pub(super) const KEYWORDS: [&str; 11] =
+    [REPO, "teams", "causes", "severity", LIBRARIES, "does", "framework", "file", PATH_PARTS, CODES, VERDICT];
 /// Payload keys that carry an index of booleans.
 pub(super) const BOOLEANS: [&str; 2] = ["async", PROVED];
 /// Payload keys that carry an index of integers.
 pub(super) const INTEGERS: [&str; 1] = [LAST_FAILURE];
+/// The payload key of the repository's name.
+pub(super) const REPO: &str = "repo";
+/// The payload key of the libraries used.
+pub(super) const LIBRARIES: &str = "libraries";
 /// The payload key of the content hash.
 pub(super) const CONTENT_HASH: &str = "content_hash";
 /// Every folder above a file, the file, and each single part of its path.
@@ -69,19 +62,19 @@ impl From<&Filter> for Conditions {
         let paths =
             filter.paths.iter().map(|path| path.trim_matches('/').trim_start_matches("./").to_string());
         let must = [
-            ("repo", filter.repos.clone()),
+            (REPO, filter.repos.clone()),
             ("teams", filter.teams.clone()),
             ("causes", filter.causes.iter().map(ToString::to_string).collect()),
             ("severity", filter.severities.iter().map(ToString::to_string).collect()),
-            ("libraries", filter.libraries.clone()),
+            (LIBRARIES, filter.libraries.clone()),
             ("framework", filter.framework.iter().cloned().collect()),
             (CODES, filter.codes.clone()),
             (PATH_PARTS, paths.collect()),
             (VERDICT, filter.verdicts.iter().map(ToString::to_string).collect()),
         ];
         let must_not = [
-            ("repo", filter.not_repos.clone()),
-            ("libraries", filter.not_libraries.clone()),
+            (REPO, filter.not_repos.clone()),
+            (LIBRARIES, filter.not_libraries.clone()),
             ("causes", filter.not_causes.iter().map(ToString::to_string).collect()),
             ("does", filter.not_does.iter().map(ToString::to_string).collect()),
         ];
@@ -124,11 +117,11 @@ pub(super) fn payload(test: &IndexedTest) -> Result<Map<String, Value>, StoreErr
     let codes: Vec<&String> = assessment.findings.iter().map(|finding| &finding.code).collect();
     let outcomes = assessment.outcomes.as_ref();
     let payload = [
-        ("repo", json!(assessment.repo)),
+        (REPO, json!(assessment.repo)),
         ("teams", json!(assessment.teams)),
         ("causes", json!(assessment.causes)),
         ("severity", json!(assessment.severity)),
-        ("libraries", json!(assessment.libraries)),
+        (LIBRARIES, json!(assessment.libraries)),
         ("does", json!(assessment.does)),
         ("framework", json!(assessment.framework)),
         ("file", json!(assessment.file)),
@@ -198,7 +191,7 @@ mod tests {
         assert_eq!(
             conditions.must,
             [
-                Condition::AnyOf("repo", vec!["a".into()]),
+                Condition::AnyOf(REPO, vec!["a".into()]),
                 Condition::AnyOf("causes", vec!["async-wait".into()]),
                 Condition::AnyOf(PATH_PARTS, vec!["tests/asyncio".into()]),
                 Condition::Is("async", false),

@@ -1,7 +1,7 @@
 //! What every store owes, as tests that run on each: on the embedded one always, on a server where `QDRANT_URL` names
 //! one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
@@ -138,6 +138,16 @@ async fn stores_and_replaces(store: &Arc<dyn VectorStore>) {
     let expected = points[..2].iter().map(|point| (point.id, point.test.content_hash.clone())).collect();
     assert_eq!(hashes, expected);
     assert!(store.hashes("unknown").await.unwrap().is_empty());
+    assert_eq!(known(store).await, [("a".to_owned(), 2), ("b".to_owned(), 1)]);
+    let libraries = &store.names().await.unwrap().libraries;
+    assert_eq!((libraries.get("redis"), libraries.get("numpy")), (Some(&2), Some(&1)));
+}
+
+/// The repositories that are known, and how many tests each has.
+async fn known(store: &Arc<dyn VectorStore>) -> Vec<(String, usize)> {
+    let names = store.names().await.unwrap();
+    let known: BTreeMap<_, _> = names.repos.iter().collect();
+    known.into_iter().map(|(repo, tests)| (repo.clone(), *tests)).collect()
 }
 
 async fn ranks(store: &Arc<dyn VectorStore>) {
@@ -287,6 +297,7 @@ async fn removes(store: &Arc<dyn VectorStore>) {
     store.delete(Vec::new()).await.unwrap();
     assert!(store.get(ids[0]).await.unwrap().is_none());
     assert_eq!(store.hashes("a").await.unwrap().len(), 1);
+    assert_eq!(known(store).await, [("a".to_owned(), 1), ("b".to_owned(), 1)]);
     assert_eq!(
         found(
             store,
@@ -298,6 +309,7 @@ async fn removes(store: &Arc<dyn VectorStore>) {
     );
     store.delete(ids).await.unwrap();
     assert_eq!(store.count(Filter::default()).await.unwrap(), 0);
+    assert_eq!(known(store).await, []);
 }
 
 async fn edge(folder: &Path, access: Access) -> Result<EdgeStore, StoreError> {

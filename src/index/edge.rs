@@ -7,33 +7,36 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use qdrant_edge::{
     Condition as EdgeCondition, CountRequest, CreateIndex, Distance, EdgeConfig, EdgeOptimizersConfig,
-    EdgeShard, EdgeSparseVectorParams, EdgeVectorParams, FieldCondition, FieldIndexOperations,
-    Filter as EdgeFilter, HasIdCondition, JsonPath, Match, Modifier, NamedQuery, OperationResult, Payload,
-    PayloadFieldSchema, PayloadSchemaType, PointId, PointInsertOperations, PointOperations,
-    PointStructPersisted, QueryEnum, QueryRequest, Range, Record, ScoringQuery, ScrollRequest, SparseVector,
-    UpdateOperation, VectorInternal, VectorPersisted, VectorStructInternal, VectorStructPersisted,
-    WalOptions, WithPayloadInterface, WithVector,
+    EdgeShard, EdgeSparseVectorParams, EdgeVectorParams, FacetRequest, FacetValue, FieldCondition,
+    FieldIndexOperations, Filter as EdgeFilter, HasIdCondition, JsonPath, Match, Modifier, NamedQuery,
+    OperationResult, Payload, PayloadFieldSchema, PayloadSchemaType, PointId, PointInsertOperations,
+    PointOperations, PointStructPersisted, QueryEnum, QueryRequest, Range, Record, ScoringQuery,
+    ScrollRequest, SparseVector, UpdateOperation, VectorInternal, VectorPersisted, VectorStructInternal,
+    VectorStructPersisted, WalOptions, WithPayloadInterface, WithVector,
 };
 use rayon::prelude::*;
 use uuid::Uuid;
 
-use super::conditions::{self, BOOLEANS, CONTENT_HASH, Condition, Conditions, INTEGERS, KEYWORDS, TEST};
+use super::conditions::{
+    self, BOOLEANS, CONTENT_HASH, Condition, Conditions, INTEGERS, KEYWORDS, LIBRARIES, REPO, TEST,
+};
+use super::document::IndexedTest;
 pub use super::folder::Access;
 use super::folder::{StoreFolder, blocking, refused};
-use super::fuse::{depth, fuse};
 use super::guard::guarded;
 use super::holder;
 use super::meta::Meta;
 use super::room;
 use super::store::{
-    Filter, HybridQuery, Page, Point, STRUCTURE_DIMENSIONS, Scored, StoreError, TEXT_DIMENSIONS, Terms,
-    VectorStore,
+    Filter, Names, Near, Page, Point, Ranked, Ranking, STRUCTURE_DIMENSIONS, StoreError, TEXT_DIMENSIONS,
+    Terms, VectorStore,
 };
 
 const TEXT: &str = "text";
@@ -42,6 +45,10 @@ const TERMS: &str = "terms";
 
 /// How long to wait for a process that holds the store and does not serve: a search takes less.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// Tests that a core reads at once.
+const READ_AT_ONCE: usize = 16;
+/// More names than there are.
+const ALL_NAMES: usize = 1_000_000;
 /// Points read at once where all of a repository are.
 const PAGE: usize = 10_000;
 /// Kilobytes of text vectors, some 30,000 tests: what is rewritten at once stands in memory twice.
@@ -61,6 +68,9 @@ struct Inner {
     shard: Option<EdgeShard>,
     /// Held by who writes. Holds why writing is over, once the engine has failed half-way.
     writer: Mutex<Option<String>>,
+    /// How often was written, and what was known by name after so many writes.
+    written: AtomicU64,
+    names: Mutex<Option<(u64, Arc<Names>)>>,
 }
 
 impl EdgeStore {
@@ -122,7 +132,13 @@ impl Inner {
         let _ = holder::write(folder.path(), None);
         folder.drop_leftovers();
         folder.drop_old_log();
-        let inner = Inner { folder, shard: Some(shard), writer: Mutex::new(None) };
+        let inner = Inner {
+            folder,
+            shard: Some(shard),
+            writer: Mutex::default(),
+            written: AtomicU64::new(0),
+            names: Mutex::default(),
+        };
         let known = inner.shard()?.info().payload_schema.len();
         if known < KEYWORDS.len() + BOOLEANS.len() + INTEGERS.len() {
             inner.write("open", 0, make_indexes)?;
@@ -152,6 +168,7 @@ impl Inner {
             shard.flush();
             done
         });
+        self.written.fetch_add(1, Ordering::Release);
         match result {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(refused(action, error.to_string())),
@@ -201,51 +218,22 @@ impl VectorStore for EdgeStore {
         self.write("remove tests", 0, move |shard| shard.update(delete)).await
     }
 
-    async fn query(&self, query: HybridQuery) -> Result<Vec<Scored>, StoreError> {
-        let found = self
-            .read("search", move |shard| {
-                let HybridQuery { text, terms, structure, weights, filter, limit } = query;
-                let terms = terms.filter(|terms| !terms.indices.is_empty());
-                let vectors = [
-                    (TEXT, text.map(VectorInternal::Dense)),
-                    (TERMS, terms.map(|terms| VectorInternal::Sparse(sparse(terms)))),
-                    (STRUCTURE, structure.map(VectorInternal::Dense)),
-                ];
-                let filter = edge_filter(&filter);
-                let ranked: Vec<(f32, &str, Vec<(Uuid, f32)>)> = weights
-                    .into_par_iter()
-                    .zip(vectors)
-                    .filter(|(weight, _)| *weight > 0.0)
-                    .filter_map(|(weight, (name, vector))| {
-                        let ranked = rank(shard, name, vector?, filter.clone(), depth(limit));
-                        Some(ranked.map(|ranked| (weight, name, ranked)))
-                    })
-                    .collect::<OperationResult<_>>()?;
-                let ids = |ranked: &[(Uuid, f32)]| ranked.iter().map(|(id, _)| *id).collect();
-                let rankings: Vec<_> =
-                    ranked.iter().map(|(weight, _, ranked)| (*weight, ids(ranked))).collect();
-                let terms = ranked.into_iter().find(|(_, name, _)| *name == TERMS);
-                let bm25: HashMap<Uuid, f32> =
-                    terms.map(|(_, _, ranked)| ranked.into_iter().collect()).unwrap_or_default();
-                let fused = fuse(&rankings, limit);
-                let ids: Vec<PointId> = fused.iter().map(|(id, _)| PointId::Uuid(*id)).collect();
-                let records = shard.retrieve(&ids, Some(whole()), None)?;
-                let tests: Vec<_> =
-                    records.into_par_iter().map(|record| (record.id, test(record.payload))).collect();
-                Ok((fused, bm25, tests))
-            })
-            .await?;
-        let (fused, bm25, tests) = found;
-        let scores: HashMap<PointId, f32> =
-            fused.into_iter().map(|(id, score)| (PointId::Uuid(id), score)).collect();
-        tests
-            .into_iter()
-            .map(|(id, test)| {
-                let score = scores.get(&id).copied().unwrap_or_default();
-                let bm25 = uuid(id).and_then(|id| bm25.get(&id).copied()).unwrap_or_default();
-                Ok(Scored { score, bm25, test: test? })
-            })
-            .collect()
+    async fn rank(&self, rankings: Vec<Ranking>) -> Result<Vec<Ranked>, StoreError> {
+        let ranked = move |shard: &EdgeShard| rankings.into_par_iter().map(|one| rank(shard, one)).collect();
+        self.read("search", ranked).await
+    }
+
+    async fn tests(&self, ids: Vec<Uuid>) -> Result<Vec<(Uuid, IndexedTest)>, StoreError> {
+        let ids: Vec<PointId> = ids.into_iter().map(PointId::Uuid).collect();
+        let read = move |shard: &EdgeShard| {
+            let some = |ids: &[PointId]| {
+                let records = shard.retrieve(ids, Some(whole()), None)?;
+                let known = records.into_iter().filter_map(|record| Some((uuid(record.id)?, record.payload)));
+                Ok(known.map(|(id, payload)| Ok((id, test(payload)?))).collect::<Vec<_>>())
+            };
+            ids.par_chunks(READ_AT_ONCE).map(some).collect::<OperationResult<Vec<_>>>()
+        };
+        self.read("read tests", read).await?.into_iter().flatten().collect()
     }
 
     async fn points(&self, ids: Vec<Uuid>) -> Result<Vec<Point>, StoreError> {
@@ -303,6 +291,22 @@ impl VectorStore for EdgeStore {
         self.read("count tests", move |shard| shard.count(request)).await
     }
 
+    async fn names(&self) -> Result<Arc<Names>, StoreError> {
+        let written = self.inner.written.load(Ordering::Acquire);
+        let known = || self.inner.names.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, names)) = &*known()
+            && *of == written
+        {
+            return Ok(names.clone());
+        }
+        let read = |shard: &EdgeShard| {
+            Ok(Arc::new(Names { repos: values(shard, REPO)?, libraries: values(shard, LIBRARIES)? }))
+        };
+        let names = self.read("list names", read).await?;
+        *known() = Some((written, names.clone()));
+        Ok(names)
+    }
+
     async fn optimize(&self) -> Result<(), StoreError> {
         // while it runs, new segments stand beside the old ones
         let bytes = self.inner.folder.size();
@@ -313,6 +317,10 @@ impl VectorStore for EdgeStore {
         .await?;
         self.inner.folder.drop_old_log();
         Ok(())
+    }
+
+    fn warm(&self) {
+        self.inner.folder.read_ahead();
     }
 }
 
@@ -365,26 +373,35 @@ fn make_indexes(shard: &EdgeShard) -> OperationResult<()> {
     Ok(())
 }
 
-/// The ids nearest to `vector` with their scores, best first.
-fn rank(
-    shard: &EdgeShard,
-    name: &str,
-    vector: VectorInternal,
-    filter: Option<EdgeFilter>,
-    limit: usize,
-) -> OperationResult<Vec<(Uuid, f32)>> {
+/// The ids that rank first, with their scores.
+fn rank(shard: &EdgeShard, ranking: Ranking) -> OperationResult<Ranked> {
+    let (name, vector) = match ranking.near {
+        Near::Text(vector) => (TEXT, VectorInternal::Dense(vector)),
+        Near::Terms(terms) => (TERMS, VectorInternal::Sparse(sparse(terms))),
+        Near::Structure(vector) => (STRUCTURE, VectorInternal::Dense(vector)),
+    };
     let points = shard.query(QueryRequest {
         prefetches: Vec::new(),
         query: Some(ScoringQuery::Vector(QueryEnum::Nearest(NamedQuery::new(vector, name)))),
-        filter,
+        filter: edge_filter(&ranking.filter),
         score_threshold: None,
-        limit,
+        limit: ranking.depth,
         offset: 0,
         params: None,
         with_vector: WithVector::Bool(false),
         with_payload: WithPayloadInterface::Bool(false),
     })?;
     Ok(points.into_iter().filter_map(|point| Some((uuid(point.id)?, point.score))).collect())
+}
+
+/// How many tests have each value of what is indexed by `key`.
+fn values(shard: &EdgeShard, key: &str) -> OperationResult<HashMap<String, usize>> {
+    let found = shard.facet(FacetRequest { key: path(key), limit: ALL_NAMES, filter: None, exact: true })?;
+    let named = found.hits.into_iter().filter_map(|hit| match hit.value {
+        FacetValue::Keyword(name) => Some((name, hit.count)),
+        _ => None,
+    });
+    Ok(named.collect())
 }
 
 fn edge_filter(filter: &Filter) -> Option<EdgeFilter> {
@@ -459,7 +476,7 @@ fn from_edge(record: Record) -> Result<Point, StoreError> {
     Ok(point)
 }
 
-fn test(payload: Option<Payload>) -> Result<super::IndexedTest, StoreError> {
+fn test(payload: Option<Payload>) -> Result<IndexedTest, StoreError> {
     conditions::test(&payload.unwrap_or_default().0)
 }
 

@@ -8,6 +8,7 @@
 //! ```
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::holder;
@@ -71,6 +72,16 @@ impl StoreFolder {
     /// Bytes that the engine's data takes.
     pub(super) fn size(&self) -> u64 {
         room::size(&self.shard().join("segments"))
+    }
+
+    /// Reads the tests once, since the engine has the system forget them when it opens a store.
+    pub(super) fn read_ahead(&self) {
+        let segments = glob::Pattern::escape(&self.shard().join("segments").to_string_lossy());
+        let pages = glob::glob(&format!("{segments}/*/payload_storage/page_*")).into_iter().flatten();
+        for page in pages.flatten() {
+            // what cannot be read now is read when it is asked for
+            let _ = fs::File::open(page).and_then(|mut page| io::copy(&mut page, &mut io::sink()));
+        }
     }
 
     /// Removes what an optimisation leaves that was killed. Only for who holds the store.

@@ -4,22 +4,24 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
+use super::store::{HybridQuery, Near, Ranked, Ranking, Scored, StoreError, VectorStore};
+
 /// How quickly a rank loses worth: the k of reciprocal rank fusion, as in the paper.
 const K: f32 = 60.0;
 
 /// How deep each ranking is read for `limit` results: what one ranking puts late, another may put first.
-pub(super) fn depth(limit: usize) -> usize {
+pub fn depth(limit: usize) -> usize {
     (limit * 3 / 2).max(100)
 }
 
 /// Weighted reciprocal rank fusion: each ranking gives `weight / (60 + rank)`, rank counted from one.
 /// The sum is divided by what the first of all rankings would get, so scores lie between 0 and 1.
 /// Equal scores are ordered by id, so that the same store gives the same answer.
-pub(super) fn fuse(rankings: &[(f32, Vec<Uuid>)], limit: usize) -> Vec<(Uuid, f32)> {
+pub fn fuse(rankings: &[(f32, &Ranked)], limit: usize) -> Ranked {
     let best: f32 = rankings.iter().map(|(weight, _)| weight / (K + 1.0)).sum();
     let mut scores: HashMap<Uuid, f32> = HashMap::new();
     for (weight, ids) in rankings {
-        for (rank, id) in ids.iter().enumerate() {
+        for (rank, (id, _)) in ids.iter().enumerate() {
             *scores.entry(*id).or_default() += weight / (K + 1.0 + rank as f32);
         }
     }
@@ -30,13 +32,46 @@ pub(super) fn fuse(rankings: &[(f32, Vec<Uuid>)], limit: usize) -> Vec<(Uuid, f3
     fused
 }
 
+/// The best of `query` on any store.
+pub(super) async fn query(
+    store: &(impl VectorStore + ?Sized),
+    query: HybridQuery,
+) -> Result<Vec<Scored>, StoreError> {
+    let HybridQuery { text, terms, structure, weights, filter, limit } = query;
+    let terms = terms.filter(|terms| !terms.indices.is_empty());
+    let nears = [text.map(Near::Text), terms.map(Near::Terms), structure.map(Near::Structure)];
+    let (mut kept, mut rankings) = (Vec::new(), Vec::new());
+    for (weight, near) in weights.into_iter().zip(nears) {
+        if let Some(near) = near.filter(|_| weight > 0.0) {
+            kept.push((weight, matches!(near, Near::Terms(_))));
+            rankings.push(Ranking { near, filter: filter.clone(), depth: depth(limit) });
+        }
+    }
+    if rankings.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ranked = store.rank(rankings).await?;
+    let weighted: Vec<(f32, &Ranked)> = kept.iter().map(|(weight, _)| *weight).zip(&ranked).collect();
+    let fused = fuse(&weighted, limit);
+    let by_words = kept.iter().zip(&ranked).find(|((_, by_words), _)| *by_words);
+    let bm25: HashMap<Uuid, f32> =
+        by_words.map(|(_, ranked)| ranked.iter().copied().collect()).unwrap_or_default();
+    let tests = store.tests(fused.iter().map(|(id, _)| *id).collect()).await?;
+    let mut tests: HashMap<Uuid, _> = tests.into_iter().collect();
+    let scored = fused.into_iter().filter_map(|(id, score)| {
+        let bm25 = bm25.get(&id).copied().unwrap_or_default();
+        Some(Scored { score, bm25, test: tests.remove(&id)? })
+    });
+    Ok(scored.collect())
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
-    fn ids(numbers: &[u128]) -> Vec<Uuid> {
-        numbers.iter().map(|number| Uuid::from_u128(*number)).collect()
+    fn ids(numbers: &[u128]) -> Ranked {
+        numbers.iter().map(|number| (Uuid::from_u128(*number), 0.0)).collect()
     }
 
     fn order(fused: &[(Uuid, f32)]) -> Vec<u128> {
@@ -45,27 +80,27 @@ mod tests {
 
     #[test]
     fn agreement_beats_one_first_place() {
-        let fused = fuse(&[(1.0, ids(&[1, 2, 3])), (1.0, ids(&[4, 2, 5]))], 10);
+        let fused = fuse(&[(1.0, &ids(&[1, 2, 3])), (1.0, &ids(&[4, 2, 5]))], 10);
         assert_eq!(fused[0].0.as_u128(), 2);
         assert_eq!(fused.len(), 5);
     }
 
     #[test]
     fn weights_decide_between_rankings() {
-        assert_eq!(order(&fuse(&[(1.0, ids(&[1])), (2.0, ids(&[2]))], 2)), [2, 1]);
-        assert_eq!(order(&fuse(&[(2.0, ids(&[1])), (1.0, ids(&[2]))], 2)), [1, 2]);
+        assert_eq!(order(&fuse(&[(1.0, &ids(&[1])), (2.0, &ids(&[2]))], 2)), [2, 1]);
+        assert_eq!(order(&fuse(&[(2.0, &ids(&[1])), (1.0, &ids(&[2]))], 2)), [1, 2]);
     }
 
     #[test]
     fn first_everywhere_scores_one_and_ties_go_by_id() {
-        let fused = fuse(&[(1.0, ids(&[3, 1])), (0.5, ids(&[3, 2]))], 10);
+        let fused = fuse(&[(1.0, &ids(&[3, 1])), (0.5, &ids(&[3, 2]))], 10);
         assert!((fused[0].1 - 1.0).abs() < 1e-6);
-        assert_eq!(order(&fuse(&[(1.0, ids(&[9])), (1.0, ids(&[8]))], 10)), [8, 9]);
+        assert_eq!(order(&fuse(&[(1.0, &ids(&[9])), (1.0, &ids(&[8]))], 10)), [8, 9]);
     }
 
     #[test]
     fn nothing_fused_is_nothing() {
         assert!(fuse(&[], 10).is_empty());
-        assert!(fuse(&[(0.0, ids(&[1]))], 10).iter().all(|(_, score)| *score == 0.0));
+        assert!(fuse(&[(0.0, &ids(&[1]))], 10).iter().all(|(_, score)| *score == 0.0));
     }
 }

@@ -9,7 +9,7 @@ pub mod document;
 pub mod edge;
 pub mod embedder;
 mod folder;
-mod fuse;
+pub mod fuse;
 mod guard;
 pub mod holder;
 pub mod meaning;

@@ -5,13 +5,15 @@ mod connection;
 mod convert;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::future::try_join;
 use futures::{StreamExt, TryStreamExt, stream};
 use qdrant_client::qdrant::{
-    CountPointsBuilder, DeletePointsBuilder, GetPointsBuilder, PayloadIncludeSelector, PointId,
-    PointsIdsList, Query, QueryBatchPointsBuilder, QueryPoints, QueryPointsBuilder, RetrievedPoint,
-    ScrollPointsBuilder, UpsertPointsBuilder, VectorInput,
+    CountPointsBuilder, DeletePointsBuilder, FacetCountsBuilder, GetPointsBuilder, PayloadIncludeSelector,
+    PointId, PointsIdsList, Query, QueryBatchPointsBuilder, QueryPoints, QueryPointsBuilder, RetrievedPoint,
+    ScrollPointsBuilder, UpsertPointsBuilder, VectorInput, facet_value,
 };
 use qdrant_client::{Qdrant, QdrantError};
 use uuid::Uuid;
@@ -19,11 +21,11 @@ use uuid::Uuid;
 pub use self::collection::Layout;
 use self::connection::{connect, failed, patiently};
 use self::convert::{from_server, server_filter, server_id, test, to_server, uuid};
-use super::conditions::{CONTENT_HASH, TEST};
+use super::conditions::{CONTENT_HASH, LIBRARIES, REPO, TEST};
+use super::document::IndexedTest;
 use super::folder::Access;
-use super::fuse::{depth, fuse};
 use super::meta::Meta;
-use super::store::{Filter, HybridQuery, Page, Point, Scored, StoreError, VectorStore};
+use super::store::{Filter, Names, Near, Page, Point, Ranked, Ranking, StoreError, VectorStore};
 
 /// The environment variable with the server's key.
 pub const KEY_VARIABLE: &str = "QDRANT_API_KEY";
@@ -35,6 +37,8 @@ const TERMS: &str = "terms";
 const BATCH: usize = 128;
 /// Requests with points that are under way at once.
 const PARALLEL: usize = 4;
+/// More names than there are.
+const ALL_NAMES: u64 = 1_000_000;
 /// Points read at once where all of a repository are.
 const PAGE: u32 = 5_000;
 
@@ -79,6 +83,17 @@ impl QdrantStore {
         move |error| failed(&self.url, action, &error)
     }
 
+    /// How many tests have each value of what is indexed by `key`.
+    async fn values(&self, key: &str) -> Result<HashMap<String, usize>, StoreError> {
+        let facets = FacetCountsBuilder::new(&self.collection, key).limit(ALL_NAMES).exact(true);
+        let answer = self.client.facet(facets).await.map_err(self.fail("list names"))?;
+        let named = answer.hits.into_iter().filter_map(|hit| match hit.value?.variant? {
+            facet_value::Variant::StringValue(name) => Some((name, hit.count as usize)),
+            _ => None,
+        });
+        Ok(named.collect())
+    }
+
     async fn retrieve(&self, ids: Vec<PointId>, vectors: bool) -> Result<Vec<RetrievedPoint>, StoreError> {
         if ids.is_empty() {
             return Ok(Vec::new());
@@ -115,58 +130,38 @@ impl VectorStore for QdrantStore {
         Ok(())
     }
 
-    async fn query(&self, query: HybridQuery) -> Result<Vec<Scored>, StoreError> {
-        let terms = query.terms.filter(|terms| !terms.indices.is_empty());
-        let vectors = [
-            (TEXT, query.text.map(VectorInput::new_dense)),
-            (TERMS, terms.map(|terms| VectorInput::new_sparse(terms.indices, terms.values))),
-            (STRUCTURE, query.structure.map(VectorInput::new_dense)),
-        ];
-        let filter = server_filter(&query.filter);
-        let (mut weights, mut queries): (Vec<(f32, &str)>, Vec<QueryPoints>) = (Vec::new(), Vec::new());
-        for (weight, (name, vector)) in query.weights.into_iter().zip(vectors) {
-            let Some(vector) = vector.filter(|_| weight > 0.0) else { continue };
-            let mut search = QueryPointsBuilder::new(&self.collection)
-                .query(Query::new_nearest(vector))
-                .using(name)
-                .limit(depth(query.limit) as u64)
-                .with_payload(false);
-            if let Some(filter) = &filter {
-                search = search.filter(filter.clone());
-            }
-            weights.push((weight, name));
-            queries.push(search.build());
-        }
-        if queries.is_empty() {
+    async fn rank(&self, rankings: Vec<Ranking>) -> Result<Vec<Ranked>, StoreError> {
+        if rankings.is_empty() {
             return Ok(Vec::new());
         }
-        let batch = QueryBatchPointsBuilder::new(&self.collection, queries);
-        let answer = self.client.query_batch(batch).await.map_err(self.fail("search"))?;
-        let (mut rankings, mut bm25): (Vec<(f32, Vec<Uuid>)>, HashMap<Uuid, f32>) = Default::default();
-        for ((weight, name), ranking) in weights.into_iter().zip(answer.result) {
-            let ranked = ranking.result.into_iter().filter_map(|point| Some((uuid(point.id)?, point.score)));
-            let ranked: Vec<(Uuid, f32)> = ranked.collect();
-            rankings.push((weight, ranked.iter().map(|(id, _)| *id).collect()));
-            if name == TERMS {
-                bm25.extend(ranked);
+        let queries = rankings.into_iter().map(|ranking| {
+            let (name, vector) = match ranking.near {
+                Near::Text(vector) => (TEXT, VectorInput::new_dense(vector)),
+                Near::Terms(terms) => (TERMS, VectorInput::new_sparse(terms.indices, terms.values)),
+                Near::Structure(vector) => (STRUCTURE, VectorInput::new_dense(vector)),
+            };
+            let search = QueryPointsBuilder::new(&self.collection)
+                .query(Query::new_nearest(vector))
+                .using(name)
+                .limit(ranking.depth as u64)
+                .with_payload(false);
+            match server_filter(&ranking.filter) {
+                Some(filter) => search.filter(filter).build(),
+                None => search.build(),
             }
-        }
-        let fused = fuse(&rankings, query.limit);
-        let ids = fused.iter().map(|(id, _)| server_id(*id)).collect();
-        let mut points: HashMap<Uuid, RetrievedPoint> = self
-            .retrieve(ids, false)
-            .await?
-            .into_iter()
-            .filter_map(|point| Some((uuid(point.id.clone())?, point)))
-            .collect();
-        fused
-            .into_iter()
-            .filter_map(|(id, score)| points.remove(&id).map(|point| (id, score, point)))
-            .map(|(id, score, point)| {
-                let bm25 = bm25.get(&id).copied().unwrap_or_default();
-                Ok(Scored { score, bm25, test: test(point.payload)? })
-            })
-            .collect()
+        });
+        let batch = QueryBatchPointsBuilder::new(&self.collection, queries.collect::<Vec<QueryPoints>>());
+        let answer = self.client.query_batch(batch).await.map_err(self.fail("search"))?;
+        let ranked = answer.result.into_iter().map(|ranking| {
+            ranking.result.into_iter().filter_map(|point| Some((uuid(point.id)?, point.score))).collect()
+        });
+        Ok(ranked.collect())
+    }
+
+    async fn tests(&self, ids: Vec<Uuid>) -> Result<Vec<(Uuid, IndexedTest)>, StoreError> {
+        let found = self.retrieve(ids.into_iter().map(server_id).collect(), false).await?;
+        let known = found.into_iter().filter_map(|point| Some((uuid(point.id)?, point.payload)));
+        known.map(|(id, payload)| Ok((id, test(payload)?))).collect()
     }
 
     async fn points(&self, ids: Vec<Uuid>) -> Result<Vec<Point>, StoreError> {
@@ -224,6 +219,11 @@ impl VectorStore for QdrantStore {
         }
         let answer = self.client.count(count).await.map_err(self.fail("count tests"))?;
         Ok(answer.result.unwrap_or_default().count as usize)
+    }
+
+    async fn names(&self) -> Result<Arc<Names>, StoreError> {
+        let (repos, libraries) = try_join(self.values(REPO), self.values(LIBRARIES)).await?;
+        Ok(Arc::new(Names { repos, libraries }))
     }
 
     /// A server does this by itself.

@@ -1,15 +1,17 @@
 //! The store of another process: an embedded store belongs to one, and while `serve` holds it, others ask through it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::call::{Call, Reply};
+use super::document::IndexedTest;
 use super::holder::Holder;
 use super::meta::Meta;
-use super::store::{Filter, HybridQuery, Page, Point, Scored, StoreError, VectorStore};
+use super::store::{Filter, Names, Page, Point, Ranked, Ranking, StoreError, VectorStore};
 
 /// Points a request.
 const BATCH: usize = 64;
@@ -92,9 +94,16 @@ impl VectorStore for ServedStore {
         self.done(Call::Delete(ids)).await
     }
 
-    async fn query(&self, query: HybridQuery) -> Result<Vec<Scored>, StoreError> {
-        match self.call(Call::Query(query)).await? {
-            Reply::Scored(scored) => Ok(scored),
+    async fn rank(&self, rankings: Vec<Ranking>) -> Result<Vec<Ranked>, StoreError> {
+        match self.call(Call::Rank(rankings)).await? {
+            Reply::Ranked(ranked) => Ok(ranked),
+            _ => Err(self.odd()),
+        }
+    }
+
+    async fn tests(&self, ids: Vec<Uuid>) -> Result<Vec<(Uuid, IndexedTest)>, StoreError> {
+        match self.call(Call::Tests(ids)).await? {
+            Reply::Tests(tests) => Ok(tests),
             _ => Err(self.odd()),
         }
     }
@@ -123,6 +132,13 @@ impl VectorStore for ServedStore {
     async fn count(&self, filter: Filter) -> Result<usize, StoreError> {
         match self.call(Call::Count(filter)).await? {
             Reply::Count(count) => Ok(count),
+            _ => Err(self.odd()),
+        }
+    }
+
+    async fn names(&self) -> Result<Arc<Names>, StoreError> {
+        match self.call(Call::Names).await? {
+            Reply::Names(names) => Ok(names),
             _ => Err(self.odd()),
         }
     }

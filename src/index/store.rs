@@ -1,6 +1,7 @@
 //! The port to a vector store, and the plain types that cross it. No library's type passes here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use super::document::IndexedTest;
+use super::fuse;
 use crate::risk::Verdict;
 use crate::smells::{Activity, Cause, Severity};
 
@@ -107,6 +109,26 @@ impl Filter {
     }
 }
 
+/// What tests are ranked by: nearness of meaning or of structure, or BM25 over words.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Near {
+    Text(Vec<f32>),
+    Terms(Terms),
+    Structure(Vec<f32>),
+}
+
+/// Asks for the `depth` best of what fits the filter.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Ranking {
+    pub near: Near,
+    pub filter: Filter,
+    pub depth: usize,
+}
+
+/// Ids with their scores in one ranking, best first.
+pub type Ranked = Vec<(Uuid, f32)>;
+
 /// Rankings to fuse by reciprocal rank; each present vector is one ranking.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct HybridQuery {
@@ -126,6 +148,13 @@ pub struct Scored {
     /// Its BM25 score; 0 where it is not among the first by words. Comparable between queries of the same words.
     pub bm25: f32,
     pub test: IndexedTest,
+}
+
+/// How many tests each repository holds, and how many use each library.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Names {
+    pub repos: HashMap<String, usize>,
+    pub libraries: HashMap<String, usize>,
 }
 
 /// A page of tests in the order of their point ids, and where the next one starts.
@@ -167,8 +196,14 @@ pub trait VectorStore: Send + Sync {
     async fn upsert(&self, points: Vec<Point>) -> Result<(), StoreError>;
     /// Removes, and flushes. Unknown ids are no error.
     async fn delete(&self, ids: Vec<Uuid>) -> Result<(), StoreError>;
+    /// What each of the rankings asks for, in the same order.
+    async fn rank(&self, rankings: Vec<Ranking>) -> Result<Vec<Ranked>, StoreError>;
     /// The `limit` best of the fused rankings, best first.
-    async fn query(&self, query: HybridQuery) -> Result<Vec<Scored>, StoreError>;
+    async fn query(&self, query: HybridQuery) -> Result<Vec<Scored>, StoreError> {
+        fuse::query(self, query).await
+    }
+    /// Those tests that are known, in no order.
+    async fn tests(&self, ids: Vec<Uuid>) -> Result<Vec<(Uuid, IndexedTest)>, StoreError>;
     /// Vectors and tests of those points that are known, in no order.
     async fn points(&self, ids: Vec<Uuid>) -> Result<Vec<Point>, StoreError>;
     /// The vectors and test of one point; `None` where it is unknown.
@@ -181,8 +216,12 @@ pub trait VectorStore: Send + Sync {
     async fn hashes(&self, repo: &str) -> Result<BTreeMap<Uuid, String>, StoreError>;
     /// How many tests fit the filter.
     async fn count(&self, filter: Filter) -> Result<usize, StoreError>;
+    /// What is known by name.
+    async fn names(&self) -> Result<Arc<Names>, StoreError>;
     /// Builds what makes queries fast, after a large write.
     async fn optimize(&self) -> Result<(), StoreError>;
+    /// Reads ahead what questions will need, so that the first does not wait for it. Blocks.
+    fn warm(&self) {}
     /// Puts what was written in the place of what was there before, where it was written aside ([`Access::Anew`]).
     ///
     /// [`Access::Anew`]: super::edge::Access::Anew

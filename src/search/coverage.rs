@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use rayon::prelude::*;
 use uuid::Uuid;
 
 use super::synonyms::alike;
@@ -37,8 +38,9 @@ impl Coverage {
             }
         }
         let mut coverage = Coverage { words, known: HashMap::new() };
+        let candidates: Vec<_> = candidates.collect();
         let known: HashMap<Uuid, Vec<f32>> =
-            candidates.map(|(id, test)| (id, coverage.each(test).collect())).collect();
+            candidates.into_par_iter().map(|(id, test)| (id, coverage.each(test).collect())).collect();
         for (at, (_, weight)) in coverage.words.iter_mut().enumerate() {
             let having = known.values().filter(|worths| worths[at] > 0.0).count();
             *weight = (1.0 + (1 + known.len()) as f32 / (1 + having) as f32).ln();

@@ -2,38 +2,26 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use super::SearchError;
 use super::candidates::Candidates;
 use super::hit::{Hit, SearchAnswer, reasons};
+use super::plan::{Plan, placed, rankings};
 use super::query::{Facets, read};
 use super::score::Scorer;
 use super::synonyms::expanded;
 use super::twins::{Folded, fold};
-use super::wishes::{Wish, wish_all, wishes};
 use crate::index::Embedder;
 use crate::index::meaning::embed;
-use crate::index::store::{Filter, HybridQuery, Point, VectorStore};
-use crate::risk::Verdict;
+use crate::index::store::{Filter, Names, Near, Point, VectorStore};
 use crate::words::is_stop_word;
 
-/// Weights of meaning, words and structure in the fusion. A question has no structure.
-const WEIGHTS: [f32; 3] = [1.0, 0.8, 0.0];
 /// An answer has half of the question's words, or two that are a third of them, or is this near in meaning (cosine).
 /// Of nine questions about other things that came this far the nearest reached 0.48; no labelled one did.
 const NEAR_IN_MEANING: f32 = 0.5;
 /// So many of the best are looked at for it.
 const LOOKED_AT: usize = 3;
-/// Words of a question that are looked up as names.
-const MOST_NAMES: usize = 12;
 /// So many tests make a library known by its name; fewer may be a module of the tests' own.
 const MANY: usize = 20;
-/// Candidates for each hit wanted: copies fold together.
-const CANDIDATES: usize = 6;
-/// The same for what comes close.
-const CLOSE: usize = 2;
-
 /// Answers `query` with at most `limit` tests that fit `explicit`.
 ///
 /// What the query says explicitly (async, Redis, flaky) is first taken as a condition; where too few tests fit all of
@@ -53,41 +41,47 @@ pub async fn answer(
     store: &Arc<dyn VectorStore>,
     embedder: &Arc<dyn Embedder>,
     query: &str,
-    mut facets: Facets,
+    facets: Facets,
     explicit: &Filter,
     limit: usize,
 ) -> Result<SearchAnswer, SearchError> {
-    let (asked, (projects, libraries)) =
-        futures::try_join!(Asked::new(embedder, &facets, query), subjects(store, &facets))?;
-    facets.projects = projects;
-    facets.libraries.extend(libraries);
-    let required = Filter { and: vec![facets.required(Timestamp::now())], ..explicit.clone() };
-    let wishes = wishes(&facets);
+    let words = if facets.text.is_empty() { query.to_owned() } else { facets.text.clone() };
+    let terms = Near::Terms(expanded(&words));
+    // names are looked up and words ranked while the question is embedded
+    let by_words = async {
+        let mut facets = facets;
+        let (projects, libraries) = subjects(&*store.names().await?, &facets);
+        facets.projects = projects;
+        facets.libraries.extend(libraries);
+        let plan = Plan::new(&facets, explicit, limit);
+        let mut wanted = plan.fitting(&facets);
+        let fitting = wanted.len();
+        wanted.extend(plan.close());
+        let by_words = store.rank(rankings(&wanted, &terms)).await?;
+        Ok::<_, SearchError>((facets, plan, wanted, fitting, by_words))
+    };
+    let text = async { Ok(embed(embedder, vec![words]).await?.pop().unwrap_or_default()) };
+    let (text, (facets, plan, wanted, fitting, by_words)) = futures::try_join!(text, by_words)?;
+    let meaning = Near::Text(text);
+    let by_meaning = store.rank(rankings(&wanted, &meaning)).await?;
 
-    let mut filters = vec![(wish_all(&required, &wishes), CANDIDATES)];
-    if facets.flaky == Some(true) {
-        // what runs showed is worth seeing, whatever the rules found
-        let seen = Filter { verdicts: vec![Verdict::Flaky], ..Filter::default() };
-        let kinds: Vec<Wish> = wishes.iter().filter(|wish| !wish.about_findings).cloned().collect();
-        let mut filter = wish_all(&required, &kinds);
-        filter.and.push(seen);
-        filters.push((filter, CLOSE));
+    let mut found = Candidates::default();
+    let mut fit = placed(&wanted, &by_meaning, &by_words);
+    found.read(store, &fit).await?;
+    let close = fit.split_off(fitting);
+    found.add(fit);
+    let all_but_one = plan.all_but_one();
+    if !all_but_one.is_empty() && found.are_fewer_than(limit) {
+        let [by_meaning, by_words] = [&meaning, &terms].map(|near| store.rank(rankings(&all_but_one, near)));
+        let (by_meaning, by_words) = futures::try_join!(by_meaning, by_words)?;
+        let nearly = placed(&all_but_one, &by_meaning, &by_words);
+        found.read(store, &nearly).await?;
+        found.add(nearly);
     }
-    // what comes close without fitting may still be what is meant
-    let close = (!wishes.is_empty()).then(|| (required.clone(), CLOSE)).into_iter().collect();
-    let (mut found, close) =
-        futures::try_join!(asked.ask(store, filters, limit), asked.ask(store, close, limit))?;
-    if wishes.len() > 1 && found.are_fewer_than(limit) {
-        let all_but_one = (0..wishes.len()).map(|left_out| {
-            let others = wishes.iter().enumerate().filter(|(at, _)| *at != left_out);
-            let others: Vec<Wish> = others.map(|(_, one)| one.clone()).collect();
-            (wish_all(&required, &others), CANDIDATES)
-        });
-        found.merge(asked.ask(store, all_but_one.collect(), limit).await?);
-    }
-    found.merge(close);
+    found.add(close);
+    let wishes = plan.wishes;
     let scorer = Scorer::new(&facets, &wishes, &found);
-    let ranked = found.rank(|id, scored| scorer.score(id, scored));
+    let ranked = found.rank(|id, place, test| scorer.score(id, place, test));
     let best: Vec<Folded> = fold(ranked).into_iter().take(limit).collect();
     let unmet: Vec<String> = wishes
         .iter()
@@ -95,7 +89,7 @@ pub async fn answer(
         .map(|wish| wish.words.clone())
         .collect();
     let met = unmet.len() < wishes.len();
-    if !met && !asked.is_near(store, &scorer, &best).await? {
+    if !met && !is_near(store, &meaning, &scorer, &best).await? {
         return Ok(SearchAnswer { query: query.to_string(), facets, unmet, hits: Vec::new() });
     }
     let hit = |folded: Folded| {
@@ -107,90 +101,44 @@ pub async fn answer(
 }
 
 /// Words of the question that name indexed repositories, and those that name libraries which many tests use.
-async fn subjects(
-    store: &Arc<dyn VectorStore>,
-    facets: &Facets,
-) -> Result<(Vec<String>, Vec<String>), SearchError> {
+fn subjects(names: &Names, facets: &Facets) -> (Vec<String>, Vec<String>) {
     let words = facets.remainder.to_lowercase();
-    let words = words.split(' ').filter(|word| word.len() > 2 && !is_stop_word(word)).take(MOST_NAMES);
-    let counted = words.map(|word| async move {
-        let of_repo = Filter::of_repo(word);
-        let with_library = Filter { libraries: vec![word.to_owned()], ..Filter::default() };
-        let (of_repo, with_library) = futures::try_join!(store.count(of_repo), store.count(with_library))?;
-        Ok::<_, SearchError>((word.to_owned(), of_repo > 0, with_library >= MANY))
-    });
+    let words = words.split(' ').filter(|word| word.len() > 2 && !is_stop_word(word));
     let (mut projects, mut libraries) = (Vec::new(), Vec::new());
-    for (word, is_repo, is_library) in futures::future::try_join_all(counted).await? {
-        if is_repo {
-            projects.push(word);
-        } else if is_library && !facets.libraries.contains(&word) {
-            libraries.push(word);
+    for word in words {
+        if names.repos.contains_key(word) {
+            projects.push(word.to_owned());
+        } else if names.libraries.get(word).is_some_and(|tests| *tests >= MANY)
+            && !facets.libraries.iter().any(|known| known == word)
+        {
+            libraries.push(word.to_owned());
         }
     }
-    Ok((projects, libraries))
+    (projects, libraries)
 }
 
-/// The vectors of a question.
-struct Asked {
-    text: Vec<f32>,
-    words: String,
-}
-
-impl Asked {
-    async fn new(embedder: &Arc<dyn Embedder>, facets: &Facets, query: &str) -> Result<Self, SearchError> {
-        let words = if facets.text.is_empty() { query.to_string() } else { facets.text.clone() };
-        let text = embed(embedder, vec![words.clone()]).await?.pop().unwrap_or_default();
-        Ok(Asked { text, words })
+/// Whether any of the best is near enough in words or in meaning to be an answer at all.
+async fn is_near(
+    store: &Arc<dyn VectorStore>,
+    meaning: &Near,
+    scorer: &Scorer<'_>,
+    best: &[Folded],
+) -> Result<bool, SearchError> {
+    let in_words = |folded: &Folded| {
+        let (has, of) = scorer.has_words(&folded.test);
+        has * 2 >= of || (has > 1 && has * 3 >= of)
+    };
+    if !scorer.asks_for_words() {
+        // nothing but facets was asked, and none holds
+        return Ok(!scorer.asks_for_facets());
     }
-
-    /// Whether any of the best is near enough in words or in meaning to be an answer at all.
-    async fn is_near(
-        &self,
-        store: &Arc<dyn VectorStore>,
-        scorer: &Scorer<'_>,
-        best: &[Folded],
-    ) -> Result<bool, SearchError> {
-        let in_words = |folded: &Folded| {
-            let (has, of) = scorer.has_words(&folded.test);
-            has * 2 >= of || (has > 1 && has * 3 >= of)
-        };
-        if !scorer.asks_for_words() {
-            // nothing but facets was asked, and none holds
-            return Ok(!scorer.asks_for_facets());
-        }
-        if best.iter().any(in_words) {
-            return Ok(true);
-        }
-        let looked_at = best.iter().take(LOOKED_AT).map(|folded| folded.test.point_id()).collect();
-        let cosine = |point: &Point| self.text.iter().zip(&point.text).map(|(a, b)| a * b).sum::<f32>();
-        let nearest = store.points(looked_at).await?.iter().map(cosine).fold(0.0, f32::max);
-        tracing::debug!(nearest, "none has the question's words");
-        Ok(nearest >= NEAR_IN_MEANING)
+    if best.iter().any(in_words) {
+        return Ok(true);
     }
-
-    /// Asks for what fits each filter, so many candidates for each hit wanted, all at once.
-    async fn ask(
-        &self,
-        store: &Arc<dyn VectorStore>,
-        filters: Vec<(Filter, usize)>,
-        limit: usize,
-    ) -> Result<Candidates, SearchError> {
-        let asked = filters.into_iter().map(|(filter, times)| store.query(self.query(filter, limit * times)));
-        let mut found = Candidates::default();
-        for scored in futures::future::try_join_all(asked).await? {
-            found.add(scored);
-        }
-        Ok(found)
-    }
-
-    fn query(&self, filter: Filter, limit: usize) -> HybridQuery {
-        HybridQuery {
-            text: Some(self.text.clone()),
-            terms: Some(expanded(&self.words)),
-            structure: None,
-            weights: WEIGHTS,
-            filter,
-            limit,
-        }
-    }
+    let Near::Text(meaning) = meaning else { return Ok(false) };
+    let looked_at = best.iter().take(LOOKED_AT).map(|folded| folded.test.point_id()).collect();
+    let cosine = |point: &Point| meaning.iter().zip(&point.text).map(|(a, b)| a * b).sum::<f32>();
+    let nearest = store.points(looked_at).await?.iter().map(cosine).fold(0.0, f32::max);
+    tracing::debug!(nearest, "none has the question's words");
+    Ok(nearest >= NEAR_IN_MEANING)
 }

@@ -12,6 +12,7 @@ mod hit;
 mod hybrid;
 mod name;
 mod period;
+mod plan;
 mod query;
 mod score;
 mod similar;

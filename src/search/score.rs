@@ -3,12 +3,11 @@
 
 use uuid::Uuid;
 
-use super::candidates::Candidates;
+use super::candidates::{Candidates, Place};
 use super::coverage::Coverage;
 use super::query::Facets;
 use super::wishes::Wish;
 use crate::index::IndexedTest;
-use crate::index::store::Scored;
 use crate::risk::Verdict;
 use crate::smells::Finding;
 
@@ -67,8 +66,8 @@ impl<'a> Scorer<'a> {
     }
 
     /// From 0 to 1.
-    pub(super) fn score(&self, id: Uuid, scored: &Scored) -> f32 {
-        let (facets, test) = (self.facets, &scored.test);
+    pub(super) fn score(&self, id: Uuid, place: Place, test: &IndexedTest) -> f32 {
+        let facets = self.facets;
         let assessment = &test.assessment;
         let total: f32 = self.wishes.iter().map(|wish| wish.worth).sum();
         let held: f32 = self.wishes.iter().map(|wish| wish.worth * wish.held(test)).sum();
@@ -80,9 +79,9 @@ impl<'a> Scorer<'a> {
         let evidence = (assessment.severity as u8 as f32 / 4.0 + much) / 2.0;
         let only_facets = self.words.is_empty();
         let seen = if facets.flaky == Some(false) { 0.0 } else { seen(test) };
-        let bm25 = if self.most_bm25 > 0.0 { scored.bm25 / self.most_bm25 } else { 0.0 };
+        let bm25 = if self.most_bm25 > 0.0 { place.bm25 / self.most_bm25 } else { 0.0 };
         let parts = [
-            (if only_facets { FUSED[1] } else { FUSED[0] }, scored.score),
+            (if only_facets { FUSED[1] } else { FUSED[0] }, place.fused),
             (if only_facets { 0.0 } else { BM25 }, bm25),
             (if only_facets { 0.0 } else { WORDS }, self.words.of_candidate(id)),
             (TOPIC, f32::from(u8::from(topic))),

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::SearchError;
-use super::candidates::Candidates;
+use super::candidates::{Candidates, Placed, place};
 use super::hit::{Hit, SearchAnswer, describe};
 use super::query::Facets;
 use super::twins::fold;
+use crate::index::fuse::depth;
 use crate::index::meaning::{embed, of_test};
-use crate::index::store::{Filter, HybridQuery, Terms, VectorStore};
+use crate::index::store::{Filter, Near, Ranked, Ranking, Terms, VectorStore};
 use crate::index::{Embedder, IndexedTest, structure, terms};
 
 /// Weights of meaning, words and structure in the fusion.
@@ -49,17 +50,35 @@ pub async fn similar(
             filter.not_repos.push(test.assessment.repo.clone());
         }
     }
-    let mut found = Candidates::default();
+    let mut filters = vec![filter];
     if let Some(test) = like.test.as_ref().filter(|test| !test.assessment.causes.is_empty()) {
         let same_causes = Filter { causes: test.assessment.causes.clone(), ..Filter::default() };
-        let mut filter = filter.clone();
+        let mut filter = filters[0].clone();
         filter.and.push(same_causes);
-        found.add(store.query(like.query(filter, limit)).await?);
+        filters.push(filter);
     }
-    found.add(store.query(like.query(filter, limit)).await?);
-    let ranked = found.rank(|_, scored| {
-        let shared = like.test.as_ref().map_or(0.0, |target| shared_causes(target, &scored.test));
-        (scored.score + SAME_CAUSES * shared) / (1.0 + SAME_CAUSES)
+    let nears = like.nears();
+    let limit_each = limit * CANDIDATES;
+    let ranking = |filter: &Filter, near: &Near| Ranking {
+        near: near.clone(),
+        filter: filter.clone(),
+        depth: depth(limit_each),
+    };
+    let asked = filters.iter().flat_map(|filter| nears.iter().map(|(_, near)| ranking(filter, near)));
+    let ranked = store.rank(asked.collect()).await?;
+    let placed: Vec<Placed> = ranked
+        .chunks(nears.len())
+        .map(|ranked| {
+            let weighted: Vec<(f32, &Ranked)> = nears.iter().map(|(weight, _)| *weight).zip(ranked).collect();
+            place(&weighted, None, limit_each)
+        })
+        .collect();
+    let mut found = Candidates::default();
+    found.read(store, &placed).await?;
+    found.add(placed);
+    let ranked = found.rank(|_, place, test| {
+        let shared = like.test.as_ref().map_or(0.0, |target| shared_causes(target, test));
+        (place.fused + SAME_CAUSES * shared) / (1.0 + SAME_CAUSES)
     });
     let hits = fold(ranked)
         .into_iter()
@@ -116,15 +135,11 @@ impl Like {
         }
     }
 
-    fn query(&self, filter: Filter, limit: usize) -> HybridQuery {
-        HybridQuery {
-            text: Some(self.text.clone()),
-            terms: Some(self.terms.clone()),
-            structure: self.structure.clone(),
-            weights: WEIGHTS,
-            filter,
-            limit: limit * CANDIDATES,
-        }
+    /// What it is ranked by, and what each ranking weighs.
+    fn nears(&self) -> Vec<(f32, Near)> {
+        let terms = (!self.terms.indices.is_empty()).then(|| Near::Terms(self.terms.clone()));
+        let nears = [Some(Near::Text(self.text.clone())), terms, self.structure.clone().map(Near::Structure)];
+        WEIGHTS.into_iter().zip(nears).filter_map(|(weight, near)| Some((weight, near?))).collect()
     }
 
     fn reasons(&self, found: &IndexedTest) -> Vec<String> {

@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use rayon::prelude::*;
+
 use crate::index::IndexedTest;
 
 /// Bodies shorter than this are alike without being copies.
@@ -15,11 +17,12 @@ pub(super) struct Folded {
 }
 
 /// Keeps the first of each set of twins, in order.
-pub(super) fn fold(found: impl IntoIterator<Item = (IndexedTest, f32)>) -> Vec<Folded> {
+pub(super) fn fold(found: Vec<(IndexedTest, f32)>) -> Vec<Folded> {
+    let bodies: Vec<Option<String>> = found.par_iter().map(|(test, _)| body(&test.source)).collect();
     let mut folded: Vec<Folded> = Vec::new();
     let mut first: HashMap<(String, String), usize> = HashMap::new();
-    for (test, score) in found {
-        if let Some(body) = body(&test.source) {
+    for ((test, score), body) in found.into_iter().zip(bodies) {
+        if let Some(body) = body {
             let key = (test.assessment.repo.clone(), body);
             if let Some(at) = first.get(&key) {
                 folded[*at].twins.push(test.assessment.id);
@@ -87,7 +90,7 @@ mod tests {
     fn copies_with_other_values_fold_into_the_first() {
         let other = BODY.replace("6379", "1").replace("'key'", "'another key'").replace("  # a comment", "");
         let folded =
-            fold([test("a", "test_1", BODY), test("a", "test_2", &other), test("a", "test_3", BODY)]);
+            fold(vec![test("a", "test_1", BODY), test("a", "test_2", &other), test("a", "test_3", BODY)]);
         assert_eq!(folded.len(), 1);
         assert_eq!(folded[0].twins, ["t.py::test_2", "t.py::test_3"]);
     }
@@ -95,9 +98,9 @@ mod tests {
     #[test]
     fn other_code_other_repositories_and_tiny_bodies_stay_apart() {
         let other = BODY.replace("get", "fetch");
-        assert_eq!(fold([test("a", "test_1", BODY), test("a", "test_2", &other)]).len(), 2);
-        assert_eq!(fold([test("a", "test_1", BODY), test("b", "test_1", BODY)]).len(), 2);
-        assert_eq!(fold([test("a", "test_1", "    pass\n"), test("a", "test_2", "    pass\n")]).len(), 2);
+        assert_eq!(fold(vec![test("a", "test_1", BODY), test("a", "test_2", &other)]).len(), 2);
+        assert_eq!(fold(vec![test("a", "test_1", BODY), test("b", "test_1", BODY)]).len(), 2);
+        assert_eq!(fold(vec![test("a", "test_1", "    pass\n"), test("a", "test_2", "    pass\n")]).len(), 2);
     }
 
     #[test]

@@ -102,9 +102,9 @@ fn is_named(id: &str, library: &str) -> bool {
 }
 
 /// What is required, with these wishes as conditions.
-pub(super) fn wish_all(required: &Filter, wishes: &[Wish]) -> Filter {
+pub(super) fn wish_all<'w>(required: &Filter, wishes: impl Iterator<Item = &'w Wish>) -> Filter {
     let mut filter = required.clone();
-    filter.and.extend(wishes.iter().map(|wish| wish.condition.clone()));
+    filter.and.extend(wishes.map(|wish| wish.condition.clone()));
     filter
 }
 

@@ -143,7 +143,11 @@ fn reads(source: &str, part: &Part) -> bool {
         // an attribute stands after a dot or, like a key, is quoted
         (Some(name), _) => {
             let at = |after: &str| body.len() - after.len() - name.len();
-            mentions(body, name).find(|after| body[..at(after)].ends_with(['"', '\'', '.']))
+            mentions(body, name).find(|after| {
+                let before = &body[..at(after)];
+                before.ends_with('.')
+                    || (before.ends_with(['"', '\'']) && (part.holder.is_some() || is_asked_for(before)))
+            })
         }
         // some key: whoever asks for one, or goes through all
         (None, Some(holder)) => mentions(body, holder).next().filter(|after| after.starts_with('[')),
@@ -151,6 +155,13 @@ fn reads(source: &str, part: &Part) -> bool {
     };
     first.is_some_and(|after| !is_given(after))
         || part.holder.as_deref().is_some_and(|holder| mentions(body, holder).any(is_whole))
+}
+
+/// `getattr(shop, "rate")`, `patch("shop.rate")`, `vars(shop)["rate"]`: where a text names an attribute.
+fn is_asked_for(before: &str) -> bool {
+    let line = before.rsplit('\n').next().unwrap_or(before);
+    line[..line.len() - 1].ends_with('[')
+        || ["attr(", "patch", "attrgetter("].iter().any(|call| line.contains(call))
 }
 
 /// What follows each place where a word stands by itself.
@@ -195,6 +206,8 @@ mod tests {
             ("assert PRICES['tax'] == 5", false, false),
             ("assert shop.rates == 5", false, false),
             ("assert rate(shop) == 5", false, false),
+            ("assert getattr(shop, 'rate') == 5", true, true),
+            ("assert shop.kind == 'rate'", true, false),
         ] {
             let source = format!("def test_a(shop, PRICES):\n    {body}\n");
             assert_eq!(reads(&source, &key), of_key, "{body}");

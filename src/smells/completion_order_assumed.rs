@@ -192,10 +192,25 @@ fn gathered<'a>(
     }
 }
 
-/// Whether each thread is joined before the next one starts.
-fn joins_each(at: &Reached<'_, '_>, start: &CallSite<'_>) -> bool {
-    let mut loops = at.sites.loops.iter().filter(|site| site.span.holds(start.expr.span));
-    loops.any(|site| at.sites.calls.iter().any(|call| last(&call.path) == "join" && site.span.holds(call.expr.span)))
+/// Whether each thread is joined before the next one starts: in the loop that makes it, or in one that starts it.
+fn joins_each(at: &Reached<'_, '_>, made: &CallSite<'_>) -> bool {
+    at.sites.loops.iter().any(|site| {
+        let within = |name: &str| {
+            at.sites.calls.iter().find(|call| last(&call.path) == name && site.span.holds(call.expr.span))
+        };
+        let Some(join) = within("join") else { return false };
+        let starts_it = within("start").is_some_and(|start| match (receiver(start), receiver(join)) {
+            (Some(started), Some(joined)) => started == joined && start.at.order < join.at.order,
+            _ => false,
+        });
+        starts_it || site.span.holds(made.expr.span)
+    })
+}
+
+/// `thread` of `thread.start()`
+fn receiver<'a>(site: &CallSite<'a>) -> Option<&'a str> {
+    let ExprKind::Attribute { value, .. } = &site.call.func.kind else { return None };
+    value.as_name()
 }
 
 /// Whether the other side prescribes an order: a list with parts that differ.

@@ -148,8 +148,11 @@ fn expects_time_out(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSit
     })
 }
 
-/// `assert not queue.empty()`, and then `queue.get(timeout=…)`
+/// `assert not queue.empty()`, and then `queue.get(timeout=…)`; `event.set()`, and then `event.wait(…)`
 fn is_there(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    if was_set(at, site) {
+        return true;
+    }
     let Some(queue) = site.path.strip_suffix(".get") else { return false };
     at.sites.asserts.iter().any(|assert| {
         let emptied = |part: &Expr| part.as_call().is_some_and(|call| at.sites.calls.iter().any(|other| {
@@ -158,6 +161,18 @@ fn is_there(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
         assert.at.order < site.at.order
             && matches!(&assert.test.kind, ExprKind::Unary { op, operand } if op == "not" && emptied(operand))
     })
+}
+
+/// Whether the test has set itself what it waits for, and not cleared it since.
+fn was_set(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let event = |site: &CallSite<'_>| match &site.call.func.kind {
+        ExprKind::Attribute { value, attr } => value.as_name().map(|name| (name.to_owned(), attr.to_string())),
+        _ => None,
+    };
+    let Some((name, _)) = event(site).filter(|(_, method)| method == "wait") else { return false };
+    let before = at.sites.calls.iter().filter(|call| call.at.order < site.at.order && !call.at.in_nested);
+    let changes = before.filter_map(event).filter(|(of, _)| *of == name).map(|(_, method)| method);
+    changes.filter(|method| matches!(&**method, "set" | "clear")).last().is_some_and(|method| method == "set")
 }
 
 /// Whether a call says that something is to go wrong.

@@ -95,7 +95,7 @@ impl MiniLm {
     }
 
     fn new_session(&self) -> Result<TextEmbedding, EmbedError> {
-        let graph = graph::quantized(&models::read(&self.folder, "model.onnx")?)
+        let graph = graph::quantized(models::read(&self.folder, "model.onnx")?)
             .map_err(|reason| EmbedError::Failed { action: "load", reason })?;
         self.session_of(graph)
     }
@@ -251,9 +251,9 @@ mod tests {
 
     #[test]
     fn another_model_is_refused_with_what_it_lacks() {
-        assert!(graph::quantized(b"no model").is_err());
+        assert!(graph::quantized(b"no model".to_vec()).is_err());
         let empty = onnx::Model { graph: Some(onnx::Graph::default()), ..onnx::Model::default() };
-        let reason = graph::quantized(&prost::Message::encode_to_vec(&empty)).unwrap_err();
+        let reason = graph::quantized(prost::Message::encode_to_vec(&empty)).unwrap_err();
         assert!(reason.contains("token_type_embeddings"), "{reason}");
     }
 

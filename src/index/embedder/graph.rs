@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 
 use prost::Message;
+use prost::bytes::Bytes;
 
 use super::onnx::{Attribute, FLOAT, Graph, INT8, INT32, INT64, Model, Node, OperatorSet, Tensor};
 
@@ -18,8 +19,9 @@ const CONTRIB: &str = "com.microsoft";
 const EMBEDDINGS: &str = "inner.embeddings";
 
 /// The model in `file`, as a graph that multiplies in 8 bits. Says what is missing where the file is another's.
-pub(super) fn quantized(file: &[u8]) -> Result<Vec<u8>, String> {
-    let model = Model::decode(file).map_err(|error| error.to_string())?;
+pub(super) fn quantized(file: Vec<u8>) -> Result<Vec<u8>, String> {
+    // its tensors stay where they are
+    let model = Model::decode(Bytes::from(file)).map_err(|error| error.to_string())?;
     let mut graph = model.graph.ok_or("it holds no graph")?;
     let weights = Weights::of(&mut graph);
     let inputs = graph.input.iter().filter(|input| input.name != "token_type_ids").cloned().collect();
@@ -133,9 +135,10 @@ impl Maker {
         outputs[0].to_owned()
     }
 
-    fn constant(&mut self, name: &str, data_type: i32, dims: Vec<usize>, raw_data: Vec<u8>) {
+    fn constant(&mut self, name: &str, data_type: i32, dims: Vec<usize>, raw_data: impl Into<Bytes>) {
         let dims = dims.into_iter().map(|size| size as i64).collect();
-        self.initializers.push(Tensor { dims, data_type, name: name.to_owned(), raw_data });
+        let tensor = Tensor { dims, data_type, name: name.to_owned(), raw_data: raw_data.into() };
+        self.initializers.push(tensor);
     }
 
     /// Takes the file's tensor `name` over.
@@ -153,7 +156,7 @@ impl Maker {
         self.constant("first", INT64, vec![1], i64::to_le_bytes(0).to_vec());
         let of_types = self.weights.tensor(&format!("{EMBEDDINGS}.token_type_embeddings.weight"))?;
         let width = *of_types.dims.last().ok_or("its types of token have no width")? as usize;
-        let type_zero = of_types.raw_data[..width * size_of::<f32>()].to_vec();
+        let type_zero = of_types.raw_data.slice(..width * size_of::<f32>());
         self.constant("type_zero", FLOAT, vec![width], type_zero);
 
         let axes = vec![Attribute::int("start", 1), Attribute::int("end", 2)];

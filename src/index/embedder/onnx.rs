@@ -2,6 +2,7 @@
 //! those of `onnx.proto`; what is only passed on stays bytes.
 
 use prost::Message;
+use prost::bytes::Bytes;
 
 pub(super) const FLOAT: i32 = 1;
 pub(super) const INT8: i32 = 3;
@@ -86,8 +87,8 @@ pub(super) struct Tensor {
     pub data_type: i32,
     #[prost(string, tag = "8")]
     pub name: String,
-    #[prost(bytes = "vec", tag = "9")]
-    pub raw_data: Vec<u8>,
+    #[prost(bytes = "bytes", tag = "9")]
+    pub raw_data: Bytes,
 }
 
 #[derive(Clone, PartialEq, Message)]

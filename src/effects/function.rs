@@ -113,7 +113,8 @@ impl<'i, 'a> Walk<'i, 'a> {
         // a variable of the environment is a state of its own, and yet whoever depends on it is expected to name it
         if self.outside(&parts).as_deref() == Some("os.environ") {
             let named = key.or_else(|| called.and_then(|call| call.args.first()));
-            return Some(Part { name: named.and_then(Expr::as_str).map(str::to_owned), ..Part::default() });
+            let name = named.and_then(Expr::as_str).map(str::to_owned);
+            return Some(Part { name, is_of_environment: true, ..Part::default() });
         }
         let last = (*parts.last()?).to_owned();
         let within = |end: usize| parts[..end].iter().skip(1).map(|part| (*part).to_owned()).collect();
@@ -122,11 +123,12 @@ impl<'i, 'a> Walk<'i, 'a> {
                 name: key.as_str().map(str::to_owned),
                 holder: Some(last),
                 within: within(parts.len()),
-                is_whole: false,
+                ..Part::default()
             }),
             None => {
                 let is_whole = !self.place(&parts)?.1;
-                Some(Part { name: Some(last), holder: None, within: within(parts.len() - 1), is_whole })
+                let within = within(parts.len() - 1);
+                Some(Part { name: Some(last), within, is_whole, ..Part::default() })
             }
         }
     }

@@ -49,6 +49,8 @@ pub struct Part {
     pub within: Vec<String>,
     /// Whether it is a variable of a module, or an attribute of a class, by itself.
     pub is_whole: bool,
+    /// Whether it is a variable of the environment, which any text may name.
+    pub is_of_environment: bool,
 }
 
 impl Touch {

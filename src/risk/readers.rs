@@ -146,7 +146,8 @@ fn reads(source: &str, part: &Part) -> bool {
             mentions(body, name).find(|after| {
                 let before = &body[..at(after)];
                 before.ends_with('.')
-                    || (before.ends_with(['"', '\'']) && (part.holder.is_some() || is_asked_for(before)))
+                    || (before.ends_with(['"', '\''])
+                        && (part.holder.is_some() || part.is_of_environment || is_asked_for(before)))
             })
         }
         // some key: whoever asks for one, or goes through all
@@ -213,6 +214,8 @@ mod tests {
             assert_eq!(reads(&source, &key), of_key, "{body}");
             assert_eq!(reads(&source, &attribute), of_attribute, "{body}");
         }
+        let variable = Part { name: Some("RATE".to_owned()), is_of_environment: true, ..Part::default() };
+        assert!(reads("def test_a():\n    assert settings() == {'RATE': '5'}\n", &variable));
         let any_key = Part { name: None, holder: Some("PRICES".to_owned()), ..Part::default() };
         assert!(reads("def test_a():\n    assert PRICES['tax']\n", &any_key));
         assert!(!reads("def test_a():\n    PRICES[2] = 5\n    assert PRICES[2]\n", &any_key));

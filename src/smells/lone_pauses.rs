@@ -20,6 +20,7 @@ pub(super) fn stands_alone(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &
         || comes_before_in_its_loop(test, at, site)
         || is_for_recording(at, site)
         || compares_two_results(at, site)
+        || looks_at_an_answer(at, site)
 }
 
 /// A pause that lets a lifetime run out: more time does no harm there, but less can come from a coarse clock.
@@ -207,6 +208,32 @@ fn compares_two_results(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
             }
             _ => false,
         })
+}
+
+/// `response = await client.get("/")`, the pause, `assert response.status == 200`: what came before does not change.
+fn looks_at_an_answer(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let Some(next) = next_assert(at, site) else { return false };
+    let bound = |name: &str| {
+        let mut before = at.sites.bindings.iter().rev().filter(|one| one.name == name);
+        before.find(|one| one.at.order < next.at.order)
+    };
+    let is_answer = |name: &str, value: Option<&Expr>| {
+        let called =
+            value.and_then(|value| at.sites.calls.iter().find(|call| value.span.holds(call.expr.span)));
+        called.is_some_and(|call| {
+            call.at.order < site.at.order
+                && (name.contains("respon")
+                    || (call.awaited && ["result", "reply", "answer"].iter().any(|word| name.contains(word))))
+        })
+    };
+    let (mut answers, mut others) = (0, 0);
+    next.test.any(&mut |part| {
+        if let Some((name, one)) = part.as_name().and_then(|name| Some((name, bound(name)?))) {
+            if is_answer(name, one.value) { answers += 1 } else { others += 1 }
+        }
+        false
+    });
+    answers > 0 && others == 0
 }
 
 /// The first assertion after a call.

@@ -6,8 +6,9 @@ use std::time::Instant;
 use crate::explain::evidence::{Evidence, Material, Outcome as SeenOutcome, PastFix, RuleText};
 use crate::explain::prompt::Turn;
 use crate::fixes::diff;
+use crate::index::fuse::{HybridQuery, Scored};
 use crate::index::meaning::of_test;
-use crate::index::store::{Filter, HybridQuery, Scored};
+use crate::index::store::Filter;
 use crate::index::{Embedder, IndexedTest, VectorStore, point_id};
 use crate::risk::Verdict;
 use crate::search::{Following, Hit, SearchError, Target, answer, follow, similar};
@@ -91,7 +92,7 @@ pub async fn mended(
         limit: MENDED,
         ..HybridQuery::default()
     };
-    match fixes.query(query).await {
+    match query.best(&**fixes).await {
         Ok(found) => found.into_iter().map(|scored| scored.test).collect(),
         Err(error) => {
             tracing::warn!("the collection of mended tests does not answer: {error}");

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::index::IndexedTest;
-use crate::index::store::Scored;
+use crate::index::fuse::Scored;
 use crate::smells::{self, Cause, Finding};
 
 /// What a rule says, out of its documentation.

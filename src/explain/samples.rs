@@ -2,7 +2,7 @@
 
 use super::evidence::{Evidence, RuleText};
 use crate::index::IndexedTest;
-use crate::index::store::Scored;
+use crate::index::fuse::Scored;
 use crate::risk::features::{COUNT, Features};
 use crate::risk::{Assessment, RiskBasis, Shares};
 use crate::smells::{Cause, Finding, Severity};

@@ -10,10 +10,11 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::edge::{Access, EdgeStore};
+use super::fuse::HybridQuery;
 use super::holder;
 use super::qdrant::{Layout, QdrantStore};
 use super::samples::{assessment, id_of, point, sample, unstable};
-use super::store::{Filter, HybridQuery, Point, StoreError, VectorStore};
+use super::store::{Filter, Near, Point, Ranking, StoreError, Terms, VectorStore};
 use super::terms;
 use crate::index::IndexedTest;
 use crate::risk::{Observed, Verdict};
@@ -81,7 +82,7 @@ fn names(tests: impl IntoIterator<Item = IndexedTest>) -> Vec<String> {
 }
 
 async fn found(store: &Arc<dyn VectorStore>, query: HybridQuery) -> Vec<String> {
-    names(store.query(query).await.unwrap().into_iter().map(|scored| scored.test))
+    names(query.best(&**store).await.unwrap().into_iter().map(|scored| scored.test))
 }
 
 async fn listed(store: &Arc<dyn VectorStore>, filter: Filter) -> BTreeSet<String> {
@@ -95,8 +96,8 @@ async fn listed(store: &Arc<dyn VectorStore>, filter: Filter) -> BTreeSet<String
 pub(crate) async fn keeps_the_contract(store: Arc<dyn VectorStore>) {
     assert_eq!(store.count(Filter::default()).await.unwrap(), 0);
     assert!(
-        store
-            .query(HybridQuery { text: Some(axis(1)), weights: [1.0; 3], limit: 5, ..HybridQuery::default() })
+        HybridQuery { text: Some(axis(1)), weights: [1.0; 3], limit: 5, ..HybridQuery::default() }
+            .best(&*store)
             .await
             .unwrap()
             .is_empty()
@@ -158,6 +159,11 @@ async fn ranks(store: &Arc<dyn VectorStore>) {
     let by_terms =
         found(store, one(HybridQuery { terms: lock_terms.clone(), ..HybridQuery::default() })).await;
     assert_eq!(by_terms, ["test_expires"]);
+    let no_words = Ranking { near: Near::Terms(Terms::default()), filter: Filter::default(), depth: 3 };
+    let some = Ranking { near: Near::Text(axis(2)), ..no_words.clone() };
+    let ranked = store.rank(vec![no_words, some]).await.unwrap();
+    assert_eq!((ranked[0].len(), ranked[1].len()), (0, 3));
+    assert!(store.rank(vec![]).await.unwrap().is_empty());
     let structure = Some(some_points().remove(1).structure);
     let by_structure =
         found(store, one(HybridQuery { structure: structure.clone(), ..HybridQuery::default() })).await;
@@ -177,15 +183,15 @@ async fn ranks(store: &Arc<dyn VectorStore>) {
     let only_terms = found(store, HybridQuery { weights: [0.0, 1.0, 1.0], ..agreed.clone() }).await;
     assert_eq!(only_terms, ["test_expires"]);
 
-    let scored = store.query(HybridQuery { weights: [1.0; 3], ..torn.clone() }).await.unwrap();
+    let scored = HybridQuery { weights: [1.0; 3], ..torn.clone() }.best(&**store).await.unwrap();
     assert!(
         scored.is_sorted_by(|a, b| a.score >= b.score)
             && scored.iter().all(|hit| hit.score > 0.0 && hit.score <= 1.0)
     );
-    assert_eq!(store.query(HybridQuery { limit: 1, weights: [1.0; 3], ..torn }).await.unwrap().len(), 1);
+    assert_eq!(HybridQuery { limit: 1, weights: [1.0; 3], ..torn }.best(&**store).await.unwrap().len(), 1);
     assert!(
-        store
-            .query(HybridQuery { limit: 3, weights: [1.0; 3], ..HybridQuery::default() })
+        HybridQuery { limit: 3, weights: [1.0; 3], ..HybridQuery::default() }
+            .best(&**store)
             .await
             .unwrap()
             .is_empty()
@@ -463,7 +469,7 @@ async fn writers_and_readers_do_not_trip_over_each_other() {
                     limit: 50,
                     ..HybridQuery::default()
                 };
-                assert!(!store.query(query).await.unwrap().is_empty());
+                assert!(!query.best(&store).await.unwrap().is_empty());
                 store.optimize().await.unwrap();
             }
         }));

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use super::store::{HybridQuery, Near, Ranked, Ranking, Scored, StoreError, VectorStore};
+use super::document::IndexedTest;
+use super::store::{Filter, Near, Ranked, Ranking, StoreError, Terms, VectorStore};
 
 /// How quickly a rank loses worth: the k of reciprocal rank fusion, as in the paper.
 const K: f32 = 60.0;
@@ -32,37 +33,60 @@ pub fn fuse(rankings: &[(f32, &Ranked)], limit: usize) -> Ranked {
     fused
 }
 
-/// The best of `query` on any store.
-pub(super) async fn query(
-    store: &(impl VectorStore + ?Sized),
-    query: HybridQuery,
-) -> Result<Vec<Scored>, StoreError> {
-    let HybridQuery { text, terms, structure, weights, filter, limit } = query;
-    let terms = terms.filter(|terms| !terms.indices.is_empty());
-    let nears = [text.map(Near::Text), terms.map(Near::Terms), structure.map(Near::Structure)];
-    let (mut kept, mut rankings) = (Vec::new(), Vec::new());
-    for (weight, near) in weights.into_iter().zip(nears) {
-        if let Some(near) = near.filter(|_| weight > 0.0) {
-            kept.push((weight, matches!(near, Near::Terms(_))));
-            rankings.push(Ranking { near, filter: filter.clone(), depth: depth(limit) });
+/// Rankings to fuse by reciprocal rank; each present vector is one ranking.
+#[derive(Clone, Debug, Default)]
+pub struct HybridQuery {
+    pub text: Option<Vec<f32>>,
+    pub terms: Option<Terms>,
+    pub structure: Option<Vec<f32>>,
+    /// Weights of text, terms and structure in the fusion.
+    pub weights: [f32; 3],
+    pub filter: Filter,
+    pub limit: usize,
+}
+
+impl HybridQuery {
+    /// The `limit` best, best first.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn best(self, store: &(impl VectorStore + ?Sized)) -> Result<Vec<Scored>, StoreError> {
+        let HybridQuery { text, terms, structure, weights, filter, limit } = self;
+        let terms = terms.filter(|terms| !terms.indices.is_empty());
+        let nears = [text.map(Near::Text), terms.map(Near::Terms), structure.map(Near::Structure)];
+        let (mut kept, mut rankings) = (Vec::new(), Vec::new());
+        for (weight, near) in weights.into_iter().zip(nears) {
+            if let Some(near) = near.filter(|_| weight > 0.0) {
+                kept.push((weight, matches!(near, Near::Terms(_))));
+                rankings.push(Ranking { near, filter: filter.clone(), depth: depth(limit) });
+            }
         }
+        if rankings.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ranked = store.rank(rankings).await?;
+        let weighted: Vec<(f32, &Ranked)> = kept.iter().map(|(weight, _)| *weight).zip(&ranked).collect();
+        let fused = fuse(&weighted, limit);
+        let by_words = kept.iter().zip(&ranked).find(|((_, by_words), _)| *by_words);
+        let bm25: HashMap<Uuid, f32> =
+            by_words.map(|(_, ranked)| ranked.iter().copied().collect()).unwrap_or_default();
+        let tests = store.tests(fused.iter().map(|(id, _)| *id).collect()).await?;
+        let mut tests: HashMap<Uuid, _> = tests.into_iter().collect();
+        let scored = fused.into_iter().filter_map(|(id, score)| {
+            let bm25 = bm25.get(&id).copied().unwrap_or_default();
+            Some(Scored { score, bm25, test: tests.remove(&id)? })
+        });
+        Ok(scored.collect())
     }
-    if rankings.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ranked = store.rank(rankings).await?;
-    let weighted: Vec<(f32, &Ranked)> = kept.iter().map(|(weight, _)| *weight).zip(&ranked).collect();
-    let fused = fuse(&weighted, limit);
-    let by_words = kept.iter().zip(&ranked).find(|((_, by_words), _)| *by_words);
-    let bm25: HashMap<Uuid, f32> =
-        by_words.map(|(_, ranked)| ranked.iter().copied().collect()).unwrap_or_default();
-    let tests = store.tests(fused.iter().map(|(id, _)| *id).collect()).await?;
-    let mut tests: HashMap<Uuid, _> = tests.into_iter().collect();
-    let scored = fused.into_iter().filter_map(|(id, score)| {
-        let bm25 = bm25.get(&id).copied().unwrap_or_default();
-        Some(Scored { score, bm25, test: tests.remove(&id)? })
-    });
-    Ok(scored.collect())
+}
+
+/// A stored test and its fused score (higher is better).
+#[derive(Clone, Debug)]
+pub struct Scored {
+    pub score: f32,
+    /// Its BM25 score; 0 where it is not among the first by words. Comparable between queries of the same words.
+    pub bm25: f32,
+    pub test: IndexedTest,
 }
 
 #[cfg(test)]

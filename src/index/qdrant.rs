@@ -131,10 +131,14 @@ impl VectorStore for QdrantStore {
     }
 
     async fn rank(&self, rankings: Vec<Ranking>) -> Result<Vec<Ranked>, StoreError> {
-        if rankings.is_empty() {
-            return Ok(Vec::new());
+        // a server refuses an empty vector, which nothing is like
+        let is_asked =
+            |ranking: &Ranking| !matches!(&ranking.near, Near::Terms(terms) if terms.indices.is_empty());
+        let asked: Vec<bool> = rankings.iter().map(is_asked).collect();
+        if !asked.contains(&true) {
+            return Ok(vec![Ranked::new(); asked.len()]);
         }
-        let queries = rankings.into_iter().map(|ranking| {
+        let queries = rankings.into_iter().filter(is_asked).map(|ranking| {
             let (name, vector) = match ranking.near {
                 Near::Text(vector) => (TEXT, VectorInput::new_dense(vector)),
                 Near::Terms(terms) => (TERMS, VectorInput::new_sparse(terms.indices, terms.values)),
@@ -152,10 +156,13 @@ impl VectorStore for QdrantStore {
         });
         let batch = QueryBatchPointsBuilder::new(&self.collection, queries.collect::<Vec<QueryPoints>>());
         let answer = self.client.query_batch(batch).await.map_err(self.fail("search"))?;
-        let ranked = answer.result.into_iter().map(|ranking| {
+        let mut ranked = answer.result.into_iter().map(|ranking| {
             ranking.result.into_iter().filter_map(|point| Some((uuid(point.id)?, point.score))).collect()
         });
-        Ok(ranked.collect())
+        Ok(asked
+            .into_iter()
+            .map(|asked| if asked { ranked.next() } else { None }.unwrap_or_default())
+            .collect())
     }
 
     async fn tests(&self, ids: Vec<Uuid>) -> Result<Vec<(Uuid, IndexedTest)>, StoreError> {

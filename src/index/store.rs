@@ -9,7 +9,6 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use super::document::IndexedTest;
-use super::fuse;
 use crate::risk::Verdict;
 use crate::smells::{Activity, Cause, Severity};
 
@@ -129,27 +128,6 @@ pub struct Ranking {
 /// Ids with their scores in one ranking, best first.
 pub type Ranked = Vec<(Uuid, f32)>;
 
-/// Rankings to fuse by reciprocal rank; each present vector is one ranking.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct HybridQuery {
-    pub text: Option<Vec<f32>>,
-    pub terms: Option<Terms>,
-    pub structure: Option<Vec<f32>>,
-    /// Weights of text, terms and structure in the fusion.
-    pub weights: [f32; 3],
-    pub filter: Filter,
-    pub limit: usize,
-}
-
-/// A stored test and its fused score (higher is better).
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Scored {
-    pub score: f32,
-    /// Its BM25 score; 0 where it is not among the first by words. Comparable between queries of the same words.
-    pub bm25: f32,
-    pub test: IndexedTest,
-}
-
 /// How many tests each repository holds, and how many use each library.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Names {
@@ -198,10 +176,6 @@ pub trait VectorStore: Send + Sync {
     async fn delete(&self, ids: Vec<Uuid>) -> Result<(), StoreError>;
     /// What each of the rankings asks for, in the same order.
     async fn rank(&self, rankings: Vec<Ranking>) -> Result<Vec<Ranked>, StoreError>;
-    /// The `limit` best of the fused rankings, best first.
-    async fn query(&self, query: HybridQuery) -> Result<Vec<Scored>, StoreError> {
-        fuse::query(self, query).await
-    }
     /// Those tests that are known, in no order.
     async fn tests(&self, ids: Vec<Uuid>) -> Result<Vec<(Uuid, IndexedTest)>, StoreError>;
     /// Vectors and tests of those points that are known, in no order.

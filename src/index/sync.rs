@@ -197,9 +197,10 @@ mod tests {
 
     use super::*;
     use crate::index::edge::{Access, EdgeStore};
+    use crate::index::fuse::HybridQuery;
     use crate::index::meaning::of_test;
     use crate::index::samples::{sample, unstable};
-    use crate::index::store::{Filter, HybridQuery, TEXT_DIMENSIONS};
+    use crate::index::store::{Filter, TEXT_DIMENSIONS};
     use crate::smells::Cause;
 
     /// Counts what it is asked for. Its vectors are good for nothing but telling texts apart.
@@ -340,7 +341,7 @@ mod tests {
         let own = of_test(&embedder, &again).await.unwrap();
         let query =
             HybridQuery { text: Some(own.clone()), weights: [1.0; 3], limit: 1, ..HybridQuery::default() };
-        let scored = store.query(query).await.unwrap();
+        let scored = query.best(&*store).await.unwrap();
         assert_eq!(scored[0].test, again);
         let stored = store.get(again.point_id()).await.unwrap().unwrap().text;
         assert!(own.iter().zip(&stored).all(|(a, b)| (a - b).abs() < 1e-6));

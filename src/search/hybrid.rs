@@ -22,6 +22,7 @@ const NEAR_IN_MEANING: f32 = 0.5;
 const LOOKED_AT: usize = 3;
 /// So many tests make a library known by its name; fewer may be a module of the tests' own.
 const MANY: usize = 20;
+
 /// Answers `query` with at most `limit` tests that fit `explicit`.
 ///
 /// What the query says explicitly (async, Redis, flaky) is first taken as a condition; where too few tests fit all of

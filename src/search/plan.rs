@@ -1,12 +1,13 @@
 //! Which tests a question asks for: filters, and how many candidates of each. Knows no store.
 
+use jiff::Timestamp;
+
 use super::candidates::{Placed, place};
 use super::query::Facets;
 use super::wishes::{Wish, wish_all, wishes};
 use crate::index::fuse::depth;
 use crate::index::store::{Filter, Near, Ranked, Ranking};
 use crate::risk::Verdict;
-use jiff::Timestamp;
 
 /// Weights of meaning and words in the fusion.
 const WEIGHTS: [f32; 2] = [1.0, 0.8];

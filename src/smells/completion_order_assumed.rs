@@ -26,7 +26,7 @@
 use super::callbacks::filled;
 use super::comparison::{Operator, comparisons};
 use super::unguarded_shared_write::{nested, workers};
-use super::words::last;
+use super::words::{last, receiver};
 use super::{Context, Reached, Report, Rule, Severity, Smell};
 use crate::python::ast::*;
 use crate::python::sites::{CallSite, WriteKind};
@@ -205,12 +205,6 @@ fn joins_each(at: &Reached<'_, '_>, made: &CallSite<'_>) -> bool {
         });
         starts_it || site.span.holds(made.expr.span)
     })
-}
-
-/// `thread` of `thread.start()`
-fn receiver<'a>(site: &CallSite<'a>) -> Option<&'a str> {
-    let ExprKind::Attribute { value, .. } = &site.call.func.kind else { return None };
-    value.as_name()
 }
 
 /// Whether the other side prescribes an order: a list with parts that differ.

@@ -27,7 +27,7 @@
 //! ## Known false positives
 //! A port on which nothing shall listen, to test how a refused connection is handled.
 
-use super::words::last;
+use super::words::{last, receiver};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind};
 use crate::python::sites::{CallSite, Use};
@@ -101,14 +101,6 @@ fn listens_for_a_moment<'a>(at: &Reached<'a, '_>, site: &CallSite<'a>) -> Option
 fn binds_any_port(site: &CallSite<'_>) -> bool {
     let Some(address) = site.call.args.first() else { return false };
     matches!(&address.kind, ExprKind::Tuple(parts) if parts.get(1).and_then(Expr::as_number) == Some(0.0))
-}
-
-/// The plain name that a method is called on.
-fn receiver<'a>(site: &CallSite<'a>) -> Option<&'a str> {
-    match &site.call.func.kind {
-        ExprKind::Attribute { value, .. } => value.as_name(),
-        _ => None,
-    }
 }
 
 fn asks_for_its_name(at: &Reached<'_, '_>, socket: &str) -> bool {

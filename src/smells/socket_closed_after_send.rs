@@ -27,10 +27,9 @@
 //! ## Known false positives
 //! A test of what the client does when the answer is cut off.
 
-use super::words::{is_test_code, last};
+use super::words::{is_test_code, last, receiver};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::ExprKind;
-use crate::python::sites::CallSite;
 
 pub(super) struct SocketClosedAfterSend;
 
@@ -80,13 +79,6 @@ impl Rule for SocketClosedAfterSend {
                 );
             }
         }
-    }
-}
-
-fn receiver<'a>(site: &CallSite<'a>) -> Option<&'a str> {
-    match &site.call.func.kind {
-        ExprKind::Attribute { value, .. } => value.as_name(),
-        _ => None,
     }
 }
 

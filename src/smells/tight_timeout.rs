@@ -28,7 +28,7 @@
 use super::assertions::{comparisons, is_liveness, is_positive};
 use super::flow;
 use super::limits::{GivesUp, handed_on, limit};
-use super::words::{last, wants_nothing};
+use super::words::{last, receiver, wants_nothing};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind};
 use crate::python::sites::{AssertSite, CallSite, Use};
@@ -165,14 +165,10 @@ fn is_there(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
 
 /// Whether the test has set itself what it waits for, and not cleared it since.
 fn was_set(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
-    let event = |site: &CallSite<'_>| match &site.call.func.kind {
-        ExprKind::Attribute { value, attr } => value.as_name().map(|name| (name.to_owned(), attr.to_string())),
-        _ => None,
-    };
-    let Some((name, _)) = event(site).filter(|(_, method)| method == "wait") else { return false };
+    let Some(event) = receiver(site).filter(|_| last(&site.path) == "wait") else { return false };
     let before = at.sites.calls.iter().filter(|call| call.at.order < site.at.order && !call.at.in_nested);
-    let changes = before.filter_map(event).filter(|(of, _)| *of == name).map(|(_, method)| method);
-    changes.filter(|method| matches!(&**method, "set" | "clear")).last().is_some_and(|method| method == "set")
+    let mut changes = before.filter(|call| receiver(call) == Some(event)).map(|call| last(&call.path));
+    changes.rfind(|method| matches!(*method, "set" | "clear")) == Some("set")
 }
 
 /// Whether a call says that something is to go wrong.

@@ -2,7 +2,7 @@
 
 use super::{Context, Reached};
 use crate::python::ast::{Call, Expr, ExprKind};
-use crate::python::sites::At;
+use crate::python::sites::{At, CallSite};
 
 /// Calls that only let time pass.
 pub(crate) fn is_sleep(path: &str) -> bool {
@@ -291,5 +291,13 @@ pub(super) fn is_test_code(test: &Context<'_, '_>, at: &Reached<'_, '_>) -> bool
     at.function.module == test.case.module || {
         let file = &test.analysis.view(at.function.module).module.file;
         file.ends_with("conftest.py") || file.split('/').any(|part| part.contains("test"))
+    }
+}
+
+/// The plain name that a method is called on: `thread` of `thread.start()`.
+pub(super) fn receiver<'a>(site: &CallSite<'a>) -> Option<&'a str> {
+    match &site.call.func.kind {
+        ExprKind::Attribute { value, .. } => value.as_name(),
+        _ => None,
     }
 }

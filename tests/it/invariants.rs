@@ -38,6 +38,7 @@ fn each_library_is_named_in_its_adapter_only() {
         ("qdrant_client", "src/index/qdrant"),
         ("qdrant_edge", "src/index/edge"),
         ("fastembed", "src/index/embedder"),
+        ("prost", "src/index/embedder"),
         ("ort", "src/index/embedder"),
         ("xgboost_rs", "src/risk/model"),
         ("ollama_rs", "src/explain/ollama"),

@@ -13,8 +13,9 @@ pub use figures::{Figures, figures};
 pub use labels::{LabelError, Labels, Question, Suite};
 
 use super::{SearchError, Target, search, similar};
+use crate::index::fuse::HybridQuery;
 use crate::index::meaning::embed;
-use crate::index::store::{Filter, HybridQuery, VectorStore};
+use crate::index::store::{Filter, VectorStore};
 use crate::index::{Embedder, IndexedTest, terms};
 
 /// Hits that count.
@@ -179,7 +180,7 @@ async fn answer(
         filter: filter.clone(),
         limit: FIRST,
     };
-    Ok(store.query(query).await?.iter().map(|scored| name(&scored.test)).collect())
+    Ok(query.best(&**store).await?.iter().map(|scored| name(&scored.test)).collect())
 }
 
 /// Tests of several causes and repositories, evenly picked, and what is nearest to them elsewhere.
@@ -215,7 +216,7 @@ async fn neighbours(
             limit: NEIGHBOURS,
             ..HybridQuery::default()
         };
-        let dense = store.query(query).await?;
+        let dense = query.best(&**store).await?;
         let by_meaning =
             dense.iter().filter(|near| near.test.assessment.causes.first() == Some(&cause)).count();
         let others = all.iter().filter(|test| test.assessment.repo != target.assessment.repo);

@@ -115,7 +115,7 @@ async fn stored(store: &Arc<dyn VectorStore>, hits: Vec<Hit>) -> Result<Vec<Scor
     let mut out = vec![];
     for hit in hits {
         if let Some(point) = store.get(point_id(&hit.repo, &hit.id)).await? {
-            out.push(Scored { score: hit.score, bm25: 0.0, test: point.test });
+            out.push(Scored { score: hit.score, test: point.test });
         }
     }
     Ok(out)

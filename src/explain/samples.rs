@@ -107,7 +107,6 @@ pub(crate) fn evidence() -> Evidence {
         "async def test_release(r):\n    lock = r.lock(\"foo\")\n    await wait_until(lock.owned, timeout=5)\n    assert True\n",
         Vec::new(),
     );
-    let similar =
-        vec![Scored { score: 0.9, bm25: 0.0, test: likewise }, Scored { score: 0.7, bm25: 0.0, test: calm }];
+    let similar = vec![Scored { score: 0.9, test: likewise }, Scored { score: 0.7, test: calm }];
     Evidence { similar, ..Evidence::of(sleeping(), vec![rule()]) }
 }

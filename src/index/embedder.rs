@@ -142,9 +142,9 @@ impl Embedder for MiniLm {
         let mut order: Vec<&str> = texts.iter().map(String::as_str).collect();
         order.sort_unstable_by(|a, b| a.len().cmp(&b.len()).then(a.cmp(b)));
         order.dedup();
-        // taken from the end, so the longest come first and all sessions finish at about the same time
-        let queue = Mutex::new(order.clone());
         let workers = self.sessions.len().min(order.len() / WORTH_A_SESSION).max(1);
+        // taken from the end, so the longest come first and all sessions finish at about the same time
+        let queue = Mutex::new(order);
         let results: Vec<_> = std::thread::scope(|scope| {
             let (queue, this) = (&queue, &self);
             let others: Vec<_> = (1..workers).map(|at| scope.spawn(move || this.work(at, queue))).collect();

@@ -57,7 +57,7 @@ impl HybridQuery {
         let (mut kept, mut rankings) = (Vec::new(), Vec::new());
         for (weight, near) in weights.into_iter().zip(nears) {
             if let Some(near) = near.filter(|_| weight > 0.0) {
-                kept.push((weight, matches!(near, Near::Terms(_))));
+                kept.push(weight);
                 rankings.push(Ranking { near, filter: filter.clone(), depth: depth(limit) });
             }
         }
@@ -65,17 +65,12 @@ impl HybridQuery {
             return Ok(Vec::new());
         }
         let ranked = store.rank(rankings).await?;
-        let weighted: Vec<(f32, &Ranked)> = kept.iter().map(|(weight, _)| *weight).zip(&ranked).collect();
+        let weighted: Vec<(f32, &Ranked)> = kept.into_iter().zip(&ranked).collect();
         let fused = fuse(&weighted, limit);
-        let by_words = kept.iter().zip(&ranked).find(|((_, by_words), _)| *by_words);
-        let bm25: HashMap<Uuid, f32> =
-            by_words.map(|(_, ranked)| ranked.iter().copied().collect()).unwrap_or_default();
         let tests = store.tests(fused.iter().map(|(id, _)| *id).collect()).await?;
-        let mut tests: HashMap<Uuid, _> = tests.into_iter().collect();
-        let scored = fused.into_iter().filter_map(|(id, score)| {
-            let bm25 = bm25.get(&id).copied().unwrap_or_default();
-            Some(Scored { score, bm25, test: tests.remove(&id)? })
-        });
+        let mut tests: HashMap<Uuid, IndexedTest> = tests.into_iter().collect();
+        let scored =
+            fused.into_iter().filter_map(|(id, score)| Some(Scored { score, test: tests.remove(&id)? }));
         Ok(scored.collect())
     }
 }
@@ -84,8 +79,6 @@ impl HybridQuery {
 #[derive(Clone, Debug)]
 pub struct Scored {
     pub score: f32,
-    /// Its BM25 score; 0 where it is not among the first by words. Comparable between queries of the same words.
-    pub bm25: f32,
     pub test: IndexedTest,
 }
 

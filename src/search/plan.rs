@@ -17,7 +17,7 @@ const CANDIDATES: usize = 6;
 const CLOSE: usize = 2;
 
 /// A filter, and how many of the best that fit it are candidates.
-type Wanted = (Filter, usize);
+pub(super) type Wanted = (Filter, usize);
 
 /// What a question asks for.
 pub(super) struct Plan {

@@ -7,11 +7,11 @@ use uuid::Uuid;
 use super::SearchError;
 use super::candidates::{Candidates, Placed, place};
 use super::hit::{Hit, SearchAnswer, describe};
+use super::plan::{Wanted, rankings};
 use super::query::Facets;
 use super::twins::fold;
-use crate::index::fuse::depth;
 use crate::index::meaning::{embed, of_test};
-use crate::index::store::{Filter, Near, Ranked, Ranking, Terms, VectorStore};
+use crate::index::store::{Filter, Near, Ranked, Terms, VectorStore};
 use crate::index::{Embedder, IndexedTest, structure, terms};
 
 /// Weights of meaning, words and structure in the fusion.
@@ -58,19 +58,17 @@ pub async fn similar(
         filters.push(filter);
     }
     let nears = like.nears();
-    let limit_each = limit * CANDIDATES;
-    let ranking = |filter: &Filter, near: &Near| Ranking {
-        near: near.clone(),
-        filter: filter.clone(),
-        depth: depth(limit_each),
-    };
-    let asked = filters.iter().flat_map(|filter| nears.iter().map(|(_, near)| ranking(filter, near)));
+    let wanted: Vec<Wanted> = filters.into_iter().map(|filter| (filter, limit * CANDIDATES)).collect();
+    let asked = nears.iter().flat_map(|(_, near)| rankings(&wanted, near));
     let ranked = store.rank(asked.collect()).await?;
-    let placed: Vec<Placed> = ranked
-        .chunks(nears.len())
-        .map(|ranked| {
-            let weighted: Vec<(f32, &Ranked)> = nears.iter().map(|(weight, _)| *weight).zip(ranked).collect();
-            place(&weighted, None, limit_each)
+    let placed: Vec<Placed> = wanted
+        .iter()
+        .enumerate()
+        .map(|(at, (_, limit))| {
+            let of_each = ranked.chunks(wanted.len()).map(|ranked| &ranked[at]);
+            let weighted: Vec<(f32, &Ranked)> =
+                nears.iter().map(|(weight, _)| *weight).zip(of_each).collect();
+            place(&weighted, None, *limit)
         })
         .collect();
     let mut found = Candidates::default();

@@ -171,7 +171,6 @@ fn a_question_about_many_tests_sees_many() {
     let mut evidence = large(60, 3);
     evidence.similar = (0..12)
         .map(|n| crate::index::fuse::Scored {
-            bm25: 0.0,
             score: 0.5,
             test: samples::test(&format!("tests/a.py::test_{n}"), samples::LOCK, Vec::new()),
         })

@@ -301,6 +301,20 @@ impl<'a> Collector<'a, '_> {
     fn block(&mut self, body: &'a [Stmt]) {
         for stmt in body {
             self.statement(stmt);
+            if self.leaves(stmt) {
+                break;
+            }
+        }
+    }
+
+    /// Whether nothing after a statement is reached: it returns, raises, or skips the test.
+    fn leaves(&self, stmt: &'a Stmt) -> bool {
+        match &stmt.kind {
+            StmtKind::Return(_) | StmtKind::Raise(_) => true,
+            StmtKind::Expr(expr) => self
+                .path(expr)
+                .is_some_and(|path| matches!(&*path, "pytest.skip()" | "pytest.xfail()" | "self.skipTest()")),
+            _ => false,
         }
     }
 

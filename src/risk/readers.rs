@@ -131,7 +131,7 @@ fn sees(test: &ScannedTest, part: &Part) -> bool {
 
 /// Whether a test's code names a part of an object, or the whole that it stands in, before it gives it a value.
 fn reads(source: &str, part: &Part) -> bool {
-    let (head, body) = source.split_at(source.find("):").unwrap_or(0));
+    let (head, body) = source.split_at(end_of_head(source));
     // `@patch.dict(os.environ, {"MODE": "live"})`
     let is_patched = |name: &String| head.contains("patch") && mentions(head, name).next().is_some();
     if part.name.as_ref().is_some_and(is_patched) {
@@ -155,7 +155,26 @@ fn reads(source: &str, part: &Part) -> bool {
         (None, None) => None,
     };
     first.is_some_and(|after| !is_given(after))
-        || part.holder.as_deref().is_some_and(|holder| mentions(body, holder).any(is_whole))
+        || part.holder.as_deref().is_some_and(|holder| {
+            // `PRICES["rate"] = 5`, and then all of them
+            let sets_it = |after: &str| {
+                part.name.as_deref().is_some_and(|name| {
+                    is_given(after) && after.get(2..).is_some_and(|key| key.starts_with(name))
+                })
+            };
+            !mentions(body, holder).next().is_some_and(sets_it) && mentions(body, holder).any(is_whole)
+        })
+}
+
+/// Where the parameters of a function end.
+fn end_of_head(source: &str) -> usize {
+    let start = source.find("def ").unwrap_or(0);
+    let mut depth = 0;
+    let end = source[start..].char_indices().find(|(_, c)| {
+        depth += i32::from(matches!(c, '(' | '[' | '{')) - i32::from(matches!(c, ')' | ']' | '}'));
+        depth == 0 && *c == ':'
+    });
+    end.map_or(0, |(at, _)| start + at)
 }
 
 /// `getattr(shop, "rate")`, `patch("shop.rate")`, `vars(shop)["rate"]`: where a text names an attribute.
@@ -203,6 +222,8 @@ mod tests {
             ("PRICES['rate'] = 1\n    assert PRICES['rate'] == 1", false, false),
             ("shop.rate = 1\n    assert shop.rate == 1", false, false),
             ("assert len(PRICES) == 2", true, false),
+            ("PRICES['rate'] = 1\n    assert total(PRICES) == 1", false, false),
+            ("PRICES['tax'] = 1\n    assert total(PRICES) == 1", true, false),
             ("assert dict(PRICES.items()) == {}", true, false),
             ("assert PRICES['tax'] == 5", false, false),
             ("assert shop.rates == 5", false, false),
@@ -216,6 +237,8 @@ mod tests {
         }
         let variable = Part { name: Some("RATE".to_owned()), is_of_environment: true, ..Part::default() };
         assert!(reads("def test_a():\n    assert settings() == {'RATE': '5'}\n", &variable));
+        let told = "def test_a(\n    PRICES: dict,\n) -> None:\n    if ready():\n        assert PRICES['tax'] == 5\n";
+        assert!(!reads(told, &key));
         let any_key = Part { name: None, holder: Some("PRICES".to_owned()), ..Part::default() };
         assert!(reads("def test_a():\n    assert PRICES['tax']\n", &any_key));
         assert!(!reads("def test_a():\n    PRICES[2] = 5\n    assert PRICES[2]\n", &any_key));

@@ -24,10 +24,11 @@
 //! ```
 //!
 //! ## Known false positives
-//! A call that tests how the loop copes with being blocked, and one made while no task runs.
+//! A call that tests how the loop copes with being blocked. Low is one before which nothing was started or awaited.
 
-use super::words::is_process;
-use super::{Context, Report, Role, Rule, Severity, Smell};
+use super::words::{is_process, starts_work};
+use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::sites::CallSite;
 
 pub(super) struct BlockingCallInCoroutine;
 
@@ -52,12 +53,13 @@ impl Rule for BlockingCallInCoroutine {
             if mocked || is_yield || site.awaited {
                 continue;
             }
+            let is_alone = is_alone(test, at, site);
             report.add(
                 at,
                 Smell {
                     span: site.expr.span,
-                    severity: Severity::Medium,
-                    confidence: 0.75,
+                    severity: if is_alone { Severity::Low } else { Severity::Medium },
+                    confidence: if is_alone { 0.5 } else { 0.75 },
                     message: format!(
                         "`{}` stops the event loop, so the tasks this coroutine relies on cannot run and their time-outs expire",
                         test.text(at, &site.call.func)
@@ -67,6 +69,14 @@ impl Rule for BlockingCallInCoroutine {
             );
         }
     }
+}
+
+/// Whether the loop has nothing else to run yet: nothing was started or awaited before, here or in a fixture.
+fn is_alone(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let before = at.sites.calls.iter().zip(&at.paths).filter(|(call, _)| call.at.order < site.at.order);
+    !before.into_iter().any(|(call, path)| call.awaited || starts_work(path))
+        && (at.role != Role::Test || test.fixtures.iter().all(|found| !found.fixture.function.is_async))
+        && test.case.lineage.is_empty()
 }
 
 /// What to await in place of a call that blocks.

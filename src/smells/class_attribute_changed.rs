@@ -72,7 +72,12 @@ impl Rule for ClassAttributeChanged {
                 Smell {
                     span: write.span,
                     // of what stands under a key, others most often give their own first
-                    severity: if write.is_item { severity.min(Severity::Medium) } else { severity },
+                    // and what set-up puts there it puts there for each test
+                    severity: match at.role {
+                        Role::Setup if write.is_item && write.kind == WriteKind::Assign => Severity::Low,
+                        _ if write.is_item => severity.min(Severity::Medium),
+                        _ => severity,
+                    },
                     confidence: 0.85,
                     message: format!("`{what}` belongs to the class and keeps this change; {why}"),
                     help: "give each test its own in setUp, setup_method or a function-scoped fixture; \

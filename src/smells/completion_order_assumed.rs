@@ -60,6 +60,9 @@ impl Rule for CompletionOrderAssumed {
             for assert in &at.sites.asserts {
                 for pair in comparisons(assert).into_iter().filter(|pair| pair.operator == Operator::Equal) {
                     for (side, other) in [(pair.left, pair.right), (pair.right, pair.left)] {
+                        if is_seen_growing(test, at, (side, other), assert.at.order) {
+                            continue;
+                        }
                         let by = gathered(test, at, &streams, &threads, side, assert.at.order);
                         if let Some(by) = by.filter(|_| fixes_an_order(test, at, other)) {
                             add(report, test, at, assert.span, (side, other), (&by, Severity::High, 0.85));
@@ -204,6 +207,24 @@ fn joins_each(at: &Reached<'_, '_>, made: &CallSite<'_>) -> bool {
             _ => false,
         });
         starts_it || site.span.holds(made.expr.span)
+    })
+}
+
+/// `assert seen == ["a"]`, and later `assert seen == ["a", "b"]`: one more has no order.
+fn is_seen_growing(
+    test: &Context<'_, '_>,
+    at: &Reached<'_, '_>,
+    (side, other): (&Expr, &Expr),
+    order: u32,
+) -> bool {
+    let ExprKind::List(parts) = &other.kind else { return false };
+    let is_same = |one: &Expr, two: &Expr| test.text(at, one) == test.text(at, two);
+    let before = at.sites.asserts.iter().filter(|assert| assert.at.order < order).flat_map(comparisons);
+    before.filter(|pair| pair.operator == Operator::Equal && is_same(pair.left, side)).any(|pair| {
+        let ExprKind::List(seen) = &pair.right.kind else { return false };
+        !seen.is_empty()
+            && parts.len() == seen.len() + 1
+            && seen.iter().zip(parts).all(|(one, two)| is_same(one, two))
     })
 }
 

@@ -56,8 +56,12 @@ impl Rule for ConditionalAssertion {
             return;
         }
         let function = at.function.function;
-        let given: Vec<&str> =
-            function.params.iter().map(|param| &*param.name).filter(|name| *name != "self").collect();
+        let params = function.params.iter().map(|param| &*param.name).filter(|name| *name != "self");
+        // `kind = "p3"`, and then `if kind:`
+        let is_bound_once = |name: &str| at.sites.bindings.iter().filter(|one| one.name == name).count() == 1;
+        let written =
+            at.sites.bindings.iter().filter(|one| one.value.is_some_and(is_written) && is_bound_once(one.name));
+        let given: Vec<&str> = params.chain(written.map(|one| one.name)).collect();
         let Some(kind) = way_around(&function.body, &given) else { return };
         report.add(
             at,
@@ -115,10 +119,16 @@ fn checks_otherwise(test: &Context<'_, '_>) -> bool {
             && !at.sites.asserts.iter().any(|assert| assert.test.span == site.expr.span)
             || says_restore(name)
     });
+    // `if missing: assert False`
+    let by_hand = at.sites.asserts.iter().any(|assert| match &assert.test.kind {
+        ExprKind::Bool(value) => !value,
+        ExprKind::Number { value, .. } => *value == 0.0,
+        _ => false,
+    });
     let by_with = at.sites.withs.iter().any(|with| {
         with.path.contains("raises") || with.path.contains("assert") || with.path.contains("warns")
     });
-    by_call || by_with
+    by_call || by_hand || by_with
 }
 
 /// The first `if` or `try` that holds an assertion in one way and none in another.
@@ -145,13 +155,25 @@ fn way_around(body: &[Stmt], given: &[&str]) -> Option<Kind> {
         }
         StmtKind::Try { body, handlers, or_else, .. } => {
             let in_handler = handlers.iter().any(|handler| holds(&handler.body));
-            let leaves_body =
-                body.iter().any(|stmt| matches!(stmt.kind, StmtKind::Raise(_) | StmtKind::Assert { .. }));
-            (in_handler && !holds(body) && !holds(or_else) && !leaves_body).then_some(Kind::Except)
+            (in_handler && !holds(body) && !holds(or_else) && !raises(body)).then_some(Kind::Except)
         }
         StmtKind::With { body, .. } => way_around(body, given),
         _ => None,
     })
+}
+
+/// Whether a block comes to a `raise` or an `assert` of its own, whatever the code under test does.
+fn raises(body: &[Stmt]) -> bool {
+    body.iter().any(|stmt| match &stmt.kind {
+        StmtKind::Raise(_) | StmtKind::Assert { .. } => true,
+        StmtKind::With { body, .. } => raises(body),
+        _ => false,
+    })
+}
+
+/// A literal: what it is does not change from run to run.
+fn is_written(value: &Expr) -> bool {
+    value.as_str().is_some() || matches!(value.kind, ExprKind::Number { .. } | ExprKind::Bool(_))
 }
 
 /// `WINDOWS`, `HAS_NUMPY`: a matter of the platform.

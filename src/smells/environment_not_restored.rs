@@ -140,7 +140,7 @@ fn changed_by(path: &str) -> Option<&'static str> {
 }
 
 fn is_at_the_end(at: &Reached<'_, '_>, change: &Change<'_>) -> bool {
-    change.at.in_finally || (change.at.after_yield && matches!(at.role, Role::Fixture(_) | Role::Helper))
+    change.at.in_finally || (at.role == Role::Helper && says_restore(&at.function.function.name)) || (change.at.after_yield && matches!(at.role, Role::Fixture(_) | Role::Helper))
 }
 
 /// A method of a class that can be left again.

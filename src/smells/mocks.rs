@@ -105,6 +105,10 @@ impl Mocks {
 
     fn note(&mut self, path: &str, call: Option<&Call>) {
         self.note_words(path);
+        self.time |= matches!(
+            path,
+            "pendulum.travel_to" | "pendulum.travel" | "pendulum.freeze" | "pendulum.set_test_now"
+        );
         let first = |call: &Call| call.args.first().and_then(|arg| arg.as_str()).map(str::to_owned);
         let Some(call) = call else { return };
         if path.ends_with("patch.object") || path.ends_with("setattr") || path.ends_with("patch.multiple") {
@@ -127,12 +131,13 @@ impl Mocks {
     fn note_words(&mut self, path: &str) {
         for word in path.split(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
             match word {
-                "freezegun" | "freeze_time" | "time_machine" | "freezer" | "looptime" | "autojump_clock"
+                "freezegun" | "freeze_time" | "time_machine" | "freezer" | "autojump_clock"
                 | "mock_clock" | "FreezeTime" => self.time = true,
                 "responses" | "respx" | "respx_mock" | "requests_mock" | "httpx_mock" | "aioresponses"
                 | "httpretty" | "vcr" | "pook" | "requests_mocker" | "httmock" | "betamax" => {
                     self.http = true
                 }
+                _ if word.starts_with("looptime") || is_fake_clock(word) => self.time = true,
                 // a fixture of the project's own: `reqmock`, `mock_http`
                 _ if word.len() > 6
                     && word.contains("mock")
@@ -147,6 +152,17 @@ impl Mocks {
             }
         }
     }
+}
+
+/// `frozen_time`, `fake_clock`, `mock_now`
+fn is_fake_clock(word: &str) -> bool {
+    let mut parts = word.split('_');
+    let is_fake = matches!(parts.next(), Some("freeze" | "frozen" | "fake" | "mock" | "mocked"));
+    is_fake
+        && parts
+            .next_back()
+            .is_some_and(|last| matches!(last, "time" | "clock" | "now" | "datetime" | "utcnow"))
+        && parts.all(|middle| matches!(middle, "the" | "system" | "wall" | "current" | "monotonic"))
 }
 
 /// `family.patch_transport(monkeypatch)`, whatever it does inside.

@@ -42,8 +42,14 @@ fn literal_at<'a>(
 /// How bad it is that a test reaches another host: milder where a marker sets the test apart or a failure is
 /// expected.
 pub(super) fn severity(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> Severity {
-    let may_fail = site.at.in_caught || expects_failure(at, site.at);
-    if test.is_set_apart() || may_fail || at.role == Role::Teardown || is_fetched_once(test, at, site) {
+    if expects_failure(at, site.at) {
+        return Severity::Low;
+    }
+    if test.is_set_apart()
+        || site.at.in_caught
+        || at.role == Role::Teardown
+        || is_fetched_once(test, at, site)
+    {
         Severity::Medium
     } else {
         Severity::Critical

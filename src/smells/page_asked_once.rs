@@ -24,7 +24,8 @@
 //! A page that no longer changes, because something else on it was waited for before.
 
 use super::words::last;
-use super::{Context, Report, Role, Rule, Severity, Smell};
+use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::sites::CallSite;
 
 pub(super) struct PageAskedOnce;
 
@@ -44,7 +45,7 @@ impl Rule for PageAskedOnce {
                 continue;
             }
             for site in at.sites.calls.iter().filter(|site| site.at.in_assert && !site.at.in_while) {
-                if !is_look(last(&site.path)) || !site.call.args.is_empty() {
+                if !is_look(last(&site.path)) || !site.call.args.is_empty() || is_set(at, site) {
                     continue;
                 }
                 report.add(
@@ -65,6 +66,36 @@ impl Rule for PageAskedOnce {
             }
         }
     }
+}
+
+/// `page.set_content("<p>…")`, which ends with the page loaded, and nothing but looks since.
+fn is_set(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let before = || at.sites.calls.iter().filter(|call| call.at.order < site.at.order);
+    let set = before().filter(|call| last(&call.path) == "set_content").map(|call| call.at.order).max();
+    set.is_some_and(|set| !before().any(|call| call.at.order > set && !call.at.in_assert && changes_page(last(&call.path))))
+}
+
+/// What a user or a script does to a page.
+fn changes_page(name: &str) -> bool {
+    const ACTS: [&str; 16] = [
+        "goto",
+        "reload",
+        "click",
+        "dblclick",
+        "tap",
+        "fill",
+        "type",
+        "press",
+        "check",
+        "uncheck",
+        "hover",
+        "evaluate",
+        "dispatch_event",
+        "select_option",
+        "set_input_files",
+        "drag_to",
+    ];
+    ACTS.contains(&name)
 }
 
 /// Questions to a locator that are answered at once.

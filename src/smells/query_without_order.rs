@@ -50,7 +50,7 @@ impl Rule for QueryWithoutOrder {
                     let sides = [(comparison.left, comparison.right), (comparison.right, comparison.left)];
                     sides.into_iter().find_map(|(one, other)| {
                         let is_rows = comparison.is_equality() && is_long(look.resolve(other));
-                        look.picked(one, 0).or_else(|| look.rows(one, 0).filter(|_| is_rows))
+                        look.picked(one, 0).filter(|_| !look.is_the_only(one)).or_else(|| look.rows(one, 0).filter(|_| is_rows))
                     })
                 });
                 let Some(query) = found else { continue };
@@ -99,6 +99,22 @@ impl<'a> Look<'_, 'a, '_> {
             }
             _ => None,
         }
+    }
+
+    /// `assert len(orders) == 1`, and then `orders[0]`.
+    fn is_the_only(&self, picked: &'a Expr) -> bool {
+        let mut next = picked;
+        let rows = loop {
+            next = match &next.kind {
+                ExprKind::Subscript { value, .. } => break self.test.text(self.at, value),
+                ExprKind::Attribute { value, .. } => value,
+                ExprKind::Name(_) if !std::ptr::eq(self.resolve(next), next) => self.resolve(next),
+                _ => return false,
+            }
+        };
+        let counts = [format!("len({rows}) == 1"), format!("len({rows}), 1"), format!("{rows}.count() == 1")];
+        let asserts = self.at.sites.asserts.iter().map(|assert| self.test.text(self.at, assert.test));
+        asserts.into_iter().any(|text| counts.iter().any(|count| text.contains(count)))
     }
 
     /// The query without an order whose rows these are.

@@ -20,10 +20,10 @@
 //! ```
 //!
 //! ## Known false positives
-//! A name in a folder of the test's own (`dir=`) is reported as low.
+//! A name in a folder of the test's own (`dir=`), and one whose file is removed at the end, are reported as low.
 
-use super::words::is_test_code;
-use super::{Context, Report, Rule, Severity, Smell};
+use super::words::{is_test_code, last};
+use super::{Context, Report, Role, Rule, Severity, Smell};
 
 pub(super) struct RacingTemporaryName;
 
@@ -45,15 +45,16 @@ impl Rule for RacingTemporaryName {
                 continue;
             }
             let in_folder = site.call.argument(2, "dir").is_some();
+            let is_removed = removes(test);
             report.add(
                 at,
                 Smell {
                     span: site.expr.span,
-                    severity: if in_folder { Severity::Low } else { Severity::Medium },
+                    severity: if in_folder || is_removed { Severity::Low } else { Severity::Medium },
                     confidence: 0.85,
                     message: format!(
-                        "`{path}` gives a name that another process may take before the file is made, and nothing removes \
-                         the file"
+                        "`{path}` gives a name that another process may take before the file is made{}",
+                        if is_removed { "" } else { ", and nothing removes the file" }
                     ),
                     help: if test.case.is_unittest {
                         "write into a tempfile.TemporaryDirectory() of the test's own"
@@ -65,4 +66,13 @@ impl Rule for RacingTemporaryName {
             );
         }
     }
+}
+
+/// Whether something takes a file or folder away where the test ends.
+fn removes(test: &Context<'_, '_>) -> bool {
+    test.calls().any(|(at, site, path)| {
+        let ends = at.role == Role::Teardown || site.at.in_finally || site.at.after_yield;
+        let undoes = matches!(last(path), "addCleanup" | "addfinalizer");
+        undoes || (ends && matches!(last(path), "remove" | "unlink" | "rmtree" | "removedirs" | "rmdir"))
+    })
 }

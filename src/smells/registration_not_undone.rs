@@ -31,8 +31,9 @@
 
 use super::restored::{is_cleanup, registers_cleanup, says_restore};
 use super::words::{is_test_code, last};
-use super::{Context, Report, Role, Rule, Severity, Smell};
-use crate::python::ast::{Call, ExprKind};
+use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::{Call, ExprKind, StmtKind};
+use crate::python::for_each_statement;
 
 pub(super) struct RegistrationNotUndone;
 
@@ -61,6 +62,7 @@ impl Rule for RegistrationNotUndone {
             });
             if !is_imported
                 || keeps_in_argument(site.call)
+                || is_of_own_class(at, site.call)
                 || !is_test_code(test, at)
                 || test.mocks.covers(path)
                 || is_undone(test)
@@ -104,6 +106,16 @@ fn registers(path: &str) -> bool {
             .any(|known| path.starts_with(known))
         // `Base.register(Class)` of an abstract class
         && !path.rsplit('.').nth(1).is_some_and(|owner| owner.starts_with(char::is_uppercase))
+}
+
+/// `register(Own)`, where `Own` is a class that this function defines: it is another one each time.
+fn is_of_own_class(at: &Reached<'_, '_>, call: &Call) -> bool {
+    let Some(name) = call.args.first().and_then(|argument| argument.as_name()) else { return false };
+    let mut found = false;
+    for_each_statement(&at.function.function.body, &mut |stmt| {
+        found |= matches!(&stmt.kind, StmtKind::Class(class) if &*class.name == name);
+    });
+    found
 }
 
 /// `subscribe(db, …)` registers in what it is given.

@@ -83,10 +83,11 @@ impl Rule for SleepAsSynchronization {
             let stands_alone = asserted && stands_alone(test, at, site);
             let (severity, confidence) = match (asserted, seconds) {
                 _ if kind == Kind::Timer || site.at.in_nested => (Severity::Low, 0.5),
+                // however slow the machine, nothing that follows is too early
+                (true, Some(_)) if stands_alone => (Severity::Low, 0.6),
                 (true, Some(_)) if kind == Kind::Wrapper => (Severity::Medium, 0.6),
                 // a helper pauses for many tests, and not all of them lean on it
                 (true, Some(_)) if at.role == Role::Helper => (Severity::Medium, 0.65),
-                (true, Some(_)) if stands_alone => (Severity::Medium, 0.6),
                 (true, Some(_)) if !waits_for_work(test, at, site) => (Severity::Medium, 0.65),
                 (true, Some(_)) => (Severity::High, 0.85),
                 (true, None) => (Severity::Medium, 0.7),

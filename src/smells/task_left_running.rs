@@ -57,12 +57,14 @@ impl Rule for TaskLeftRunning {
             if !lost || collects_all_tasks(test) || hands_over(site) {
                 continue;
             }
+            // the test goes on when what called back has seen the task's work
+            let in_callback = site.at.in_nested && at.role == Role::Test;
             report.add(
                 at,
                 Smell {
                     span: site.expr.span,
-                    severity: Severity::Medium,
-                    confidence: 0.85,
+                    severity: if in_callback { Severity::Low } else { Severity::Medium },
+                    confidence: if in_callback { 0.5 } else { 0.85 },
                     message: format!(
                         "the task of `{}` is neither awaited nor cancelled, so how far it has run when the test goes on is chance",
                         test.text(at, &site.call.func)

@@ -50,7 +50,9 @@ impl Rule for TerminatedNotAwaited {
                 let ends = ((path.ends_with(".terminate") || path.ends_with(".kill")) && is_process(site, path))
                     || (*path == "grpc.server().stop" && site.used == Use::Dropped);
                 // what is ended in a handler was meant to end by itself, and the test has failed
-                ends && is_test_code(test, at) && !site.at.in_except && !test.mocks.covers(path)
+                // `ended = process.kill()` gives something to wait for
+                let is_kept = matches!(site.used, Use::Assigned(_));
+                ends && !is_kept && is_test_code(test, at) && !site.at.in_except && !test.mocks.covers(path)
             })
             .collect();
         if ended.is_empty() || test.calls().any(|(_, site, path)| awaits(site, path)) {

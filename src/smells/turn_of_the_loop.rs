@@ -26,7 +26,7 @@
 //! Tests of the scheduling itself, where the number of turns is what is promised.
 
 use super::polling::{is_of_pilot, poll};
-use super::words::last;
+use super::words::{is_nothing, last, wants_nothing};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::sites::CallSite;
 
@@ -63,7 +63,7 @@ impl Rule for TurnOfTheLoop {
                 if !(counted() || !site.at.in_nested && ends_helper()) || !matches!(at.role, Role::Test | Role::Helper) {
                     continue;
                 }
-            } else if !is_followed_by_assertion(at, site) {
+            } else if !is_followed_by_assertion(at, site) || stays_as_it_was(at, site) {
                 continue;
             }
             let may_poll = at.role == Role::Test && !site.at.in_nested;
@@ -94,6 +94,15 @@ fn is_followed_by_assertion(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
         at.sites.calls.iter().filter(|call| site.at.order < call.at.order && call.at.order < next);
     let acts = |call: &CallSite<'_>| ["click", "press", "hover"].iter().any(|act| is_of_pilot(call, act));
     !later.any(|call| call.awaited && call.path != site.path && !acts(call))
+}
+
+/// `clicked = []`, the turn, `assert clicked == []`: nothing is to have happened yet.
+fn stays_as_it_was(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let later = at.sites.asserts.iter().filter(|assert| assert.at.order > site.at.order);
+    later.min_by_key(|assert| assert.at.order).is_some_and(|next| {
+        let began = |name: &str| at.sites.value_of(name, site.at.order).is_some_and(is_nothing);
+        wants_nothing(next.test) && next.test.any(&mut |part| part.as_name().is_some_and(began))
+    })
 }
 
 /// Whether the very next call gives a turn again: the turns are counted.

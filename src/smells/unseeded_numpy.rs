@@ -28,6 +28,7 @@
 
 use super::assertions::{Comparison, comparisons};
 use super::randomness::{Tainted, draws_array, is_seeded, seed, unseeded};
+use super::words::last;
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind};
 use crate::python::sites::CallSite;
@@ -58,14 +59,14 @@ impl Rule for UnseededNumpy {
                     .iter()
                     .flat_map(|assert| comparisons(assert.test))
                     .filter(|comparison| tainted.holds(comparison.left) || tainted.holds(comparison.right))
-                    .filter(|comparison| !is_shape(comparison))
+                    .filter(|comparison| !is_shape(comparison) && !is_own_bound(comparison, draw))
                     .filter(|comparison| {
                         // two ways to one result agree for nearly every draw, but for gaps at random places
                         let is_result = |side: &Expr| side.as_name().is_none() && tainted.holds(side);
                         let both = is_result(comparison.left) && is_result(comparison.right);
                         comparison.op != "~=" || !both || has_random_gaps(at, &all)
                     })
-                    .map(|comparison| judge(&comparison, &tainted))
+                    .map(|comparison| judge(&comparison, &tainted, is_continuous(last(&draw.path))))
                     .max_by_key(|(severity, _, _)| *severity);
                 let Some((severity, confidence, why)) = judged else { continue };
                 add(report, test, at, draw, (severity, confidence, why));
@@ -121,7 +122,20 @@ fn is_shape(comparison: &Comparison<'_>) -> bool {
     is_formal(comparison.left) || is_formal(comparison.right) || matches!(comparison.op, "is" | "is not")
 }
 
-fn judge(comparison: &Comparison<'_>, tainted: &Tainted<'_>) -> (Severity, f32, &'static str) {
+/// `low <= min(x)` of `x = randint(low, high)`: what was drawn keeps to what it was drawn between.
+fn is_own_bound(comparison: &Comparison<'_>, draw: &CallSite<'_>) -> bool {
+    let given = |side: &Expr| {
+        side.as_name().is_some_and(|name| draw.call.args.iter().any(|argument| argument.as_name() == Some(name)))
+    };
+    comparison.is_bound() && (given(comparison.left) || given(comparison.right))
+}
+
+/// Draws of fractions, of which no two are equal.
+fn is_continuous(name: &str) -> bool {
+    matches!(name, "rand" | "randn" | "random" | "random_sample" | "uniform" | "normal" | "standard_normal")
+}
+
+fn judge(comparison: &Comparison<'_>, tainted: &Tainted<'_>, is_continuous: bool) -> (Severity, f32, &'static str) {
     let both = tainted.holds(comparison.left) && tainted.holds(comparison.right);
     if comparison.is_bound() && !both {
         let number = comparison.left.as_number().or_else(|| comparison.right.as_number());
@@ -132,7 +146,7 @@ fn judge(comparison: &Comparison<'_>, tainted: &Tainted<'_>) -> (Severity, f32, 
         };
     }
     match comparison.op {
-        "!=" => {
+        "!=" if !is_continuous => {
             (Severity::Medium, 0.6, "and the assertion that values differ fails when they happen to be equal")
         }
         _ => (Severity::Low, 0.6, "so a failure of the assertion on it cannot be reproduced"),

@@ -168,7 +168,12 @@ fn names(expr: &Expr) -> Vec<&str> {
 
 /// Whether the other side can depend on the clock: not a literal, a count or a truth.
 fn may_be_now(expr: &Expr) -> bool {
-    !matches!(
+    // `timedelta(0)`
+    let is_duration = expr.as_call().is_some_and(|call| {
+        call.func.dotted().and_then(|parts| parts.last().copied()) == Some("timedelta")
+            && call.args.iter().all(|argument| argument.as_number().is_some())
+    });
+    !is_duration && !matches!(
         expr.kind,
         ExprKind::None | ExprKind::Bool(_) | ExprKind::Number { .. } | ExprKind::List(_) | ExprKind::Dict(_)
     )

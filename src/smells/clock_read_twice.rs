@@ -25,7 +25,8 @@
 
 use super::comparison::{Operator, comparisons};
 use super::flow::Sources;
-use super::words::{is_wall_clock, last};
+use super::origins::root;
+use super::words::{is_wall_clock, last, receiver};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, Span};
 use crate::python::sites::CallSite;
@@ -56,7 +57,8 @@ impl Rule for ClockReadTwice {
                     else {
                         continue;
                     };
-                    if left.expr.span == right.expr.span || has_tolerance(test, at, pair.left, pair.right) {
+                    let is_handed = handed_to(at, pair.left, pair.right, order) || handed_to(at, pair.right, pair.left, order);
+                    if left.expr.span == right.expr.span || is_handed || has_tolerance(test, at, pair.left, pair.right) {
                         continue;
                     }
                     tell(test, report, at, assert.span, left, is_coarse(path));
@@ -98,6 +100,16 @@ fn tell<'a>(
             help: "read the clock once and use that value throughout, or stop it with freezegun or time-machine".to_owned(),
         },
     );
+}
+
+/// `backup.expire(when)`, and then `backup.expires == when`: it is the value that was handed over.
+fn handed_to(at: &Reached<'_, '_>, value: &Expr, asked: &Expr, order: u32) -> bool {
+    let (Some(name), Some(owner)) = (value.as_name(), root(asked)) else { return false };
+    at.sites.calls.iter().any(|call| {
+        call.at.order < order
+            && receiver(call) == Some(owner)
+            && call.call.args.iter().any(|argument| argument.as_name() == Some(name))
+    })
 }
 
 fn is_coarse(path: &str) -> bool {

@@ -32,7 +32,7 @@
 //! `warnings` are not reported: pytest resets them.
 
 use super::restored::{is_cleanup, is_for_the_run, registers_cleanup, says_restore};
-use super::words::{is_test_code, last};
+use super::words::{expects_failure, is_test_code, last};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, StmtKind};
 use crate::python::sites::{CallSite, value_path};
@@ -178,6 +178,7 @@ impl Rule for GlobalConfigurationChanged {
                 || is_cleanup(at, site.at)
                 || !is_test_code(test, at)
                 || site.at.in_nested
+                || expects_failure(at, site.at)
                 || is_default(test, at, site)
                 || is_of_the_suite(test, at, site, path)
                 || test.mocks.covers(path)

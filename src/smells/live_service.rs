@@ -50,7 +50,7 @@ impl Rule for LiveService {
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         for (at, site, path) in test.calls() {
             let Some(service) = service(path) else { continue };
-            if site.at.in_nested || at.role == Role::Teardown || is_stood_in(test, path, service) || is_put_off(site) || is_given_a_stand_in(test, at, site) || is_patched(test, site) {
+            if site.at.in_nested || at.role == Role::Teardown || is_stood_in(test, path, service) || is_put_off(site) || site.call.keyword("endpoint_url").is_some() || is_given_a_stand_in(test, at, site) || is_patched(test, site) {
                 continue;
             }
             if !service.connects && !is_used(test, path) {
@@ -207,7 +207,7 @@ fn is_stood_in(test: &Context<'_, '_>, path: &str, service: Service) -> bool {
         .chain(test.case.function.function.params.iter().map(|param| &*param.name))
         .any(|name| OWN.iter().any(|word| name.to_ascii_lowercase().contains(word)));
     let made = test.calls().any(|(_, _, path)| {
-        path.starts_with("testcontainers.") || path.contains("Stubber") || path.starts_with("mongomock.")
+        path.starts_with("testcontainers.") || path.contains("Stubber") || path.starts_with("mongomock.") || path.contains("MockupDB")
     });
     // what the client would send or read is replaced
     let by_patch = mocks.targets.iter().any(|target| TRANSPORT.contains(&last(target)));

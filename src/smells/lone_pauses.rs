@@ -20,6 +20,7 @@ pub(super) fn stands_alone(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &
         || comes_before_in_its_loop(test, at, site)
         || is_for_recording(at, site)
         || compares_two_results(at, site)
+        || is_limited(at, site)
         || looks_at_an_answer(at, site)
 }
 
@@ -234,6 +235,13 @@ fn compares_two_results(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
             }
             _ => false,
         })
+}
+
+/// `with move_on_after(1):` around the pause: it stands for work that a limit is tried on.
+fn is_limited(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    at.sites
+        .enclosing_withs(site.at)
+        .any(|with| matches!(last(&with.path), "move_on_after" | "move_on_at" | "Timeout"))
 }
 
 /// `response = await client.get("/")`, the pause, `assert response.status == 200`: what came before does not change.

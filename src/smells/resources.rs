@@ -38,7 +38,9 @@ pub(super) fn opens(path: &str) -> Option<Resource> {
         _ if path.ends_with("reactor.connectTCP") || path.ends_with("reactor.connectSSL") => {
             resource("the connector", "disconnect()", false)
         }
-        _ if path.ends_with(".makefile") => resource("the socket's file", "close()", false),
+        _ if path.ends_with(".makefile") && !path.contains("pytester") && !path.contains("testdir") => {
+            resource("the socket's file", "close()", false)
+        }
         "asyncio.new_event_loop" => resource("the event loop", "close()", false),
         "aiohttp.ClientSession" => resource("the session", "await close()", false),
         "selenium.webdriver.Chrome" | "selenium.webdriver.Firefox" | "selenium.webdriver.Remote" => {

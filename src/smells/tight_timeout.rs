@@ -160,6 +160,9 @@ fn is_there(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     if was_set(at, site) {
         return true;
     }
+    if was_put(at, site) {
+        return true;
+    }
     let Some(queue) = site.path.strip_suffix(".get") else { return false };
     at.sites.asserts.iter().any(|assert| {
         let emptied = |part: &Expr| part.as_call().is_some_and(|call| at.sites.calls.iter().any(|other| {
@@ -176,6 +179,20 @@ fn was_set(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     let before = at.sites.calls.iter().filter(|call| call.at.order < site.at.order && !call.at.in_nested);
     let mut changes = before.filter(|call| receiver(call) == Some(event)).map(|call| last(&call.path));
     changes.rfind(|method| matches!(*method, "set" | "clear")) == Some("set")
+}
+
+/// `queue.put_nowait(1)`, and then `wait_for(queue.get(), 1)`: what is asked for lies there.
+fn was_put(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let asked = site.call.args.first().and_then(Expr::as_call).unwrap_or(site.call);
+    let ExprKind::Attribute { value, attr } = &asked.func.kind else { return false };
+    let Some(queue) = value.as_name().filter(|_| attr.starts_with("get")) else { return false };
+    let before = || at.sites.calls.iter().filter(|call| call.at.order < site.at.order && !call.at.in_nested);
+    // for a worker, which may put something else
+    let is_served = before().any(|call| last(&call.path) == "start");
+    let is_put = |call: &CallSite<'_>| {
+        receiver(call) == Some(queue) && matches!(last(&call.path), "put" | "put_nowait")
+    };
+    !is_served && before().any(is_put)
 }
 
 /// Whether a call says that something is to go wrong.

@@ -70,7 +70,11 @@ impl Rule for UnseededRandom {
                     .flat_map(|assert| comparisons(assert.test))
                     .filter(|comparison| own.holds(comparison.left) || own.holds(comparison.right))
                     .filter(|comparison| comparison.op != "!=" || !never_repeats(last(&draw.path)))
-                    .map(|comparison| judge(&comparison, &tainted, draw.at.loops > 0))
+                    .map(|comparison| {
+                        let judged = judge(&comparison, &tainted, draw.at.loops > 0);
+                        let is_near = is_seen(at, draw, comparison.left) || is_seen(at, draw, comparison.right);
+                        if is_near || comparison.op != "==" { judged } else { (Severity::Low, 0.5, CANNOT_BE_REPRODUCED) }
+                    })
                     .max_by_key(|(severity, _, _)| *severity);
                 let inner =
                     || draw.at.in_nested && !never_repeats(last(&draw.path)) && tells_results_apart(at, &tainted);
@@ -136,6 +140,19 @@ fn never_repeats(name: &str) -> bool {
     )
 }
 
+const CANNOT_BE_REPRODUCED: &str = "so a failure of the assertion on it cannot be reproduced";
+
+/// Whether an expression holds a draw, or a name that was bound to one; what a call made of it comes from the code
+/// under test.
+fn is_seen(at: &Reached<'_, '_>, draw: &CallSite<'_>, expr: &Expr) -> bool {
+    let is_drawn = |name: &str| {
+        at.sites.bindings.iter().any(|one| {
+            one.name == name && one.value.is_some_and(|value| value.span.holds(draw.expr.span))
+        })
+    };
+    expr.any(&mut |part| part.span == draw.expr.span || part.as_name().is_some_and(is_drawn))
+}
+
 fn judge(comparison: &Comparison<'_>, tainted: &Tainted<'_>, is_many: bool) -> (Severity, f32, &'static str) {
     let both = tainted.holds(comparison.left) && tainted.holds(comparison.right);
     match comparison.op {
@@ -147,12 +164,12 @@ fn judge(comparison: &Comparison<'_>, tainted: &Tainted<'_>, is_many: bool) -> (
             (severity, 0.8, "and the assertion that values differ fails when they happen to be equal")
         }
         "==" if !both && (is_count(comparison.left) || is_count(comparison.right)) => {
-            (Severity::Low, 0.5, "so a failure of the assertion on it cannot be reproduced")
+            (Severity::Low, 0.5, CANNOT_BE_REPRODUCED)
         }
         "==" if !both && (is_constant(comparison.left) || is_constant(comparison.right)) => {
             (Severity::Medium, 0.7, "and the assertion expects one fixed result of it")
         }
-        _ => (Severity::Low, 0.6, "so a failure of the assertion on it cannot be reproduced"),
+        _ => (Severity::Low, 0.6, CANNOT_BE_REPRODUCED),
     }
 }
 

@@ -173,7 +173,9 @@ fn may_be_now(expr: &Expr) -> bool {
         call.func.dotted().and_then(|parts| parts.last().copied()) == Some("timedelta")
             && call.args.iter().all(|argument| argument.as_number().is_some())
     });
-    !is_duration && !matches!(
+    // `"UTC"`
+    let is_word = expr.as_str().is_some_and(|text| !text.contains(|c: char| c.is_ascii_digit()));
+    !is_duration && !is_word && !matches!(
         expr.kind,
         ExprKind::None | ExprKind::Bool(_) | ExprKind::Number { .. } | ExprKind::List(_) | ExprKind::Dict(_)
     )

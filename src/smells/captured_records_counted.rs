@@ -2,7 +2,7 @@
 //!
 //! ## What it detects
 //! An exact number of all log records or warnings that were captured (`len(caplog.records) == 1`, `len(recwarn) == 1`),
-//! whoever wrote them.
+//! or the first of all records (`caplog.messages[0] == …`), whoever wrote them.
 //!
 //! ## Why it makes tests unstable
 //! Other parts of the process log and warn too: a background thread, a library in a new version, an unclosed resource of
@@ -52,8 +52,11 @@ impl Rule for CapturedRecordsCounted {
                 let counted = comparisons(assert.test)
                     .into_iter()
                     .filter(|comparison| comparison.op == "==")
-                    .filter(|comparison| comparison.right.as_number().is_some_and(|number| number > 0.0))
-                    .find_map(|comparison| counted(at, comparison.left));
+                    .find_map(|comparison| {
+                        let is_number = comparison.right.as_number().is_some_and(|number| number > 0.0);
+                        let number = is_number.then(|| counted(at, comparison.left)).flatten();
+                        number.or_else(|| first(comparison.left)).or_else(|| first(comparison.right))
+                    });
                 let Some(counted) = counted else { continue };
                 report.add(
                     at,
@@ -77,6 +80,31 @@ fn is_catcher(path: &str) -> bool {
     path == "warnings.catch_warnings()"
 }
 
+/// `caplog.records[0].message`, `first(caplog.messages)`: the records that one is taken from by its place.
+fn first(expr: &Expr) -> Option<&Expr> {
+    match &expr.kind {
+        ExprKind::Attribute { value, .. } => first(value),
+        ExprKind::Subscript { value, index } => match index.as_slice() {
+            [place] if place.as_number() == Some(0.0) => holds_all(value).then_some(&**value).or_else(|| first(value)),
+            _ => first(value),
+        },
+        ExprKind::Call(call) => match &call.func.kind {
+            ExprKind::Name(name) if &**name == "first" => {
+                call.args.first().filter(|records| holds_all(records))
+            }
+            ExprKind::Attribute { value, .. } => first(value),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// `caplog.records`
+fn holds_all(expr: &Expr) -> bool {
+    matches!(&expr.kind, ExprKind::Attribute { value, attr }
+        if value.as_name() == Some("caplog") && matches!(&**attr, "records" | "messages" | "record_tuples"))
+}
+
 /// What is counted, where it holds all records or warnings.
 fn counted<'a>(at: &Reached<'_, '_>, expr: &'a Expr) -> Option<&'a Expr> {
     let call = expr.as_call().filter(|call| call.func.as_name() == Some("len"))?;
@@ -90,11 +118,9 @@ fn counted<'a>(at: &Reached<'_, '_>, expr: &'a Expr) -> Option<&'a Expr> {
                     .iter()
                     .any(|with| with.target == Some(&**name) && is_catcher(&with.path))
         }
-        ExprKind::Attribute { value, attr } => match value.as_name() {
-            Some("caplog") => matches!(&**attr, "records" | "messages" | "record_tuples"),
-            Some("recwarn") => last(attr) == "list",
-            _ => false,
-        },
+        ExprKind::Attribute { value, attr } => {
+            holds_all(counted) || (value.as_name() == Some("recwarn") && last(attr) == "list")
+        }
         _ => false,
     };
     is_all.then_some(counted)

@@ -170,7 +170,14 @@ pub(super) fn is_called_duration<'a>(at: &Reached<'a, '_>, expr: &'a Expr, order
             index.first().and_then(Expr::as_str).is_some_and(|key| key == "time" || names_duration(key))
         }
         ExprKind::Name(name) => {
-            at.sites.bound(name, order).filter(|value| value.span.end < expr.span.start).is_some_and(deeper)
+            // `runtime, state = flow.run()`
+            let is_part = || at.sites.bindings.iter().any(|one| one.name == &**name && !one.is_whole);
+            (names_duration(name) && is_part())
+                || at
+                    .sites
+                    .bound(name, order)
+                    .filter(|value| value.span.end < expr.span.start)
+                    .is_some_and(deeper)
         }
         ExprKind::Binary { left, op, right } if &**op == "-" => {
             is_called_moment(left) && is_called_moment(right)
@@ -194,7 +201,14 @@ pub(super) fn is_called_duration<'a>(at: &Reached<'a, '_>, expr: &'a Expr, order
 fn names_duration(name: &str) -> bool {
     matches!(name, "duration" | "duration_s" | "duration_ms" | "duration_ns" | "duration_seconds")
         || name.starts_with("elapsed")
-        || matches!(name, "time_taken" | "time_elapsed" | "total_duration" | "run_duration" | "wall_time")
+        || matches!(
+            name,
+            "time_taken" | "time_elapsed" | "time_spent" | "total_duration" | "run_duration" | "wall_time"
+        )
+        || matches!(
+            name,
+            "runtime" | "run_time" | "exec_time" | "execution_time" | "response_time" | "latency"
+        )
 }
 
 /// `end_time`, `spider.times[0]`: what is called a moment.

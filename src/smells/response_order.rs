@@ -1,8 +1,8 @@
 //! # FD805 response-order
 //!
 //! ## What it detects
-//! Fields picked from a list that a service answered, compared with a list in a fixed order, where the request names no
-//! order.
+//! Fields picked from a list that a service answered, compared with a list in a fixed order, or the first and the second
+//! of them with different texts, where the request names no order.
 //!
 //! ## Why it makes tests unstable
 //! A service gives what its storage gives: files in the order of the file system, rows in the order of a plan, keys of a
@@ -40,9 +40,7 @@ impl Rule for ResponseOrder {
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         for at in test.reach.iter().filter(|at| at.role == Role::Test) {
-            if !at.sites.calls.iter().any(|site| site.path.ends_with(".json")) {
-                continue;
-            }
+            let mut seen: Vec<Row<'_>> = vec![];
             for assert in &at.sites.asserts {
                 let look = Look { at, order: assert.at.order };
                 let found = comparisons(assert.test)
@@ -51,7 +49,14 @@ impl Rule for ResponseOrder {
                     .flat_map(|comparison| {
                         [(comparison.left, comparison.right), (comparison.right, comparison.left)]
                     })
-                    .find_map(|(one, other)| look.picked(one).filter(|_| look.is_listed(other)));
+                    .find_map(|(one, other)| {
+                        let by_place = look.at_a_place(one, other).filter(|(_, row)| {
+                            let differs = seen.iter().any(|known| row.is_another(known));
+                            seen.push(*row);
+                            differs
+                        });
+                        look.picked(one).filter(|_| look.is_listed(other)).or_else(|| by_place.map(|(answer, _)| answer))
+                    });
                 let Some(answer) = found.filter(|answer| !names_order(test.text(at, answer))) else { continue };
                 report.add(
                     at,
@@ -68,6 +73,24 @@ impl Rule for ResponseOrder {
                 );
             }
         }
+    }
+}
+
+/// What an assertion wants to stand at one place of a list.
+#[derive(Clone, Copy)]
+struct Row<'a> {
+    rows: &'a str,
+    place: f64,
+    field: &'a str,
+    wanted: &'a str,
+}
+
+impl Row<'_> {
+    /// Whether the same field of another row is wanted to be something else.
+    fn is_another(&self, other: &Row<'_>) -> bool {
+        (self.rows, self.field) == (other.rows, other.field)
+            && self.place != other.place
+            && self.wanted != other.wanted
     }
 }
 
@@ -91,6 +114,32 @@ impl<'a> Look<'_, 'a, '_> {
             return None;
         }
         self.answer(&inner.clauses.first()?.1, 0)
+    }
+
+    /// `results[1]["name"] == "b"`, where a service or a search gave the results: who gave them, and the row.
+    fn at_a_place(&self, one: &'a Expr, other: &'a Expr) -> Option<(&'a Expr, Row<'a>)> {
+        let wanted = other.as_str()?;
+        let (row, field) = match &one.kind {
+            ExprKind::Subscript { value, index } => (value, index.first()?.as_str()?),
+            ExprKind::Attribute { value, attr } => (value, &**attr),
+            _ => return None,
+        };
+        let ExprKind::Subscript { value: rows, index } = &row.kind else { return None };
+        let place = index.first()?.as_number()?;
+        let name = rows.as_name()?;
+        let given = self.answer(rows, 0).or_else(|| self.found(rows))?;
+        Some((given, Row { rows: name, place, field, wanted }))
+    }
+
+    /// The call of a search that gave a local.
+    fn found(&self, rows: &'a Expr) -> Option<&'a Expr> {
+        let value = self.resolve(rows);
+        let call = value.as_call()?;
+        let searches = |expr: &Expr| expr.any(&mut |part| match &part.kind {
+            ExprKind::Name(name) | ExprKind::Attribute { attr: name, .. } => name.contains("search"),
+            _ => false,
+        });
+        searches(&call.func).then_some(value)
     }
 
     fn answer(&self, expr: &'a Expr, depth: u8) -> Option<&'a Expr> {

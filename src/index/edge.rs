@@ -397,7 +397,9 @@ fn rank(shard: &EdgeShard, ranking: Ranking) -> OperationResult<Ranked> {
 /// How many tests have each value of what is indexed by `key`.
 fn values(shard: &EdgeShard, key: &str) -> OperationResult<HashMap<String, usize>> {
     let found = shard.facet(FacetRequest { key: path(key), limit: ALL_NAMES, filter: None, exact: true })?;
-    let named = found.hits.into_iter().filter_map(|hit| match hit.value {
+    // the engine still lists what it has removed all points of
+    let held = found.hits.into_iter().filter(|hit| hit.count > 0);
+    let named = held.filter_map(|hit| match hit.value {
         FacetValue::Keyword(name) => Some((name, hit.count)),
         _ => None,
     });

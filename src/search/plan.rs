@@ -16,6 +16,9 @@ const CANDIDATES: usize = 6;
 /// The same for what comes close.
 const CLOSE: usize = 2;
 
+/// So many hits at least are looked for: the first of a few are the first of a page.
+const PAGE: usize = 10;
+
 /// A filter, and how many of the best that fit it are candidates.
 pub(super) type Wanted = (Filter, usize);
 
@@ -62,7 +65,7 @@ impl Plan {
     }
 
     fn all_of<'w>(&self, wishes: impl Iterator<Item = &'w Wish>, times: usize) -> Wanted {
-        (wish_all(&self.required, wishes), self.limit * times)
+        (wish_all(&self.required, wishes), self.limit.max(PAGE) * times)
     }
 }
 
@@ -83,4 +86,18 @@ pub(super) fn placed(wanted: &[Wanted], by_meaning: &[Ranked], by_words: &[Ranke
         place(&[(WEIGHTS[0], by_meaning), (WEIGHTS[1], by_words)], Some(by_words), *limit)
     })
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::query::read;
+
+    #[test]
+    fn a_few_hits_are_chosen_of_as_many_as_a_page() {
+        let facets = read("similar async Redis flakes");
+        let wanted = |limit| Plan::new(&facets, &Filter::default(), limit).fitting(&facets);
+        assert_eq!(wanted(1), wanted(PAGE));
+        assert!(wanted(2 * PAGE)[0].1 > wanted(PAGE)[0].1);
+    }
 }

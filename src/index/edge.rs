@@ -299,9 +299,8 @@ impl VectorStore for EdgeStore {
         {
             return Ok(names.clone());
         }
-        let read = |shard: &EdgeShard| {
-            Ok(Arc::new(Names { repos: values(shard, REPO)?, libraries: values(shard, LIBRARIES)? }))
-        };
+        let read =
+            |shard: &EdgeShard| Ok(Arc::new(Names::new(values(shard, REPO)?, values(shard, LIBRARIES)?)));
         let names = self.read("list names", read).await?;
         *known() = Some((written, names.clone()));
         Ok(names)
@@ -397,9 +396,7 @@ fn rank(shard: &EdgeShard, ranking: Ranking) -> OperationResult<Ranked> {
 /// How many tests have each value of what is indexed by `key`.
 fn values(shard: &EdgeShard, key: &str) -> OperationResult<HashMap<String, usize>> {
     let found = shard.facet(FacetRequest { key: path(key), limit: ALL_NAMES, filter: None, exact: true })?;
-    // the engine still lists what it has removed all points of
-    let held = found.hits.into_iter().filter(|hit| hit.count > 0);
-    let named = held.filter_map(|hit| match hit.value {
+    let named = found.hits.into_iter().filter_map(|hit| match hit.value {
         FacetValue::Keyword(name) => Some((name, hit.count)),
         _ => None,
     });

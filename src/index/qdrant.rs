@@ -87,9 +87,7 @@ impl QdrantStore {
     async fn values(&self, key: &str) -> Result<HashMap<String, usize>, StoreError> {
         let facets = FacetCountsBuilder::new(&self.collection, key).limit(ALL_NAMES).exact(true);
         let answer = self.client.facet(facets).await.map_err(self.fail("list names"))?;
-        // the engine still lists what it has removed all points of
-        let held = answer.hits.into_iter().filter(|hit| hit.count > 0);
-        let named = held.filter_map(|hit| match hit.value?.variant? {
+        let named = answer.hits.into_iter().filter_map(|hit| match hit.value?.variant? {
             facet_value::Variant::StringValue(name) => Some((name, hit.count as usize)),
             _ => None,
         });
@@ -232,7 +230,7 @@ impl VectorStore for QdrantStore {
 
     async fn names(&self) -> Result<Arc<Names>, StoreError> {
         let (repos, libraries) = try_join(self.values(REPO), self.values(LIBRARIES)).await?;
-        Ok(Arc::new(Names { repos, libraries }))
+        Ok(Arc::new(Names::new(repos, libraries)))
     }
 
     /// A server does this by itself.

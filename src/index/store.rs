@@ -135,6 +135,17 @@ pub struct Names {
     pub libraries: HashMap<String, usize>,
 }
 
+impl Names {
+    /// Of what the engine counted; it still lists what it has removed all points of.
+    pub fn new(repos: HashMap<String, usize>, libraries: HashMap<String, usize>) -> Names {
+        let held = |mut names: HashMap<String, usize>| {
+            names.retain(|_, tests| *tests > 0);
+            names
+        };
+        Names { repos: held(repos), libraries: held(libraries) }
+    }
+}
+
 /// A page of tests in the order of their point ids, and where the next one starts.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Page {

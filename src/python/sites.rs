@@ -313,7 +313,10 @@ impl<'a> Collector<'a, '_> {
             StmtKind::Return(_) | StmtKind::Raise(_) => true,
             // names are told apart first: paths are dear
             StmtKind::Expr(expr) => {
-                let called = expr.as_call().and_then(|call| call.func.dotted()?.last().copied());
+                let called = expr.as_call().map(|call| match &call.func.kind {
+                    ExprKind::Attribute { attr: name, .. } | ExprKind::Name(name) => &**name,
+                    _ => "",
+                });
                 matches!(called, Some("skip" | "xfail" | "skipTest"))
                     && self.path(expr).is_some_and(|path| {
                         matches!(&*path, "pytest.skip()" | "pytest.xfail()" | "self.skipTest()")

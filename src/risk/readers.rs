@@ -159,7 +159,8 @@ fn reads(source: &str, part: &Part) -> bool {
             // `PRICES["rate"] = 5`, and then all of them
             let sets_it = |after: &str| {
                 part.name.as_deref().is_some_and(|name| {
-                    is_given(after) && after.get(2..).is_some_and(|key| key.starts_with(name))
+                    let rest = after.get(2..).and_then(|key| key.strip_prefix(name));
+                    is_given(after) && rest.is_some_and(|rest| rest.starts_with(['"', '\'']))
                 })
             };
             !mentions(body, holder).next().is_some_and(sets_it) && mentions(body, holder).any(is_whole)
@@ -224,6 +225,7 @@ mod tests {
             ("assert len(PRICES) == 2", true, false),
             ("PRICES['rate'] = 1\n    assert total(PRICES) == 1", false, false),
             ("PRICES['tax'] = 1\n    assert total(PRICES) == 1", true, false),
+            ("PRICES['rates'] = 1\n    assert total(PRICES) == 1", true, false),
             ("assert dict(PRICES.items()) == {}", true, false),
             ("assert PRICES['tax'] == 5", false, false),
             ("assert shop.rates == 5", false, false),

@@ -53,13 +53,14 @@ impl Rule for BlockingCallInCoroutine {
             if mocked || is_yield || site.awaited {
                 continue;
             }
-            let is_alone = is_alone(test, at, site);
+            let (severity, confidence) =
+                if is_alone(test, at, site) { (Severity::Low, 0.5) } else { (Severity::Medium, 0.75) };
             report.add(
                 at,
                 Smell {
                     span: site.expr.span,
-                    severity: if is_alone { Severity::Low } else { Severity::Medium },
-                    confidence: if is_alone { 0.5 } else { 0.75 },
+                    severity,
+                    confidence,
                     message: format!(
                         "`{}` stops the event loop, so the tasks this coroutine relies on cannot run and their time-outs expire",
                         test.text(at, &site.call.func)
@@ -71,7 +72,8 @@ impl Rule for BlockingCallInCoroutine {
     }
 }
 
-/// Whether the loop has nothing else to run yet: nothing was started or awaited before, here or in a fixture.
+/// Whether the loop has nothing else to run yet: nothing was started or awaited before, here, in a fixture or in
+/// the set-up of a class.
 fn is_alone(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     let before = at.sites.calls.iter().zip(&at.paths).filter(|(call, _)| call.at.order < site.at.order);
     !before.into_iter().any(|(call, path)| call.awaited || starts_work(path))

@@ -60,15 +60,16 @@ impl Rule for CompletionOrderAssumed {
             for assert in &at.sites.asserts {
                 for pair in comparisons(assert).into_iter().filter(|pair| pair.operator == Operator::Equal) {
                     for (side, other) in [(pair.left, pair.right), (pair.right, pair.left)] {
-                        if is_seen_growing(test, at, (side, other), assert.at.order) {
-                            continue;
-                        }
+                        let is_fixed = || {
+                            fixes_an_order(test, at, other)
+                                && !is_seen_growing(test, at, (side, other), assert.at.order)
+                        };
                         let by = gathered(test, at, &streams, &threads, side, assert.at.order);
-                        if let Some(by) = by.filter(|_| fixes_an_order(test, at, other)) {
+                        if let Some(by) = by.filter(|_| is_fixed()) {
                             add(report, test, at, assert.span, (side, other), (&by, Severity::High, 0.85));
                         } else if appends
                             && let Some(filled) = filled(at, side, assert.at.order)
-                            && (fixes_an_order(test, at, other)
+                            && (is_fixed()
                                 || (filled.takes_any && other.as_name().is_some()))
                         {
                             add(report, test, at, assert.span, (side, other), (&filled.by, Severity::Medium, 0.65));

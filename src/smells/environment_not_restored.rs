@@ -29,7 +29,7 @@
 //! `conftest.py` for every test, is how the suite is meant to run, and is not reported.
 
 use super::mend::Mend;
-use super::restored::{is_for_the_run, leak_grade, puts_back, says_restore};
+use super::restored::{is_cleanup, is_for_the_run, leak_grade, puts_back, says_restore};
 use super::words::last;
 use super::{Context, Fix, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind, Span, StmtKind};
@@ -140,7 +140,7 @@ fn changed_by(path: &str) -> Option<&'static str> {
 }
 
 fn is_at_the_end(at: &Reached<'_, '_>, change: &Change<'_>) -> bool {
-    change.at.in_finally || (at.role == Role::Helper && says_restore(&at.function.function.name)) || (change.at.after_yield && matches!(at.role, Role::Fixture(_) | Role::Helper))
+    is_cleanup(at, change.at) || (change.at.after_yield && at.role == Role::Helper)
 }
 
 /// A method of a class that can be left again.

@@ -31,13 +31,13 @@
 //! reported, nor is another key of a dict than those at which the test looks.
 
 use super::assertions::comparisons;
-use super::origins::users;
+use super::origins::{own_classes, users};
 use super::restored::{is_as_at_first, is_restored, registers_cleanup, renews, says_restore};
 use super::words::last;
 use super::{Context, Reached, Report, Rule, Severity, Smell};
-use crate::python::ast::{Expr, ExprKind, Function, Span, StmtKind};
+use crate::python::ast::{Expr, ExprKind, Function, Span};
 use crate::python::sites::{At, CallSite, WriteKind, WriteSite};
-use crate::python::{Global, View, any_expression, for_each_statement};
+use crate::python::{Global, View, any_expression};
 
 pub(super) struct LeftoverOfAnotherTest;
 
@@ -101,12 +101,7 @@ fn changed_by_another(test: &Context<'_, '_>) -> Option<(String, String)> {
         at.sites.names_read.iter().copied().filter(|name| view.globals.contains_key(*name)).collect();
     named.sort_unstable();
     // a class that the test defines itself is no other test's
-    let mut own = vec![];
-    for_each_statement(&function.body, &mut |stmt| {
-        if let StmtKind::Class(class) = &stmt.kind {
-            own.push(&*class.name);
-        }
-    });
+    let own = own_classes(function);
     let called = called.filter(|(key, _)| key.split('.').next().is_none_or(|root| !own.contains(&root)));
     called.chain(named.into_iter().map(|name| (name, true))).find_map(|(key, is_variable)| {
         let shared = view.shared.get(key)?;

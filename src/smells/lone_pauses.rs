@@ -271,7 +271,10 @@ fn looks_at_an_answer(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
 }
 
 /// The first assertion after a call.
-fn next_assert<'v, 'a>(at: &'v Reached<'a, '_>, site: &CallSite<'_>) -> Option<&'v AssertSite<'a>> {
+pub(super) fn next_assert<'v, 'a>(
+    at: &'v Reached<'a, '_>,
+    site: &CallSite<'_>,
+) -> Option<&'v AssertSite<'a>> {
     let later = at.sites.asserts.iter().filter(|assert| assert.at.order > site.at.order);
     later.min_by_key(|assert| assert.at.order)
 }

@@ -131,8 +131,9 @@ impl Mocks {
     fn note_words(&mut self, path: &str) {
         for word in path.split(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
             match word {
-                "freezegun" | "freeze_time" | "time_machine" | "freezer" | "autojump_clock"
-                | "mock_clock" | "FreezeTime" => self.time = true,
+                "freezegun" | "time_machine" | "freezer" | "autojump_clock" | "FreezeTime" => {
+                    self.time = true
+                }
                 "responses" | "respx" | "respx_mock" | "requests_mock" | "httpx_mock" | "aioresponses"
                 | "httpretty" | "vcr" | "pook" | "requests_mocker" | "httmock" | "betamax" => {
                     self.http = true

@@ -2,8 +2,19 @@
 //! names inside the test.
 
 use super::{Context, Reached};
-use crate::python::ast::{Expr, ExprKind, Function};
-use crate::python::{Global, View, methods};
+use crate::python::ast::{Expr, ExprKind, Function, StmtKind};
+use crate::python::{Global, View, for_each_statement, methods};
+
+/// The classes that a function defines: others each time that it runs.
+pub(super) fn own_classes(function: &Function) -> Vec<&str> {
+    let mut out = vec![];
+    for_each_statement(&function.body, &mut |stmt| {
+        if let StmtKind::Class(class) = &stmt.kind {
+            out.push(&*class.name);
+        }
+    });
+    out
+}
 
 /// The name at the root of a chain of attributes and subscripts: `data` of `data["a"].b`.
 pub(super) fn root(expr: &Expr) -> Option<&str> {

@@ -112,9 +112,13 @@ impl<'a> Look<'_, 'a, '_> {
                 _ => return false,
             }
         };
-        let counts = [format!("len({rows}) == 1"), format!("len({rows}), 1"), format!("{rows}.count() == 1")];
-        let asserts = self.at.sites.asserts.iter().map(|assert| self.test.text(self.at, assert.test));
-        asserts.into_iter().any(|text| counts.iter().any(|count| text.contains(count)))
+        let counts = [format!("len({rows})"), format!("{rows}.count()")];
+        let is_count = |expr: &Expr| counts.iter().any(|count| self.test.text(self.at, expr) == count);
+        let is_one = |expr: &Expr| expr.as_number() == Some(1.0);
+        let all = self.at.sites.asserts.iter().flat_map(|assert| comparisons(assert.test));
+        all.into_iter().filter(|one| one.is_equality()).any(|one| {
+            (is_count(one.left) && is_one(one.right)) || (is_one(one.left) && is_count(one.right))
+        })
     }
 
     /// The query without an order whose rows these are.

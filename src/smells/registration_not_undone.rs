@@ -29,11 +29,11 @@
 //! ## Known false positives
 //! A registry that ignores what it has already, and one that a fixture of another plugin resets.
 
+use super::origins::own_classes;
 use super::restored::{is_cleanup, registers_cleanup, says_restore};
 use super::words::{is_test_code, last};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
-use crate::python::ast::{Call, ExprKind, StmtKind};
-use crate::python::for_each_statement;
+use crate::python::ast::{Call, ExprKind};
 
 pub(super) struct RegistrationNotUndone;
 
@@ -110,12 +110,8 @@ fn registers(path: &str) -> bool {
 
 /// `register(Own)`, where `Own` is a class that this function defines: it is another one each time.
 fn is_of_own_class(at: &Reached<'_, '_>, call: &Call) -> bool {
-    let Some(name) = call.args.first().and_then(|argument| argument.as_name()) else { return false };
-    let mut found = false;
-    for_each_statement(&at.function.function.body, &mut |stmt| {
-        found |= matches!(&stmt.kind, StmtKind::Class(class) if &*class.name == name);
-    });
-    found
+    let name = call.args.first().and_then(|argument| argument.as_name());
+    name.is_some_and(|name| own_classes(at.function.function).contains(&name))
 }
 
 /// `subscribe(db, …)` registers in what it is given.

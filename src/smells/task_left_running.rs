@@ -59,12 +59,14 @@ impl Rule for TaskLeftRunning {
             }
             // the test goes on when what called back has seen the task's work
             let in_callback = site.at.in_nested && at.role == Role::Test;
+            let (severity, confidence) =
+                if in_callback { (Severity::Low, 0.5) } else { (Severity::Medium, 0.85) };
             report.add(
                 at,
                 Smell {
                     span: site.expr.span,
-                    severity: if in_callback { Severity::Low } else { Severity::Medium },
-                    confidence: if in_callback { 0.5 } else { 0.85 },
+                    severity,
+                    confidence,
                     message: format!(
                         "the task of `{}` is neither awaited nor cancelled, so how far it has run when the test goes on is chance",
                         test.text(at, &site.call.func)

@@ -117,8 +117,8 @@ impl Rule for TightTimeout {
 
 /// `for _ in range(50):` with a way out: the limit is that of one of many looks.
 fn asks_again(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
-    at.sites.loops.iter().any(|site_of| {
-        site_of.has_break && site_of.path == "range()" && site_of.span.holds(site.expr.span)
+    at.sites.loops.iter().any(|around| {
+        around.has_break && around.path == "range()" && around.span.holds(site.expr.span)
     })
 }
 
@@ -157,10 +157,7 @@ fn expects_time_out(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSit
 
 /// `assert not queue.empty()`, and then `queue.get(timeout=…)`; `event.set()`, and then `event.wait(…)`
 fn is_there(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
-    if was_set(at, site) {
-        return true;
-    }
-    if was_put(at, site) {
+    if was_set(at, site) || was_put(at, site) {
         return true;
     }
     let Some(queue) = site.path.strip_suffix(".get") else { return false };

@@ -25,6 +25,7 @@
 //! ## Known false positives
 //! Tests of the scheduling itself, where the number of turns is what is promised.
 
+use super::lone_pauses::next_assert;
 use super::polling::{is_of_pilot, poll};
 use super::words::{is_nothing, last, wants_nothing};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
@@ -98,8 +99,7 @@ fn is_followed_by_assertion(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
 
 /// `clicked = []`, the turn, `assert clicked == []`: nothing is to have happened yet.
 fn stays_as_it_was(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
-    let later = at.sites.asserts.iter().filter(|assert| assert.at.order > site.at.order);
-    later.min_by_key(|assert| assert.at.order).is_some_and(|next| {
+    next_assert(at, site).is_some_and(|next| {
         let began = |name: &str| at.sites.value_of(name, site.at.order).is_some_and(is_nothing);
         wants_nothing(next.test) && next.test.any(&mut |part| part.as_name().is_some_and(began))
     })

@@ -71,9 +71,8 @@ impl Rule for UnseededRandom {
                     .filter(|comparison| own.holds(comparison.left) || own.holds(comparison.right))
                     .filter(|comparison| comparison.op != "!=" || !never_repeats(last(&draw.path)))
                     .map(|comparison| {
-                        let judged = judge(&comparison, &tainted, draw.at.loops > 0);
                         let is_near = is_seen(at, draw, comparison.left) || is_seen(at, draw, comparison.right);
-                        if is_near || comparison.op != "==" { judged } else { (Severity::Low, 0.5, CANNOT_BE_REPRODUCED) }
+                        judge(&comparison, &tainted, draw.at.loops > 0, is_near)
                     })
                     .max_by_key(|(severity, _, _)| *severity);
                 let inner =
@@ -153,7 +152,13 @@ fn is_seen(at: &Reached<'_, '_>, draw: &CallSite<'_>, expr: &Expr) -> bool {
     expr.any(&mut |part| part.span == draw.expr.span || part.as_name().is_some_and(is_drawn))
 }
 
-fn judge(comparison: &Comparison<'_>, tainted: &Tainted<'_>, is_many: bool) -> (Severity, f32, &'static str) {
+/// `is_near`: a draw, or a name bound to one, is compared itself.
+fn judge(
+    comparison: &Comparison<'_>,
+    tainted: &Tainted<'_>,
+    is_many: bool,
+    is_near: bool,
+) -> (Severity, f32, &'static str) {
     let both = tainted.holds(comparison.left) && tainted.holds(comparison.right);
     match comparison.op {
         // many draws together, or nothing at all, are never equal in practice
@@ -163,7 +168,7 @@ fn judge(comparison: &Comparison<'_>, tainted: &Tainted<'_>, is_many: bool) -> (
             let severity = if is_sure && comparison.op == "!=" { Severity::High } else { Severity::Medium };
             (severity, 0.8, "and the assertion that values differ fails when they happen to be equal")
         }
-        "==" if !both && (is_count(comparison.left) || is_count(comparison.right)) => {
+        "==" if !is_near || (!both && (is_count(comparison.left) || is_count(comparison.right))) => {
             (Severity::Low, 0.5, CANNOT_BE_REPRODUCED)
         }
         "==" if !both && (is_constant(comparison.left) || is_constant(comparison.right)) => {

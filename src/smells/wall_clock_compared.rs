@@ -175,10 +175,11 @@ fn may_be_now(expr: &Expr) -> bool {
     });
     // `"UTC"`
     let is_word = expr.as_str().is_some_and(|text| !text.contains(|c: char| c.is_ascii_digit()));
-    !is_duration && !is_word && !matches!(
+    let is_fixed = matches!(
         expr.kind,
         ExprKind::None | ExprKind::Bool(_) | ExprKind::Number { .. } | ExprKind::List(_) | ExprKind::Dict(_)
-    )
+    );
+    !(is_duration || is_word || is_fixed)
 }
 
 /// `approx(…, rel=0.1)`

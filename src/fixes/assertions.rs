@@ -3,7 +3,7 @@
 
 use super::functions::{for_each_nested, inner};
 use crate::python::Module;
-use crate::python::ast::{Call, Expr, ExprKind, Function, Stmt, StmtKind};
+use crate::python::ast::{Call, Expr, ExprKind, Function, Span, Stmt, StmtKind};
 
 /// An assertion that accepts more than before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,19 +45,13 @@ pub(super) fn compare(before: (&Module, &Function), after: (&Module, &Function))
     let mut changed = vec![];
     for assertion in old {
         let text = squeezed(before.0, assertion.test);
-        match new.iter().position(|other| squeezed(after.0, other.test) == text) {
-            Some(at) => {
-                let other = new.remove(at);
-                if other.unreachable && !assertion.unreachable {
-                    kept.weaker
-                        .push(format!("`{}` is never reached any more", shown(before.0, assertion.test)));
-                } else if other.depth > assertion.depth {
-                    kept.weaker.push(format!(
-                        "`{}` is checked only under a condition now",
-                        shown(before.0, assertion.test)
-                    ));
-                }
-            }
+        let stands = |other: &Assertion<'_>| {
+            squeezed(after.0, other.test) == text
+                && other.depth <= assertion.depth
+                && (assertion.unreachable || !other.unreachable)
+        };
+        match new.iter().position(stands) {
+            Some(at) => drop(new.remove(at)),
             None => changed.push(assertion),
         }
     }
@@ -73,7 +67,13 @@ pub(super) fn compare(before: (&Module, &Function), after: (&Module, &Function))
             })
             .min_by_key(|(_, wider)| wider.len());
         let Some((at, wider)) = judged else {
-            kept.weaker.push(format!("`{text}` is lost or asserts something else"));
+            let same = squeezed(before.0, assertion.test);
+            let now = new.iter().find(|other| squeezed(after.0, other.test) == same);
+            kept.weaker.push(match now {
+                Some(now) if now.unreachable => format!("`{text}` is never reached any more"),
+                Some(_) => format!("`{text}` is checked only under a condition now"),
+                None => format!("`{text}` is lost or asserts something else"),
+            });
             continue;
         };
         new.remove(at);
@@ -181,6 +181,17 @@ fn judge(before: Side<'_>, after: Side<'_>, names: &Bound) -> Option<Widths> {
             }
             Some(out)
         }
+        // `left == 60` becomes `55 <= left <= 61`
+        (ExprKind::Compare { left, rest: one }, ExprKind::Compare { left: least, rest: range })
+            if let ([(equal, number)], [(from, middle), (to, most)]) = (one.as_slice(), range.as_slice()) =>
+        {
+            let [number, least, most] = [number, &**least, most].map(Expr::as_number);
+            let is_range = [&**equal, &**from, &**to] == ["==", "<=", "<="]
+                && squeezed(before.0, left) == squeezed(after.0, middle)
+                && least? <= number?
+                && number? <= most?;
+            is_range.then(|| vec![(format!("{} becomes a range", shown(after.0, middle)), Width::Bound)])
+        }
         (ExprKind::Unary { op: o1, operand: a }, ExprKind::Unary { op: o2, operand: b }) if o1 == o2 => {
             judge((before.0, a), (after.0, b), names)
         }
@@ -276,13 +287,16 @@ fn operand(before: Side<'_>, after: Side<'_>, op: &str, names: &Bound) -> Option
     if old == new {
         return Some(vec![]);
     }
-    if let (Some(from), Some(to)) = (before.1.as_number(), after.1.as_number()) {
-        let wider = match op {
-            "<" | "<=" => to > from,
-            ">" | ">=" => to < from,
+    if let Some((from, to, place)) = renumbered(before, after) {
+        let wider = match (place, op) {
+            (Place::Tolerance, _) | (Place::Sum, "<" | "<=") => to > from,
+            (Place::Sum, ">" | ">=") => to < from,
+            (Place::Difference, ">" | ">=") => to > from,
             _ => false,
         };
-        return wider.then(|| vec![(format!("{old} becomes {new}"), Width::Bound)]);
+        if wider {
+            return Some(vec![(format!("{from} becomes {to}"), Width::Bound)]);
+        }
     }
     let ((inner, now), (known, was)) = (stripped(after.1), stripped(before.1));
     if now != was && now.is_some() && is_alike((before.0, known), (after.0, inner), names) {
@@ -292,6 +306,72 @@ fn operand(before: Side<'_>, after: Side<'_>, op: &str, names: &Bound) -> Option
         }]);
     }
     is_alike(before, after, names).then(Vec::new)
+}
+
+/// What a number does to a value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// The value grows with it: a sum, `timedelta(seconds=2)`.
+    Sum,
+    /// The value shrinks with it: `start - 0.1`.
+    Difference,
+    /// How far from the value another may be: `approx(delay, abs=0.2)`.
+    Tolerance,
+    Elsewhere,
+}
+
+/// A number that is written out, where it stands and what for.
+type Written = (Span, f64, Place);
+
+/// The one number in which two expressions differ, before and after, and what it is for.
+fn renumbered(before: Side<'_>, after: Side<'_>) -> Option<(f64, f64, Place)> {
+    let (mut old, mut new) = (vec![], vec![]);
+    numbers(before.1, Place::Sum, &mut old);
+    numbers(after.1, Place::Sum, &mut new);
+    if old.len() != new.len() || blanked(before, &old) != blanked(after, &new) {
+        return None;
+    }
+    let mut differing = old.iter().zip(&new).filter(|(one, two)| one.1 != two.1);
+    match (differing.next(), differing.next()) {
+        (Some((one, two)), None) => Some((one.1, two.1, one.2)),
+        _ => None,
+    }
+}
+
+fn numbers(expr: &Expr, place: Place, out: &mut Vec<Written>) {
+    match &expr.kind {
+        _ if expr.as_number().is_some() => {
+            out.extend(expr.as_number().map(|value| (expr.span, value, place)))
+        }
+        ExprKind::Binary { left, op, right } if &**op == "+" => {
+            numbers(left, place, out);
+            numbers(right, place, out);
+        }
+        ExprKind::Binary { left, op, right } if &**op == "-" => {
+            numbers(left, place, out);
+            numbers(right, if place == Place::Sum { Place::Difference } else { Place::Elsewhere }, out);
+        }
+        ExprKind::Call(call) => {
+            let inner = if called(expr) == Some("timedelta") { place } else { Place::Elsewhere };
+            call.args.iter().for_each(|part| numbers(part, inner, out));
+            for (name, value) in &call.keywords {
+                let is_tolerance = matches!(name.as_deref(), Some("abs" | "rel" | "atol" | "rtol" | "delta"));
+                numbers(value, if is_tolerance { Place::Tolerance } else { inner }, out);
+            }
+        }
+        _ => expr.children().into_iter().for_each(|part| numbers(part, Place::Elsewhere, out)),
+    }
+}
+
+/// The text of an expression with its numbers left out.
+fn blanked((module, expr): Side<'_>, numbers: &[Written]) -> String {
+    let (mut text, mut at) = (String::new(), expr.span.start);
+    for (span, ..) in numbers {
+        text += module.text(Span { start: at, end: span.start });
+        text += "#";
+        at = span.end;
+    }
+    text + module.text(Span { start: at, end: expr.span.end })
 }
 
 /// The same but for a path or a name in place of one that was written out, a name for what it stands for, and longer
@@ -340,14 +420,15 @@ fn is_constant(expr: &Expr) -> bool {
 /// What stands in `sorted(…)`, `set(…)`, `approx(…)`, and in what is wider for it.
 fn stripped(expr: &Expr) -> (&Expr, Option<Width>) {
     let (Some(call), Some(name)) = (expr.as_call(), called(expr)) else { return (expr, None) };
-    let (Some(inner), true) = (call.args.first(), call.args.len() == 1 || name == "approx") else {
+    let (Some(inner), true) = (call.args.first(), call.args.len() == 1 || matches!(name, "approx" | "round"))
+    else {
         return (expr, None);
     };
     let (core, inner_width) = stripped(inner);
     match name {
         "sorted" | "set" | "frozenset" | "Counter" => (core, Some(Width::Order)),
         "list" | "tuple" => (core, inner_width),
-        "approx" => (core, Some(Width::Bound)),
+        "approx" | "round" => (core, Some(Width::Bound)),
         _ => (expr, None),
     }
 }
@@ -394,6 +475,8 @@ mod tests {
             "assert a == 1 or True",
             "assert a",
             "assert a == 2",
+            "assert 2 <= a <= 3",
+            "assert 0 <= b <= 2",
             "if a:\n    assert a == 1",
             "try:\n    assert a == 1\nexcept Exception:\n    pass",
             "return\nassert a == 1",
@@ -424,6 +507,11 @@ mod tests {
             ("assert done.is_set()", "assert done.wait(10)", 0),
             ("assert open('/tmp/a').read() == b", "assert open(p).read() == b", 0),
             ("assert n == 3", "assert n >= 3", 1),
+            ("assert t >= (least - 1e-5)", "assert t >= (least - 0.02)", 1),
+            ("assert t >= 0.03", "assert round(t, 2) >= 0.03", 1),
+            ("assert key.ttl() == 60", "assert 55 <= key.ttl() <= 61", 1),
+            ("assert end <= now + timedelta(seconds=62)", "assert end <= now + timedelta(seconds=120)", 1),
+            ("assert seen == [call(approx(d, abs=0.2))]", "assert seen == [call(approx(d, abs=1))]", 1),
         ] {
             let kept = kept(before, after);
             assert_eq!(kept.weaker, Vec::<String>::new(), "{after}");

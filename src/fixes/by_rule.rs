@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::assertions;
 use super::edits::{Agreed, Change, changes};
 use super::functions::functions;
-use super::verify::counts;
+use super::verify::{counts, is_harm};
 use crate::python::Module;
 use crate::risk::{Assessment, RiskModel};
 use crate::scan::{Overlay, Scan, ScanError, ScanRequest, scan, scan_over};
@@ -207,7 +207,7 @@ impl Work {
             let (was, is) = (counts(old), counts(new));
             let count = |all: &BTreeMap<&str, usize>, code: &str| all.get(code).copied().unwrap_or(0);
             let stays = |(code, chosen): (&&str, &usize)| count(&is, code) + chosen > count(&was, code);
-            if let Some(code) = is.keys().find(|code| count(&is, code) > count(&was, code)) {
+            if let Some(code) = is.keys().find(|code| is_harm(code) && count(&is, code) > count(&was, code)) {
                 out.insert(old.id.clone(), format!("a new {code} would come of it"));
             } else if chosen.get(old.id.as_str()).is_some_and(|codes| codes.iter().any(stays)) {
                 out.insert(old.id.clone(), "the finding would stay".to_owned());

@@ -55,7 +55,7 @@ impl Rule for BlockingCallInCoroutine {
             }
             let (severity, confidence) =
                 if is_alone(test, at, site) { (Severity::Low, 0.5) } else { (Severity::Medium, 0.75) };
-            report.add(
+            report.add_mended(
                 at,
                 Smell {
                     span: site.expr.span,
@@ -66,6 +66,12 @@ impl Rule for BlockingCallInCoroutine {
                         test.text(at, &site.call.func)
                     ),
                     help: format!("use {instead}, or asyncio.to_thread around the call"),
+                },
+                |mut mend| {
+                    (path == "time.sleep").then_some(())?;
+                    let asyncio = mend.import("asyncio")?;
+                    mend.replace(site.call.func.span, format!("await {asyncio}.sleep"));
+                    mend.risky("let the event loop go on meanwhile")
                 },
             );
         }

@@ -13,6 +13,8 @@ pub(super) struct Bound<'a> {
     /// In seconds; missing where it cannot be told.
     pub(super) seconds: Option<f64>,
     pub(super) is_tolerance: bool,
+    /// Of a window that begins later: its end as it is written, and one a minute after its beginning.
+    pub(super) window: Option<(f64, String)>,
     /// How it is known to be a time.
     pub(super) known: Known,
 }
@@ -40,6 +42,7 @@ pub(super) fn bounded_by_name<'a>(
         measured: pair.left,
         seconds: Some(seconds),
         is_tolerance: false,
+        window: None,
         known: Known::Named,
     })
 }
@@ -65,6 +68,7 @@ pub(super) fn sleep_argument<'a>(
         measured: pair.left,
         seconds: Some(seconds),
         is_tolerance: true,
+        window: None,
         known: Known::Named,
     })
 }

@@ -76,8 +76,10 @@ impl Rule for DirectoryOrder {
                             help: "wrap the listing in sorted(…), or compare sets".to_owned(),
                         },
                         |mut mend| {
-                            // entries of `scandir` and folders of `walk` know no order
-                            if pick || path_of(at, site).is_some_and(|path| matches!(last(path), "scandir" | "walk")) {
+                            // entries of `scandir` and folders of `walk` know no order, but the names in a folder do
+                            let is_opaque = path_of(at, site).is_some_and(|path| matches!(last(path), "scandir" | "walk"));
+                            let are_names = [comparison.left, comparison.right].into_iter().any(is_list_of_texts);
+                            if pick || (is_opaque && !are_names) {
                                 return None;
                             }
                             mend.sort([comparison.left, comparison.right])?;
@@ -182,6 +184,10 @@ impl<'a, 'v> Look<'_, 'a, 'v> {
 /// A list or tuple of two elements or more that is written out.
 fn is_long(expr: &Expr) -> bool {
     matches!(&expr.kind, ExprKind::List(parts) | ExprKind::Tuple(parts) if parts.len() > 1)
+}
+
+fn is_list_of_texts(expr: &Expr) -> bool {
+    matches!(&expr.kind, ExprKind::List(parts) if parts.iter().all(|part| part.as_str().is_some()))
 }
 
 fn path_of<'r>(at: &'r Reached<'_, '_>, site: &CallSite<'_>) -> Option<&'r str> {

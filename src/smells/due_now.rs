@@ -50,22 +50,23 @@ impl Rule for DueNow {
             };
             for site in at.sites.calls.iter().filter(|site| !last(&site.path).starts_with("assert")) {
                 for (name, value) in &site.call.keywords {
-                    if name.as_deref().is_some_and(names_due) && is_now(at, &clocks, value, site.at.order) {
-                        tell(test, report, at, value.span, value);
+                    let Some(name) = name.as_deref().filter(|name| names_due(name)) else { continue };
+                    if is_now(at, &clocks, value, site.at.order) {
+                        tell(test, report, at, value.span, value, ends(name) || nothing_waits(at, value));
                     }
                 }
                 if let [only, ..] = site.call.args.as_slice()
                     && last(&site.path).ends_with("Trigger")
                     && is_now(at, &clocks, only, site.at.order)
                 {
-                    tell(test, report, at, site.expr.span, only);
+                    tell(test, report, at, site.expr.span, only, nothing_waits(at, only));
                 }
             }
             for binding in &at.sites.bindings {
                 let Some(value) = binding.value.filter(|value| matches!(value.kind, ExprKind::Dict(_))) else { continue };
-                entries(value, &mut |value| {
+                entries(value, &mut |name, value| {
                     if is_now(at, &clocks, value, binding.at.order) {
-                        tell(test, report, at, value.span, value);
+                        tell(test, report, at, value.span, value, ends(name) || nothing_waits(at, value));
                     }
                 });
             }
@@ -73,7 +74,14 @@ impl Rule for DueNow {
     }
 }
 
-fn tell(test: &Context<'_, '_>, report: &mut Report<'_>, at: &Reached<'_, '_>, span: Span, now: &Expr) {
+fn tell(
+    test: &Context<'_, '_>,
+    report: &mut Report<'_>,
+    at: &Reached<'_, '_>,
+    span: Span,
+    now: &Expr,
+    may_be_put_off: bool,
+) {
     report.add_mended(
         at,
         Smell {
@@ -88,27 +96,34 @@ fn tell(test: &Context<'_, '_>, report: &mut Report<'_>, at: &Reached<'_, '_>, s
             ),
         },
         |mut mend| {
-            let place = at.sites.calls.iter().position(|site| site.expr.span == now.span)?;
-            let later = match &*at.paths[place] {
+            let mut clocks = at.sites.calls.iter().zip(&at.paths).filter(|(site, _)| now.span.holds(site.expr.span));
+            let (site, path) = clocks.find(|(_, path)| is_wall_clock(path))?;
+            let is_converted = site.expr.span != now.span;
+            let day = match &**path {
                 "time.time" => "86400".to_owned(),
-                path if path.contains("datetime") || path.contains("timezone") => {
+                path if (path.contains("datetime") || path.contains("timezone")) && !is_converted => {
                     format!("{}(days=1)", mend.import("datetime.timedelta")?)
                 }
                 _ => return None,
             };
-            mend.insert(now.span.end, format!(" + {later}"));
-            mend.risky("fall due a day later")
+            // what is to begin now begins too late tomorrow
+            let name = &at.function.function.name;
+            let is_past = name.contains("expired") && !name.contains("not_expired");
+            let is_text = now.as_call().is_some_and(|call| call.func.as_name() == Some("str"));
+            (may_be_put_off && !is_text).then_some(())?;
+            mend.insert(now.span.end, format!(" {} {day}", if is_past { '-' } else { '+' }));
+            mend.risky(if is_past { "fall due a day earlier" } else { "fall due a day later" })
         },
     );
 }
 
 /// Visits the values under keys that name a due date, also in dictionaries and lists inside.
-fn entries<'a>(expr: &'a Expr, visit: &mut dyn FnMut(&'a Expr)) {
+fn entries<'a>(expr: &'a Expr, visit: &mut dyn FnMut(&'a str, &'a Expr)) {
     match &expr.kind {
         ExprKind::Dict(items) => {
             for (key, value) in items {
-                if key.as_ref().and_then(Expr::as_str).is_some_and(names_due) {
-                    visit(value);
+                if let Some(name) = key.as_ref().and_then(Expr::as_str).filter(|name| names_due(name)) {
+                    visit(name, value);
                 }
                 entries(value, visit);
             }
@@ -125,6 +140,20 @@ fn names_due(name: &str) -> bool {
             | "valid_until" | "run_at" | "run_date" | "due" | "due_at" | "due_date" | "eta" | "scheduled_at" | "not_after"
             | "deadline"
     )
+}
+
+/// Whether nothing in the test waits for what happens on that date.
+fn nothing_waits(at: &Reached<'_, '_>, date: &Expr) -> bool {
+    let mut later = at.sites.calls.iter().filter(|site| site.expr.span.start > date.span.end);
+    !later.any(|site| {
+        let name = last(&site.path).to_ascii_lowercase();
+        ["wait", "sleep", "event", "receive", "join", "result"].iter().any(|word| name.contains(word))
+    })
+}
+
+/// Whether something is over from then on; of the other dates something begins.
+fn ends(name: &str) -> bool {
+    name.starts_with("exp") || matches!(name, "valid_until" | "not_after" | "deadline")
 }
 
 /// A reading of the clock with nothing added: itself, in a conversion, or behind a name.

@@ -66,6 +66,9 @@ impl Rule for ElapsedTimeAtLeast {
                         continue;
                     }
                     let seconds = flow::seconds(test, at, pair.left, order);
+                    if margin(pair.left).is_some_and(|(_, margin)| margin >= LEAST_MARGIN) {
+                        continue;
+                    }
                     // a bound that is reckoned is a bound where the clock was read here
                     if seconds.is_some_and(|seconds| seconds <= 0.0) || (seconds.is_none() && !is_reckoned(pair.left)) {
                         continue;
@@ -79,7 +82,7 @@ impl Rule for ElapsedTimeAtLeast {
                         Some(seconds) => format!("{} s", (seconds * 1e6).round() / 1e6),
                         None => format!("`{}`", test.text(at, pair.left)),
                     };
-                    report.add(
+                    report.add_mended(
                         at,
                         Smell {
                             span: assert.span,
@@ -93,10 +96,30 @@ impl Rule for ElapsedTimeAtLeast {
                             help: "leave a margin and use time.monotonic(), or patch the sleep and assert its argument"
                                 .to_owned(),
                         },
+                        |mut mend| {
+                            if let Some((place, _)) = margin(pair.left) {
+                                mend.replace(place.span, LEAST_MARGIN.to_string());
+                                return mend.risky("leave a margin for coarse clocks");
+                            }
+                            let bound = pair.left.as_number().filter(|bound| *bound < 100.0)?;
+                            mend.wrap(pair.right, "round(", if bound < 1.0 { ", 2)" } else { ", 1)" });
+                            mend.risky("round what a coarse clock measures")
+                        },
                     );
                 }
             }
         }
+    }
+}
+
+/// What coarse clocks miss at most, in seconds.
+const LEAST_MARGIN: f64 = 0.02;
+
+/// The margin of `delay - 1e-5`, and where it stands.
+fn margin(bound: &Expr) -> Option<(&Expr, f64)> {
+    match &bound.kind {
+        ExprKind::Binary { op, right, .. } if &**op == "-" => Some((right, right.as_number()?)),
+        _ => None,
     }
 }
 

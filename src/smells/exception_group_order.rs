@@ -51,8 +51,8 @@ impl Rule for ExceptionGroupOrder {
                     .filter(|pair| pair.operator == Operator::Equal)
                     .flat_map(|pair| [(pair.left, pair.right), (pair.right, pair.left)])
                     .find(|(one, other)| keeps_order(one, other));
-                let Some((group, _)) = found else { continue };
-                report.add(
+                let Some((group, listed)) = found else { continue };
+                report.add_mended(
                     at,
                     Smell {
                         span: assert.span,
@@ -64,6 +64,13 @@ impl Rule for ExceptionGroupOrder {
                         ),
                         help: "compare sorted(…) of the messages, a set of the types, or use pytest.RaisesGroup"
                             .to_owned(),
+                    },
+                    |mut mend| {
+                        // texts have an order, exceptions have none
+                        let ExprKind::List(parts) = &listed.kind else { return None };
+                        parts.iter().all(|part| part.as_str().is_some()).then_some(())?;
+                        mend.sort([group, listed])?;
+                        mend.safe("compare the exceptions without their order")
                     },
                 );
             }

@@ -49,13 +49,22 @@ impl Rule for HashCompared {
                 }
             }
             if at.sites.names_read.contains("id") {
-                for assert in at.sites.asserts.iter().filter(|assert| {
-                    comparisons(assert.test)
-                        .iter()
-                        .any(|comparison| comparison.op == "==" && by_id(comparison.left) && by_id(comparison.right))
-                }) {
+                for assert in &at.sites.asserts {
+                    let Some([one, other]) = comparisons(assert.test).iter().find_map(|comparison| {
+                        (comparison.op == "==").then_some([by_id(comparison.left)?, by_id(comparison.right)?])
+                    }) else {
+                        continue;
+                    };
                     let why = "compares two new objects by what id() gives, which the memory in use decides";
-                    report.add(at, smell(assert.span, test.text(at, assert.test), why));
+                    report.add_mended(at, smell(assert.span, test.text(at, assert.test), why), |mut mend| {
+                        let made = mend.text(one);
+                        (made == mend.text(other) && !made.contains('\n')).then_some(())?;
+                        let name = mend.free_name("made")?;
+                        let stmt = mend.statement(assert.span)?;
+                        mend.before(stmt, &[&format!("{name} = {made}")])?;
+                        [one, other].iter().for_each(|place| mend.replace(place.span, name.clone()));
+                        mend.risky("look at one and the same object twice")
+                    });
                 }
             }
             for site in calls().filter(|site| matches!(&*site.path, "sorted" | "min" | "max")) {
@@ -103,20 +112,20 @@ fn judge(comparison: &Comparison<'_>) -> Option<&'static str> {
     })
 }
 
-/// Whether a call makes an object and is given `id` as the function to tell it by.
-fn by_id(expr: &Expr) -> bool {
-    let Some(call) = expr.as_call() else { return false };
-    let makes = call.args.iter().any(|argument| {
+/// The object that a call makes, where it is given `id` as the function to tell it by.
+fn by_id(expr: &Expr) -> Option<&Expr> {
+    let call = expr.as_call()?;
+    let made = call.args.iter().find(|argument| {
         argument.as_call().is_some_and(|made| {
             made.func.as_name().is_some_and(|name| name.starts_with(char::is_uppercase))
         })
-    });
+    })?;
     let is_id = |part: &Expr| part.as_name() == Some("id");
-    makes
-        && call.keywords.iter().any(|(_, value)| match &value.kind {
-            ExprKind::Dict(entries) => entries.iter().any(|(_, value)| is_id(value)),
-            _ => is_id(value),
-        })
+    let by_id = call.keywords.iter().any(|(_, value)| match &value.kind {
+        ExprKind::Dict(entries) => entries.iter().any(|(_, value)| is_id(value)),
+        _ => is_id(value),
+    });
+    by_id.then_some(made)
 }
 
 fn called(expr: &Expr) -> Option<(&str, &Expr)> {

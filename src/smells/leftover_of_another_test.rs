@@ -52,7 +52,7 @@ impl Rule for LeftoverOfAnotherTest {
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         let at = test.test();
-        let mut severity = Severity::High;
+        let (mut severity, mut cleared) = (Severity::High, None);
         let (span, confidence, message) = if let Some((what, writer)) = changed_by_another(test) {
             let message = format!(
                 "`{writer}` changes `{what}` and leaves it so; this test sees that when it runs later"
@@ -63,14 +63,14 @@ impl Rule for LeftoverOfAnotherTest {
                 "`{name}` is one for the whole module and empty only as long as `{user}` has not run"
             );
             (span, 0.75, message)
-        } else if let Some((name, span)) = counts_shared(test) {
+        } else if let Some((name, method, span)) = counts_shared(test) {
             let message = format!("`{name}` is one for the whole module, and what other tests put there counts too");
-            severity = Severity::Medium;
+            (severity, cleared) = (Severity::Medium, Some(format!("{name}.{method}()")));
             (span, 0.7, message)
         } else {
             return;
         };
-        report.add(
+        report.add_mended(
             at,
             Smell {
                 span,
@@ -80,6 +80,10 @@ impl Rule for LeftoverOfAnotherTest {
                 help: "give each test a fresh one from a function-scoped fixture, and change shared things with \
                        monkeypatch"
                     .to_owned(),
+            },
+            |mut mend| {
+                mend.at_start(&cleared?)?;
+                mend.risky("begin with nothing in it")
             },
         );
     }
@@ -211,7 +215,7 @@ fn change_left<'v, 'a>(view: &'v View<'a>, writer: &Function, path: &str) -> Opt
 }
 
 /// `assert len(CACHE) == 1` on an object of the module that tests have to clear, before this one has cleared it.
-fn counts_shared(test: &Context<'_, '_>) -> Option<(String, Span)> {
+fn counts_shared(test: &Context<'_, '_>) -> Option<(String, String, Span)> {
     let at = test.test();
     let view = test.analysis.view(at.function.module);
     if !at.sites.calls.iter().any(|site| site.path == "len") {
@@ -237,15 +241,16 @@ fn counts_shared(test: &Context<'_, '_>) -> Option<(String, Span)> {
             is_before && clears(site, name)
         });
         let others = users(view, name);
-        let needs_clearing = others.iter().any(|user| {
-            view.sites(user).is_some_and(|sites| sites.calls.iter().any(|site| clears(site, name)))
-        });
+        let clearing = others.iter().find_map(|user| {
+            let site = view.sites(user)?.calls.iter().find(|site| clears(site, name))?;
+            Some(last(&site.path).to_owned())
+        })?;
         let is_renewed = test
             .reach
             .iter()
             .flat_map(|reached| &reached.sites.writes)
             .any(|write| write.path == format!("#{name}") && renews(write) && write.at.order < assert.at.order);
-        (is_object && needs_clearing && !is_cleared && !is_renewed).then(|| (name.to_owned(), assert.span))
+        (is_object && !is_cleared && !is_renewed).then(|| (name.to_owned(), clearing, assert.span))
     })
 }
 

@@ -29,6 +29,7 @@ use super::comparison::{Comparison, Operator, comparisons};
 use super::flow::{self, Sources};
 use super::words::last;
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::Expr;
 use crate::python::sites::AssertSite;
 
 pub(super) struct LifetimeCompared;
@@ -52,8 +53,8 @@ impl Rule for LifetimeCompared {
             };
             for assert in &at.sites.asserts {
                 for pair in comparisons(assert) {
-                    let Some(severity) = grade(test, at, &lifetimes, assert, &pair) else { continue };
-                    report.add(
+                    let Some((severity, seconds)) = grade(test, at, &lifetimes, assert, &pair) else { continue };
+                    report.add_mended(
                         at,
                         Smell {
                             span: assert.span,
@@ -64,6 +65,21 @@ impl Rule for LifetimeCompared {
                                 test.text(at, assert.test)
                             ),
                             help: "assert a range with some seconds of room on both sides".to_owned(),
+                        },
+                        |mut mend| {
+                            let is_in_ms = test.text(at, assert.test).contains("pttl");
+                            let second = if is_in_ms { 1000.0 } else { 1.0 };
+                            let number = |expr: &Expr| expr.as_number() == Some(seconds);
+                            if pair.operator == Operator::Less {
+                                number(pair.right).then_some(())?;
+                                mend.replace(pair.right.span, (seconds + second).to_string());
+                                return mend.risky("allow for a second of rounding");
+                            }
+                            (assert.test.span.start == pair.left.span.start && number(pair.right)).then_some(())?;
+                            let least = (seconds - 5.0 * second).max(0.0);
+                            let asked = mend.text(pair.left);
+                            mend.replace(assert.test.span, format!("{least} <= {asked} <= {}", seconds + second));
+                            mend.risky("allow some seconds of room")
                         },
                     );
                 }
@@ -82,7 +98,7 @@ fn grade<'a>(
     lifetimes: &Sources<'a, '_>,
     assert: &AssertSite<'a>,
     pair: &Comparison<'a>,
-) -> Option<Severity> {
+) -> Option<(Severity, f64)> {
     let order = assert.at.order;
     let number = |expr| flow::seconds(test, at, expr, order).filter(|seconds| *seconds > 0.0);
     match pair.operator {
@@ -90,7 +106,7 @@ fn grade<'a>(
             let (_, given) = [(pair.left, pair.right), (pair.right, pair.left)]
                 .into_iter()
                 .find(|(asked, given)| lifetimes.inside(asked).is_some() && number(given).is_some())?;
-            number(given).map(|_| Severity::Medium)
+            number(given).map(|seconds| (Severity::Medium, seconds))
         }
         // the same number as an absolute moment of expiry was reckoned with
         Operator::Less => {
@@ -99,7 +115,7 @@ fn grade<'a>(
             let is_given = at.sites.calls.iter().any(|site| {
                 site.at.order < order && last(&site.path) == "timedelta" && number(site.expr) == Some(limit)
             });
-            is_given.then_some(Severity::Low)
+            is_given.then_some((Severity::Low, limit))
         }
         _ => None,
     }

@@ -28,6 +28,7 @@
 
 use super::comparison::{Operator, comparisons};
 use super::flow::Sources;
+use super::polling::{is_polled, poll_before};
 use super::{Context, Report, Role, Rule, Severity, Smell};
 
 pub(super) struct LiveThreadsCounted;
@@ -52,7 +53,10 @@ impl Rule for LiveThreadsCounted {
                     // only what is read in the assertion, or just before under a name, is compared with something
                     let found = counts.behind(pair.left, order).or_else(|| counts.behind(pair.right, order));
                     let Some((site, _)) = found.filter(|_| pair.operator == Operator::Equal) else { continue };
-                    report.add(
+                    if is_polled(test, at, site.expr, order) {
+                        continue;
+                    }
+                    report.add_mended(
                         at,
                         Smell {
                             span: assert.span,
@@ -65,6 +69,7 @@ impl Rule for LiveThreadsCounted {
                             help: "join() what was started and assert is_alive() of it, or look again until a deadline"
                                 .to_owned(),
                         },
+                        |mend| poll_before(mend, assert.span, test.case.is_async),
                     );
                 }
             }

@@ -24,8 +24,10 @@
 //! ## Known false positives
 //! A file that the test itself wrote, or whose writer had ended before.
 
+use super::mend::Mend;
 use super::words::last;
-use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use super::{Context, Fix, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::ExprKind;
 use crate::python::sites::{CallSite, Use};
 
 pub(super) struct LogReadOnce;
@@ -45,10 +47,10 @@ impl Rule for LogReadOnce {
                 if !reads_log(test, at, site) || site.at.in_nested || site.at.loops > 0 || !is_asserted(at, site) {
                     continue;
                 }
-                if !has_writer(test) || writer_has_ended(at, site) {
+                if !has_writer(test) || writer_has_ended(at, site) || is_read_again(at, site) {
                     continue;
                 }
-                report.add(
+                report.add_mended(
                     at,
                     Smell {
                         span: site.expr.span,
@@ -60,6 +62,7 @@ impl Rule for LogReadOnce {
                         ),
                         help: "read again until the line is there or a deadline has passed, or end the writer first".to_owned(),
                     },
+                    |mend| read_on(mend, at, site, test.case.is_async),
                 );
             }
         }
@@ -72,6 +75,46 @@ fn reads_log(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) 
         let text = test.text(at, &site.call.func);
         text.contains("log") && !text.contains("catalog") && !text.contains("dialog")
     }
+}
+
+/// Reads again until what is asserted to be in it has come.
+fn read_on(mut mend: Mend<'_>, at: &Reached<'_, '_>, site: &CallSite<'_>, is_async: bool) -> Option<Fix> {
+    let Use::Assigned(name) = site.used else { return None };
+    let mut later = at.sites.asserts.iter().filter(|assert| assert.at.order > site.at.order);
+    let assert = later.find(|assert| super::flow::mentions(assert.test, name))?;
+    let (line, text) = match &assert.test.kind {
+        ExprKind::Compare { left, rest } => match rest.as_slice() {
+            [(op, right)] if &**op == "in" => (&**left, right),
+            _ => return None,
+        },
+        ExprKind::Call(call) if last(call.func.dotted()?.last()?) == "assertIn" => match call.args.as_slice() {
+            [line, text, ..] => (line, text),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    (text.as_name() == Some(name) && !site.awaited).then_some(())?;
+    // a file that is kept open goes on where it stopped
+    let is_kept = last(&site.path) == "read"
+        && matches!(&site.call.func.kind, ExprKind::Attribute { value, .. } if value.as_call().is_none());
+    let clock = mend.clock()?;
+    let deadline = mend.free_name("deadline")?;
+    let pause = format!("    {}", mend.pause(is_async)?);
+    let lines = [
+        format!("{deadline} = {clock} + 10"),
+        format!("while {} not in {name} and {clock} < {deadline}:", mend.text(line)),
+        pause,
+        format!("    {name} {} {}", if is_kept { "+=" } else { "=" }, mend.text(site.expr)),
+    ];
+    let stmt = mend.statement(assert.span)?;
+    mend.before(stmt, &lines.each_ref().map(String::as_str))?;
+    mend.risky("read on until the line is there, for ten seconds at most")
+}
+
+/// Whether a loop later reads it again.
+fn is_read_again(at: &Reached<'_, '_>, read: &CallSite<'_>) -> bool {
+    let mut later = at.sites.calls.iter().filter(|site| site.at.order > read.at.order);
+    later.any(|site| site.at.in_while && site.path == read.path)
 }
 
 /// Whether the result is asserted, itself or by the name it is given.

@@ -48,7 +48,16 @@ fn lets_something_expire(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &Ca
 }
 
 fn outside_quotes(text: &str) -> String {
-    text.split(['"', '\'']).step_by(2).collect::<Vec<_>>().join(" ")
+    let (mut out, mut open) = (String::with_capacity(text.len()), None);
+    for char in text.chars() {
+        match open {
+            Some(quote) if char == quote => open = None,
+            Some(_) => {}
+            None if matches!(char, '"' | '\'') => open = Some(char),
+            None => out.push(char),
+        }
+    }
+    out
 }
 
 /// Whether what is asserted next compares times of files or records, which the pause only keeps apart.

@@ -1,10 +1,14 @@
 //! Edits that mend a finding. A rule says what to write where; this knows how it is written: the indentation, where
 //! an import goes, how a fixture is asked for. What cannot be done cleanly gives `None`, and the finding stays as it is.
 
+mod imports;
+mod remedies;
+
+pub(super) use remedies::{in_with, patched};
+
 use super::context::{Context, Reached, Role};
 use super::finding::{Applicability, Edit, Fix};
 use crate::python::ast::*;
-use crate::python::sites::{CallSite, WriteSite};
 use crate::python::{Module, Scope, any_expression, for_each_statement};
 use crate::words::is_word_in;
 
@@ -51,6 +55,10 @@ impl<'r> Mend<'r> {
 
     pub(super) fn text(&self, expr: &Expr) -> &'r str {
         self.module.text(expr.span)
+    }
+
+    pub(super) fn stmt_text(&self, stmt: &Stmt) -> &'r str {
+        self.module.text(stmt.span)
     }
 
     pub(super) fn replace(&mut self, span: Span, content: impl Into<String>) {
@@ -147,8 +155,12 @@ impl<'r> Mend<'r> {
     pub(super) fn before(&mut self, stmt: &Stmt, lines: &[&str]) -> Option<()> {
         let indent = self.indent(stmt)?;
         let newline = self.newline();
-        let content: String = lines.iter().map(|line| format!("{line}{newline}{indent}")).collect();
-        self.insert(stmt.span.start, content);
+        // an empty line has no indentation
+        let place = |(at, line): (usize, &&str)| match lines.get(at + 1) {
+            Some(&"") => format!("{line}{newline}"),
+            _ => format!("{line}{newline}{indent}"),
+        };
+        self.insert(stmt.span.start, lines.iter().enumerate().map(place).collect::<String>());
         Some(())
     }
 
@@ -163,13 +175,17 @@ impl<'r> Mend<'r> {
         is_last.then(|| self.insert(stmt.span.end + rest.len() as u32, content))
     }
 
-    /// A line at the start of the function, after its docstring.
+    /// A line at the start of the function, after its docstring, and apart from a function that follows.
     pub(super) fn at_start(&mut self, line: &str) -> Option<()> {
+        let lines = |next: &Stmt| match next.kind {
+            StmtKind::Function(_) | StmtKind::Class(_) => vec![line, ""],
+            _ => vec![line],
+        };
         let is_text = |stmt: &Stmt| matches!(&stmt.kind, StmtKind::Expr(expr) if expr.as_str().is_some());
         match self.function.body.as_slice() {
-            [docstring, second, ..] if is_text(docstring) => self.before(second, &[line]),
+            [docstring, second, ..] if is_text(docstring) => self.before(second, &lines(second)),
             [docstring] if is_text(docstring) => self.after(docstring, &[line]),
-            [first, ..] => self.before(first, &[line]),
+            [first, ..] => self.before(first, &lines(first)),
             [] => None,
         }
     }
@@ -207,6 +223,23 @@ impl<'r> Mend<'r> {
             }
         }
         Some(())
+    }
+
+    /// A decorator above one that stands there.
+    pub(super) fn decorate(&mut self, other: Span, decorator: &str) -> Option<()> {
+        let line = self.module.line(other.start);
+        let text = self.module.line_text(line);
+        let rest = text.trim_start();
+        let indent = &text[..text.len() - rest.len()];
+        let content = format!("{indent}{decorator}{}", self.newline());
+        rest.starts_with('@').then(|| self.insert(self.module.line_start(line), content))
+    }
+
+    /// Puts a statement of one line under `head`.
+    pub(super) fn under(&mut self, stmt: &Stmt, head: &str) -> Option<()> {
+        let (indent, text) = (self.indent(stmt)?, self.module.text(stmt.span));
+        let content = format!("{head}{}{indent}{}{text}", self.newline(), self.step());
+        (!text.contains('\n')).then(|| self.replace(stmt.span, content))
     }
 
     /// Where a text or number that is written out is an expression of this function; `None` where it stands outside of tests too,
@@ -252,54 +285,6 @@ impl<'r> Mend<'r> {
             .find(|name| !is_word_in(name, text) && !self.module.imports.contains_key(name.as_str()))
     }
 
-    /// The name under which a module is known at the top of the file; it is imported where it is not.
-    pub(super) fn import(&mut self, path: &str) -> Option<String> {
-        if let Some((local, _)) = self.module.imports.iter().find(|(_, known)| &***known == path) {
-            return Some(local.to_string());
-        }
-        let name = path.rsplit('.').next()?;
-        if self.module.imports.contains_key(name) || self.module.binds(name) {
-            return None;
-        }
-        let line = match path.rsplit_once('.') {
-            None => format!("import {path}"),
-            Some((package, name)) => format!("from {package} import {name}"),
-        };
-        let newline = self.newline();
-        let is_future = |stmt: &&Stmt| self.module.text(stmt.span).starts_with("from __future__");
-        let mut imports = self.module.body.iter().filter(|stmt| matches!(stmt.kind, StmtKind::Import(_)));
-        let plain = imports.clone().filter(|stmt| !is_future(stmt));
-        // among its like in their order, else before the first
-        let follows = |stmt: &&Stmt| {
-            self.module.text(stmt.span).starts_with("import ") && self.module.text(stmt.span) < &*line
-        };
-        let first_block = plain.clone().take_while(|stmt| self.module.text(stmt.span).starts_with("import "));
-        if let Some(before) = first_block.filter(follows).last() {
-            self.insert(before.span.end, format!("{newline}{line}"));
-        } else if let Some(next) = plain.clone().next() {
-            self.insert(next.span.start, format!("{line}{newline}"));
-        } else if let Some(after) = imports.next_back().or_else(|| self.docstring()) {
-            self.insert(after.span.end, format!("{newline}{newline}{line}"));
-        } else {
-            let first = self.module.body.first()?;
-            let start = self.module.line_start(self.module.line(first.span.start));
-            let stands_apart = matches!(first.kind, StmtKind::Function(_) | StmtKind::Class(_));
-            let apart = newline.repeat(if stands_apart { 3 } else { 2 });
-            self.insert(start, format!("{line}{apart}"));
-        }
-        Some(name.to_owned())
-    }
-
-    /// Whether a name is bound at the top of the file.
-    pub(super) fn knows(&self, name: &str) -> bool {
-        self.module.imports.contains_key(name) || self.module.binds(name)
-    }
-
-    fn docstring(&self) -> Option<&'r Stmt> {
-        let first = self.module.body.first()?;
-        matches!(&first.kind, StmtKind::Expr(expr) if expr.as_str().is_some()).then_some(first)
-    }
-
     /// Asks for a fixture that lives as long as the test: only a test function of pytest, or a fixture of that scope, can.
     pub(super) fn fixture(&mut self, name: &str) -> Option<()> {
         let can = match self.role {
@@ -335,6 +320,15 @@ impl<'r> Mend<'r> {
             _ => None,
         }
     }
+
+    /// What registers a clean-up: of the class, else of a fixture that is asked for.
+    pub(super) fn cleanup(&mut self) -> Option<&'static str> {
+        if let Some(register) = self.own_cleanup() {
+            return Some(register);
+        }
+        self.fixture("request")?;
+        Some("request.addfinalizer")
+    }
 }
 
 /// A list of texts, or of numbers, that is sorted already.
@@ -344,74 +338,4 @@ fn in_order(expr: &Expr) -> bool {
     let numbers: Option<Vec<f64>> = parts.iter().map(Expr::as_number).collect();
     texts.is_some_and(|texts| texts.is_sorted() && !texts.iter().any(|text| text.contains('\\')))
         || numbers.is_some_and(|numbers| numbers.is_sorted())
-}
-
-/// Puts what `site` opens into a `with` statement: the statement that uses it at once, or all up to its last use.
-pub(super) fn in_with(mut mend: Mend<'_>, site: &CallSite<'_>, applicability: Applicability) -> Option<Fix> {
-    if site.at.in_nested || site.awaited {
-        return None;
-    }
-    let stmt = mend.statement(site.expr.span)?;
-    let opened = mend.text(site.expr);
-    let whole = |value: &Option<Expr>| value.as_ref().is_some_and(|value| value.span == site.expr.span);
-    match &stmt.kind {
-        StmtKind::Assign { targets, value, annotation: None } if whole(value) => {
-            let [target] = targets.as_slice() else { return None };
-            let name = target.as_name()?;
-            mend.under_with(stmt, opened, name, None)?;
-        }
-        StmtKind::Assign { .. } | StmtKind::Expr(_) | StmtKind::Assert { .. } => {
-            let is_lazy = |part: &Expr| {
-                let can_wait = matches!(
-                    part.kind,
-                    ExprKind::Lambda(_)
-                        | ExprKind::Comprehension(_)
-                        | ExprKind::Conditional { .. }
-                        | ExprKind::Bools(_)
-                );
-                can_wait && part.span.holds(site.expr.span)
-            };
-            let waits =
-                crate::python::expressions(stmt).into_iter().any(|expr| expr.any(&mut |part| is_lazy(part)));
-            let dropped = matches!(&stmt.kind, StmtKind::Expr(expr) if expr.span == site.expr.span);
-            if waits || dropped || mend.has_long_text(stmt.span) || mend.module.text(stmt.span).contains('\n')
-            {
-                return None;
-            }
-            let name = mend.free_name("file")?;
-            let (before, after) = (
-                Span { start: stmt.span.start, end: site.expr.span.start },
-                Span { start: site.expr.span.end, end: stmt.span.end },
-            );
-            let first = format!("{}{name}{}", mend.module.text(before), mend.module.text(after));
-            mend.under_with(stmt, opened, &name, Some(&first))?;
-        }
-        _ => return None,
-    }
-    mend.finish(applicability, "open it in a with statement, which closes it".to_owned())
-}
-
-/// `owner.name = value` by `monkeypatch.setattr`; in a unittest class with a clean-up registered before it.
-pub(super) fn patched(mut mend: Mend<'_>, write: &WriteSite<'_>) -> Option<Fix> {
-    let stmt = mend.statement(write.span)?;
-    let StmtKind::Assign { targets, value: Some(value), annotation: None } = &stmt.kind else { return None };
-    let [target] = targets.as_slice() else { return None };
-    let (owner, name, item) = match &target.kind {
-        ExprKind::Attribute { value: owner, attr } => (owner, format!("\"{attr}\""), false),
-        ExprKind::Subscript { value: owner, index } => (owner, mend.text(index.first()?).to_owned(), true),
-        _ => return None,
-    };
-    let owner = mend.text(owner);
-    if let Some(register) = mend.own_cleanup() {
-        if item {
-            return None;
-        }
-        let before = mend.text(target);
-        mend.before(stmt, &[&format!("{register}(setattr, {owner}, {name}, {before})")])?;
-        return mend.risky("put back what was there when the test ends");
-    }
-    mend.fixture("monkeypatch")?;
-    let set = if item { "setitem" } else { "setattr" };
-    mend.replace(stmt.span, format!("monkeypatch.{set}({owner}, {name}, {})", mend.text(value)));
-    mend.risky("change it with monkeypatch, which puts back what was there")
 }

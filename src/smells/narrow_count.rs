@@ -48,7 +48,8 @@ impl Rule for NarrowCount {
                 && matches!(&left.kind, ExprKind::Attribute { attr, .. } if attr.ends_with("_count") || attr.ends_with("_calls"))
                 && at.paths.iter().any(|path| path.ends_with("PoolExecutor"))
             {
-                add(report, test, at, assert.span, left);
+                let operator = Span { start: left.span.end, end: most.span.start };
+                add(report, test, at, assert.span, left, (operator, " <= ".to_owned()));
                 continue;
             }
             let [(low_op, middle), (high_op, high)] = rest.as_slice() else { continue };
@@ -57,13 +58,22 @@ impl Rule for NarrowCount {
             if !is_narrow || &**low_op != "<=" || &**high_op != "<=" || !is_count(middle) {
                 continue;
             }
-            add(report, test, at, assert.span, middle);
+            let more = high.as_number().map_or_else(String::new, |high| (high + 2.0).to_string());
+            add(report, test, at, assert.span, middle, (high.span, more));
         }
     }
 }
 
-fn add(report: &mut Report<'_>, test: &Context<'_, '_>, at: &Reached<'_, '_>, span: Span, counted: &Expr) {
-    report.add(
+/// `wider` is what to write where, so that the bound leaves room.
+fn add(
+    report: &mut Report<'_>,
+    test: &Context<'_, '_>,
+    at: &Reached<'_, '_>,
+    span: Span,
+    counted: &Expr,
+    wider: (Span, String),
+) {
+    report.add_mended(
         at,
         Smell {
             span,
@@ -74,6 +84,10 @@ fn add(report: &mut Report<'_>, test: &Context<'_, '_>, at: &Reached<'_, '_>, sp
                 test.text(at, counted)
             ),
             help: "wait until the number is certain, or assert a bound that the code promises".to_owned(),
+        },
+        |mut mend| {
+            mend.replace(wider.0, wider.1);
+            mend.risky("leave some room above")
         },
     );
 }

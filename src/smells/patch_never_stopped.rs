@@ -121,13 +121,7 @@ fn stop(mut mend: Mend<'_>, site: &CallSite<'_>) -> Option<Fix> {
         }
         _ => return None,
     };
-    let register = match mend.own_cleanup() {
-        Some(register) => register,
-        None => {
-            mend.fixture("request")?;
-            "request.addfinalizer"
-        }
-    };
+    let register = mend.cleanup()?;
     mend.after(stmt, &[&format!("{register}({stop})")])?;
     mend.safe("stop the patch when the test ends")
 }

@@ -1,9 +1,11 @@
 //! Polls of what is asserted: in place of a pause, or where nothing waited.
 
+mod again;
+
 use super::assertions::comparisons;
 use super::mend::Mend;
 use super::words::{is_nothing, is_sleep};
-use super::{Fix, Reached};
+use super::{Context, Fix, Reached};
 use crate::python::ast::{Expr, ExprKind, Span, Stmt, StmtKind};
 use crate::python::sites::CallSite;
 
@@ -20,9 +22,14 @@ pub(super) fn poll(mut mend: Mend<'_>, site: &CallSite<'_>, path: &str) -> Optio
     if !is_whole || !(PAUSES.contains(&path) || is_of_pilot(site, "pause")) {
         return None;
     }
-    let all = conditions(&mend, &mend.from(stmt)[1..])?;
+    let after = &mend.from(stmt)[1..];
     let call = mend.text(&site.call.func);
     let pause = if site.awaited { format!("    await {call}(0.01)") } else { format!("    {call}(0.01)") };
+    let reads = after.iter().take_while(|next| again::is_reading(&mend, next)).count();
+    if reads > 0 {
+        return again::read_again(mend, stmt, &after[..reads], &after[reads..], &pause);
+    }
+    let all = conditions(&mend, after)?;
     let lines = head(&mut mend, &all)?;
     mend.before(stmt, &[&lines[0], &lines[1]])?;
     mend.replace(stmt.span, pause);
@@ -34,10 +41,7 @@ pub(super) fn poll_before(mut mend: Mend<'_>, assertion: Span, is_async: bool) -
     let stmt = mend.statement(assertion)?;
     let all = conditions(&mend, mend.from(stmt))?;
     let [deadline, waits] = head(&mut mend, &all)?;
-    let pause = match is_async {
-        true => format!("    await {}.sleep(0.01)", mend.import("asyncio")?),
-        false => format!("    {}.sleep(0.01)", mend.import("time")?),
-    };
+    let pause = format!("    {}", mend.pause(is_async)?);
     mend.before(stmt, &[&deadline, &waits, &pause])?;
     mend.risky("wait until what is asserted holds, for ten seconds at most")
 }
@@ -47,6 +51,13 @@ pub(super) fn polls_between(at: &Reached<'_, '_>, from: u32, to: u32) -> bool {
     let mut between =
         at.sites.calls.iter().zip(&at.paths).filter(|(call, _)| (from..to).contains(&call.at.order));
     between.any(|(call, path)| call.at.in_while && is_sleep(path))
+}
+
+/// Whether a loop before an assertion goes on until what it asks has come.
+pub(super) fn is_polled(test: &Context<'_, '_>, at: &Reached<'_, '_>, asked: &Expr, order: u32) -> bool {
+    let asked = test.text(at, asked);
+    let mut loops = at.sites.loops.iter().filter(|site| site.is_while && site.at.order < order);
+    loops.any(|site| test.text(at, site.head).contains(asked))
 }
 
 /// What is waited for as long as it holds: that not all of the assertions at the start of a block hold.
@@ -92,10 +103,10 @@ fn is_whole(test: &Expr, left: &Expr) -> bool {
 
 /// The first two lines of a poll.
 fn head(mend: &mut Mend<'_>, all: &str) -> Option<[String; 2]> {
-    let time = mend.import("time")?;
+    let clock = mend.clock()?;
     let deadline = mend.free_name("deadline")?;
-    let waits = format!("while {all} and {time}.monotonic() < {deadline}:");
-    Some([format!("{deadline} = {time}.monotonic() + 10"), waits])
+    let waits = format!("while {all} and {clock} < {deadline}:");
+    Some([format!("{deadline} = {clock} + 10"), waits])
 }
 
 /// Whether a call is the method `name` of Textual's pilot.
@@ -133,7 +144,11 @@ fn is_empty(expr: &Expr) -> bool {
 }
 
 /// Methods that only ask begin so.
-const ASKS: [&str; 20] = [
+const ASKS: [&str; 24] = [
+    "active_",
+    "activeCount",
+    "all_tasks",
+    "enumerate",
     "is_",
     "has_",
     "get_",

@@ -56,7 +56,7 @@ impl Rule for PrintedDuration {
 fn look(report: &mut Report<'_>, at: &Reached<'_, '_>, expr: &Expr, depth: u8) {
     match &expr.kind {
         ExprKind::Str { text, .. } if fixes_duration(text) => {
-            report.add(
+            report.add_mended(
                 at,
                 Smell {
                     span: expr.span,
@@ -64,6 +64,11 @@ fn look(report: &mut Report<'_>, at: &Reached<'_, '_>, expr: &Expr, depth: u8) {
                     confidence: 0.5,
                     message: "this pattern fixes digits of a duration that is measured; a slow machine prints another".to_owned(),
                     help: "let the pattern take any duration, or stop the clock".to_owned(),
+                },
+                |mut mend| {
+                    let wider = any_duration(mend.text(expr))?;
+                    mend.replace(expr.span, wider);
+                    mend.risky("let the pattern take any duration")
                 },
             );
         }
@@ -76,10 +81,32 @@ fn look(report: &mut Report<'_>, at: &Reached<'_, '_>, expr: &Expr, depth: u8) {
     }
 }
 
+/// The literal with any number of digits in place of those that were fixed, for `fnmatch` as for `re`.
+fn any_duration(literal: &str) -> Option<String> {
+    let is_raw = literal.split(['"', '\'']).next().is_some_and(|prefix| prefix.contains(['r', 'R']));
+    let dot = if is_raw { "\\." } else { "\\\\." };
+    let any = if is_raw { "\\d+\\." } else { "\\\\d+\\\\." };
+    let mut out = literal.replace("[0-1].", "[0-9]*.").replace("[0-2].", "[0-9]*.");
+    for digits in ["[0-9]", ".", "0", "\\d"] {
+        for unit in ["s", " s", "min", " min"] {
+            for stop in [dot, "."] {
+                let fixed = format!("0{stop}{digits}{unit}");
+                let wider = format!("{any}{}{unit}", if digits == "0" { "." } else { digits });
+                out = out.replace(&fixed, &wider);
+            }
+        }
+    }
+    (out != literal).then_some(out)
+}
+
 /// Whether a pattern holds seconds of which only some digits are free: `0\..s`, `[0-1].[0-9][0-9]s`.
 fn fixes_duration(text: &str) -> bool {
     if text.len() > 400 || !text.contains(['[', '\\']) {
         return false;
+    }
+    let head_of_minutes = ["0.0min", "0\\.0min"];
+    if head_of_minutes.iter().any(|head| text.contains(head)) {
+        return true;
     }
     ["[0-1].[0-9]", "[0-2].[0-9]", "0.[0-9]", "0\\..", "0\\.[0-9]", "0\\.\\d"].iter().any(|head| {
         text.match_indices(head).any(|(at, _)| {

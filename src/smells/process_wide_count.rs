@@ -23,6 +23,7 @@
 //! A test that runs in a process of its own.
 
 use super::assertions::comparisons;
+use super::polling::{is_polled, poll_before};
 use super::words::last;
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind};
@@ -58,8 +59,11 @@ impl Rule for ProcessWideCount {
                     .filter(|comparison| comparison.op == "==")
                     .flat_map(|comparison| [comparison.left, comparison.right])
                     .find_map(|side| counts.iter().find(|site| carries(at, side, assert.at.order, site)));
-                let Some(site) = found.filter(|_| !cleans(at, assert.at.order)) else { continue };
-                report.add(
+                let is_open = |site: &&&CallSite<'_>| {
+                    !cleans(at, assert.at.order) && !is_polled(test, at, site.expr, assert.at.order)
+                };
+                let Some(site) = found.filter(is_open) else { continue };
+                report.add_mended(
                     at,
                     Smell {
                         span: assert.span,
@@ -73,6 +77,7 @@ impl Rule for ProcessWideCount {
                                the number is reached"
                             .to_owned(),
                     },
+                    |mend| poll_before(mend, assert.span, test.case.is_async),
                 );
             }
         }

@@ -55,7 +55,7 @@ impl Rule for PropertyInTest {
             if own.contains("derandomize") || own.contains("seed(") || own.contains("@example") {
                 continue;
             }
-            report.add(
+            report.add_mended(
                 at,
                 Smell {
                     span: site.expr.span,
@@ -64,6 +64,12 @@ impl Rule for PropertyInTest {
                     message: "this inner property draws other examples in every run, and the test expects what it finds"
                         .to_owned(),
                     help: "put settings(derandomize=True) or hypothesis.seed(…) on the inner function".to_owned(),
+                },
+                |mut mend| {
+                    let settings = mend.import("hypothesis.settings")?;
+                    (!own.contains(&format!("@{settings}("))).then_some(())?;
+                    mend.decorate(site.expr.span, &format!("@{settings}(derandomize=True)"))?;
+                    mend.risky("draw the same examples in every run")
                 },
             );
         }

@@ -22,8 +22,10 @@
 //! ## Known false positives
 //! A name in a folder of the test's own (`dir=`), and one whose file is removed at the end, are reported as low.
 
+use super::mend::Mend;
 use super::words::{is_test_code, last};
-use super::{Context, Report, Role, Rule, Severity, Smell};
+use super::{Context, Fix, Report, Role, Rule, Severity, Smell};
+use crate::python::sites::CallSite;
 
 pub(super) struct RacingTemporaryName;
 
@@ -46,7 +48,7 @@ impl Rule for RacingTemporaryName {
             }
             let in_folder = site.call.argument(2, "dir").is_some();
             let is_removed = removes(test);
-            report.add(
+            report.add_mended(
                 at,
                 Smell {
                     span: site.expr.span,
@@ -63,9 +65,33 @@ impl Rule for RacingTemporaryName {
                     }
                     .to_owned(),
                 },
+                |mend| if path == "tempfile.mktemp" { in_own_folder(mend, site) } else { None },
             );
         }
     }
+}
+
+/// The same name in a folder of the test's own.
+fn in_own_folder(mut mend: Mend<'_>, site: &CallSite<'_>) -> Option<Fix> {
+    let ending = match site.call.argument(0, "suffix") {
+        Some(suffix) => suffix.as_str()?,
+        None => "",
+    };
+    (site.call.args.len() <= 1 && site.call.keyword("dir").is_none()).then_some(())?;
+    let name = format!("\"made{ending}\"");
+    if let Some(register) = mend.own_cleanup() {
+        let folder = mend.free_name("folder")?;
+        let [os, shutil, tempfile] = ["os", "shutil", "tempfile"].map(|module| mend.import(module));
+        let stmt = mend.statement(site.expr.span)?;
+        let lines =
+            [format!("{folder} = {}.mkdtemp()", tempfile?), format!("{register}({}.rmtree, {folder})", shutil?)];
+        mend.before(stmt, &[&lines[0], &lines[1]])?;
+        mend.replace(site.expr.span, format!("{}.path.join({folder}, {name})", os?));
+    } else {
+        mend.fixture("tmp_path")?;
+        mend.replace(site.expr.span, format!("str(tmp_path / {name})"));
+    }
+    mend.risky("take a name in a folder of the test's own")
 }
 
 /// Whether something takes a file or folder away where the test ends.

@@ -27,11 +27,11 @@
 //! Something that ends by itself, or that code called by name only ends.
 
 use super::origins::root;
-use super::resources::{Fate, fate, opens};
+use super::resources::{Fate, Resource, fate, opens};
 use super::words::{expects_failure, is_given_a_fake, is_test_code, last};
-use super::mend::in_with;
-use super::{Applicability, Context, Reached, Report, Role, Rule, Severity, Smell};
-use crate::python::ast::{Expr, ExprKind};
+use super::mend::{Mend, in_with};
+use super::{Applicability, Context, Fix, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::{Expr, ExprKind, StmtKind};
 use crate::python::sites::{CallSite, Use};
 
 pub(super) struct ResourceLeftOpen;
@@ -96,13 +96,17 @@ impl Rule for ResourceLeftOpen {
                 },
                 |mend| {
                     let is_plain = matches!(path, "socket.socket" | "socket.create_connection" | "socket.create_server");
-                    if is_plain { in_with(mend, site, Applicability::Unsafe) } else { None }
+                    if is_plain || path.ends_with(".makefile") {
+                        in_with(mend, site, Applicability::Unsafe)
+                    } else {
+                        ended(mend, site, &resource)
+                    }
                 },
             );
         }
         for (at, site, _) in test.calls() {
             let Some(server) = stops_grpc(test, at, site) else { continue };
-            report.add(
+            report.add_mended(
                 at,
                 Smell {
                     span: site.expr.span,
@@ -112,6 +116,10 @@ impl Rule for ResourceLeftOpen {
                         "`{server}.stop` of a gRPC server comes back at once, and the server ends while later tests run"
                     ),
                     help: "wait for what stop() returns: `server.stop(None).wait()`, and shut its pool down".to_owned(),
+                },
+                |mut mend| {
+                    mend.insert(site.expr.span.end, ".wait()");
+                    mend.risky("wait until the server has stopped")
                 },
             );
         }
@@ -128,7 +136,7 @@ impl Rule for ResourceLeftOpen {
                 else {
                     continue;
                 };
-                report.add(
+                report.add_mended(
                     at,
                     Smell {
                         span: pool.expr.span,
@@ -139,10 +147,37 @@ impl Rule for ResourceLeftOpen {
                         ),
                         help: "open it in a with statement, or call terminate() and join() in a finally".to_owned(),
                     },
+                    |mend| in_with(mend, pool, Applicability::Unsafe),
                 );
             }
         }
     }
+}
+
+/// Ends it when the test ends, whatever happens before.
+fn ended(mut mend: Mend<'_>, site: &CallSite<'_>, resource: &Resource) -> Option<Fix> {
+    // the last that is registered is done first
+    let methods: &[&str] = match resource.closed_by {
+        "close()" => &["close"],
+        "disconnect()" => &["disconnect"],
+        "quit()" => &["quit"],
+        "terminate() and wait()" => &["wait", "kill"],
+        _ => return None,
+    };
+    let stmt = mend.statement(site.expr.span)?;
+    let name = match (&stmt.kind, site.used) {
+        (StmtKind::Assign { .. }, Use::Assigned(name)) => name.to_owned(),
+        (StmtKind::Expr(whole), Use::Dropped) if whole.span == site.expr.span => {
+            let name = mend.free_name(resource.what.rsplit(' ').next()?)?;
+            mend.insert(stmt.span.start, format!("{name} = "));
+            name
+        }
+        _ => return None,
+    };
+    let register = mend.cleanup()?;
+    let lines: Vec<String> = methods.iter().map(|method| format!("{register}({name}.{method})")).collect();
+    mend.after(stmt, &lines.iter().map(String::as_str).collect::<Vec<_>>())?;
+    mend.risky("end it when the test ends")
 }
 
 /// A server on a free port of its own, which nobody else asks.

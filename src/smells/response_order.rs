@@ -54,15 +54,19 @@ impl Rule for ResponseOrder {
                         [(comparison.left, comparison.right), (comparison.right, comparison.left)]
                     })
                     .find_map(|(one, other)| {
+                        let sides = [one, other];
                         let by_place = look.at_a_place(one, other).filter(|(_, row)| {
                             let differs = seen.iter().any(|known| row.is_another(known));
                             seen.push(*row);
                             differs
                         });
-                        look.picked(one).filter(|_| look.is_listed(other)).or_else(|| by_place.map(|(answer, _)| answer))
+                        let picked = look.picked(one).filter(|_| look.is_listed(other));
+                        picked.map(|answer| (answer, Some(sides))).or_else(|| by_place.map(|(answer, _)| (answer, None)))
                     });
-                let Some(answer) = found.filter(|answer| !names_order(test.text(at, answer))) else { continue };
-                report.add(
+                let Some((answer, listed)) = found.filter(|(answer, _)| !names_order(test.text(at, answer))) else {
+                    continue;
+                };
+                report.add_mended(
                     at,
                     Smell {
                         span: assert.span,
@@ -73,6 +77,10 @@ impl Rule for ResponseOrder {
                             test.text(at, answer)
                         ),
                         help: "compare sets or sorted lists, or ask for an order in the request".to_owned(),
+                    },
+                    |mut mend| {
+                        mend.sort(listed?)?;
+                        mend.risky("compare what is listed in sorted order")
                     },
                 );
             }

@@ -53,7 +53,7 @@ impl Rule for SharedFolderHandedOn {
                 }
             }
             for folder in found {
-                report.add(
+                report.add_mended(
                     at,
                     Smell {
                         span: folder.span,
@@ -69,6 +69,11 @@ impl Rule for SharedFolderHandedOn {
                             "hand over tmp_path, a folder of the test's own"
                         }
                         .to_owned(),
+                    },
+                    |mut mend| {
+                        mend.fixture("tmp_path")?;
+                        mend.replace(folder.span, "str(tmp_path)");
+                        mend.risky("hand over a folder of the test's own")
                     },
                 );
             }

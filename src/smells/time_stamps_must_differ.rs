@@ -60,9 +60,10 @@ impl Rule for TimeStampsMustDiffer {
             let may_be = |assert: &&AssertSite<'_>| may_bound(assert.test) || assert.test.any(&mut is_happening);
             for assert in at.sites.asserts.iter().filter(may_be).filter(|assert| !assert.at.in_while) {
                 let order = assert.at.order;
-                for pair in comparisons(assert) {
+                let pairs = comparisons(assert);
+                for pair in &pairs {
                     if pair.operator == Operator::Less && !pair.is_strict {
-                        is_already_past(test, report, at, assert.span, &pair);
+                        is_already_past(test, report, at, assert.span, pair);
                     }
                     if pair.operator == Operator::Equal && are_two_stamps(pair.left, pair.right) {
                         let (left, right) = (test.text(at, pair.left), test.text(at, pair.right));
@@ -95,7 +96,7 @@ impl Rule for TimeStampsMustDiffer {
                             help: "allow the two to be equal, or set the times with time-machine, freezegun or an argument"
                                 .to_owned(),
                         },
-                        |mend| or_equal(mend, test.module(), pair.left, pair.right),
+                        |mend| or_equal(mend, test.module(), &pairs),
                     );
                 }
             }
@@ -154,13 +155,15 @@ fn last_name(expr: &Expr) -> Option<&str> {
     }
 }
 
-/// `<=` in place of `<`, where it stands between the two.
-fn or_equal(mut mend: Mend<'_>, module: &Module, one: &Expr, other: &Expr) -> Option<Fix> {
-    let (first, second) = if one.span.start < other.span.start { (one, other) } else { (other, one) };
-    let between = Span { start: first.span.end, end: second.span.start };
-    let text = module.text(between);
-    let at = text.find(['<', '>']).filter(|_| matches!(text.trim(), "<" | ">"))? as u32 + between.start;
-    mend.insert(at + 1, "=");
+/// `<=` in place of `<`, wherever it stands between two of them.
+fn or_equal(mut mend: Mend<'_>, module: &Module, pairs: &[Comparison<'_>]) -> Option<Fix> {
+    for pair in pairs.iter().filter(|pair| pair.operator == Operator::Less && pair.is_strict) {
+        let (one, other) = (pair.left.span, pair.right.span);
+        let between = Span { start: one.end.min(other.end), end: one.start.max(other.start) };
+        let text = module.text(between);
+        let at = text.find(['<', '>']).filter(|_| matches!(text.trim(), "<" | ">"))? as u32 + between.start;
+        mend.insert(at + 1, "=");
+    }
     mend.risky("allow the two to be equal")
 }
 

@@ -23,6 +23,7 @@
 //! ## Known false positives
 //! An assertion on what the call returned, or on the options that it was given.
 
+use super::polling::poll_before;
 use super::words::last;
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell, flow};
 use crate::python::ast::{Expr, ExprKind};
@@ -47,7 +48,7 @@ impl Rule for ToldNotToWait {
                 if test.mocks.covers(&site.path) || site.at.in_nested || site.at.in_while {
                     continue;
                 }
-                report.add(
+                report.add_mended(
                     at,
                     Smell {
                         span: assert.span,
@@ -59,6 +60,7 @@ impl Rule for ToldNotToWait {
                         ),
                         help: "let the call wait for its effect, or look again until a deadline".to_owned(),
                     },
+                    |mend| poll_before(mend, assert.span, test.case.is_async),
                 );
             }
         }

@@ -27,12 +27,14 @@
 //! ## Known false positives
 //! Threads that something else keeps from running at once. Changes inside any `with` block are not reported.
 
+use super::mend::Mend;
 use super::words::last;
-use super::{Context, Reached, Report, Rule, Severity, Smell};
+use super::{Context, Fix, Reached, Report, Rule, Severity, Smell};
 use crate::python::any_expression;
 use crate::python::ast::*;
 use crate::python::for_each_statement;
 use crate::python::sites::{CallSite, WriteKind, WriteSite};
+use crate::words::is_word_in;
 
 pub(super) struct UnguardedSharedWrite;
 
@@ -53,7 +55,10 @@ impl Rule for UnguardedSharedWrite {
                     if is_only_asked_for(test, at, write) {
                         continue;
                     }
-                    add(report, test, at, (write, Severity::High), call, name);
+                    add(report, test, at, (write, Severity::High), call, name, |mend| {
+                        let lock = mend.free_name("lock")?;
+                        in_lock(mend, &worker.body, write, &lock, |mend, made| mend.at_start(made))
+                    });
                 }
             }
         }
@@ -63,7 +68,14 @@ impl Rule for UnguardedSharedWrite {
             let called = view.members(class).and_then(|members| members.methods.get("__call__"));
             for write in called.and_then(|method| view.sites(method)).into_iter().flat_map(|sites| &sites.writes) {
                 if write.kind == WriteKind::Augmented && write.at.with.is_none() && write.path.starts_with("self.") {
-                    add(report, test, at, (write, Severity::Medium), call, &class.name);
+                    let methods = view.members(class).map(|members| &members.methods);
+                    add(report, test, at, (write, Severity::Medium), call, &class.name, |mend| {
+                        let body = &called?.body;
+                        let first = methods?.get("__init__")?.body.first()?;
+                        let is_free = !is_word_in("lock", view.module.text(class.span));
+                        in_lock(mend, body, write, "self.lock", |mend, made| mend.before(first, &[made]))
+                            .filter(|_| is_free)
+                    });
                 }
             }
         }
@@ -88,8 +100,9 @@ fn add(
     (write, severity): (&WriteSite<'_>, Severity),
     call: &CallSite<'_>,
     name: &str,
+    mend: impl FnOnce(Mend<'_>) -> Option<Fix>,
 ) {
-    report.add(
+    report.add_mended(
         at,
         Smell {
             span: write.span,
@@ -104,7 +117,28 @@ fn add(
             help: "put a threading.Lock around it, give each thread its own result, or collect through a queue.Queue"
                 .to_owned(),
         },
+        mend,
     );
+}
+
+/// The write, a line of `body`, under a lock that `make` makes.
+fn in_lock<'r>(
+    mut mend: Mend<'r>,
+    body: &[Stmt],
+    write: &WriteSite<'_>,
+    lock: &str,
+    make: impl FnOnce(&mut Mend<'r>, &str) -> Option<()>,
+) -> Option<Fix> {
+    let mut found = None;
+    for_each_statement(body, &mut |stmt| {
+        if stmt.span.holds(write.span) {
+            found = Some(stmt);
+        }
+    });
+    let threading = mend.import("threading")?;
+    make(&mut mend, &format!("{lock} = {threading}.Lock()"))?;
+    mend.under(found?, &format!("with {lock}:"))?;
+    mend.risky("let one thread at a time read and write it")
 }
 
 /// The classes of this module whose objects are handed to a call with several jobs (`n_jobs=4`).

@@ -1,0 +1,61 @@
+//! Polls of what has to be read again, in place of a pause before it is read once.
+
+use super::conditions;
+use crate::python::ast::{ExprKind, Span, Stmt, StmtKind};
+use crate::smells::Fix;
+use crate::smells::mend::Mend;
+use crate::words::is_word_in;
+
+/// What is read after the pause, and asserted then, is read again until it holds.
+pub(super) fn read_again(
+    mut mend: Mend<'_>,
+    pause: &Stmt,
+    reads: &[Stmt],
+    asserted: &[Stmt],
+    again: &str,
+) -> Option<Fix> {
+    let all = conditions(&mend, asserted)?;
+    let read: Vec<&str> = reads.iter().map(|stmt| mend.stmt_text(stmt)).collect();
+    let mut names = reads.iter().filter_map(|stmt| match &stmt.kind {
+        StmtKind::Assign { targets, .. } => targets.first().and_then(|target| target.as_name()),
+        _ => None,
+    });
+    let is_asked = names.next_back().is_some_and(|name| is_word_in(name, &all));
+    let is_short = read.iter().all(|text| !text.contains('\n'));
+    (is_asked && is_short).then_some(())?;
+    let clock = mend.clock()?;
+    let deadline = mend.free_name("deadline")?;
+    let mut lines = vec![format!("{deadline} = {clock} + 10"), "while True:".to_owned()];
+    lines.extend(read.iter().map(|text| format!("    {text}")));
+    lines.push(format!("    if {} or {clock} > {deadline}:", positive(&all)));
+    lines.push("        break".to_owned());
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    mend.before(pause, &lines)?;
+    let (start, end) = (pause.span.start, reads.last()?.span.end);
+    mend.replace(Span { start, end }, again);
+    mend.risky("read it again until what is asserted holds, for ten seconds at most")
+}
+
+/// `a` for `not a`, `a == b` for `a != b`
+fn positive(condition: &str) -> String {
+    match condition.strip_prefix("not ") {
+        Some(rest) => {
+            rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).unwrap_or(rest).to_owned()
+        }
+        None => condition.replacen(" != ", " == ", 1),
+    }
+}
+
+/// `info = client.get_info()`: reads something that can be read again.
+pub(super) fn is_reading(mend: &Mend<'_>, stmt: &Stmt) -> bool {
+    let StmtKind::Assign { targets, value: Some(value), annotation: None } = &stmt.kind else { return false };
+    let value = match &value.kind {
+        ExprKind::Await(inner) => inner,
+        _ => value,
+    };
+    let Some(call) = value.as_call() else { return false };
+    let name = mend.text(&call.func).rsplit('.').next().unwrap_or_default();
+    let reads = ["get", "read", "fetch", "list", "info", "status", "state", "count", "query", "find", "load"];
+    let is_one = matches!(targets.as_slice(), [target] if target.as_name().is_some());
+    is_one && name.split('_').any(|word| reads.contains(&word.trim_end_matches('s')) || reads.contains(&word))
+}

@@ -22,8 +22,11 @@
 //! ## Known false positives
 //! A list that one thread fills in an order that the code promises.
 
-use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use super::assertions::comparisons;
+use super::mend::Mend;
+use super::{Context, Fix, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind};
+use crate::python::sites::Binding;
 
 /// How lists are called that record what happened.
 const CAPTURED: [&str; 12] = [
@@ -63,7 +66,7 @@ impl Rule for FarPosition {
             let waits = at.function.function.is_async || at.sites.has_yield;
             for assert in &at.sites.asserts {
                 if let Some(found) = far(assert.test, waits) {
-                    add(report, test, at, found);
+                    add(report, test, at, found, |_| None);
                 }
             }
             for binding in &at.sites.bindings {
@@ -73,15 +76,39 @@ impl Rule for FarPosition {
                     assert.at.order > binding.at.order && super::flow::mentions(assert.test, binding.name)
                 });
                 if asserted {
-                    add(report, test, at, found);
+                    add(report, test, at, found, |mend| by_name(mend, at, binding, value));
                 }
             }
         }
     }
 }
 
-fn add(report: &mut Report<'_>, test: &Context<'_, '_>, at: &Reached<'_, '_>, found: &Expr) {
-    report.add(
+/// `event = next(one for one in events if one["name"] == "done")`, where `event["name"]` is asserted to be that.
+fn by_name(mut mend: Mend<'_>, at: &Reached<'_, '_>, binding: &Binding<'_>, value: &Expr) -> Option<Fix> {
+    let ExprKind::Subscript { value: list, .. } = &value.kind else { return None };
+    let later = at.sites.asserts.iter().filter(|assert| assert.at.order > binding.at.order);
+    let mut pairs = later.flat_map(|assert| comparisons(assert.test)).filter(|pair| pair.op == "==");
+    let (key, wanted) = pairs.find_map(|pair| match &pair.left.kind {
+        ExprKind::Subscript { value, index } if value.as_name() == Some(binding.name) => {
+            Some((index.first().filter(|key| key.as_str().is_some())?, pair.right))
+        }
+        _ => None,
+    })?;
+    wanted.as_str()?;
+    let one = mend.free_name("one")?;
+    let [list, key, wanted] = [list, key, wanted].map(|part| mend.text(part).to_owned());
+    mend.replace(value.span, format!("next({one} for {one} in {list} if {one}[{key}] == {wanted})"));
+    mend.risky("look the record up by what it is")
+}
+
+fn add(
+    report: &mut Report<'_>,
+    test: &Context<'_, '_>,
+    at: &Reached<'_, '_>,
+    found: &Expr,
+    mend: impl FnOnce(Mend<'_>) -> Option<Fix>,
+) {
+    report.add_mended(
         at,
         Smell {
             span: found.span,
@@ -93,6 +120,7 @@ fn add(report: &mut Report<'_>, test: &Context<'_, '_>, at: &Reached<'_, '_>, fo
             ),
             help: "look the record up by its name or kind instead of its position".to_owned(),
         },
+        mend,
     );
 }
 

@@ -97,18 +97,17 @@ fn read_on(mut mend: Mend<'_>, at: &Reached<'_, '_>, site: &CallSite<'_>, is_asy
     // a file that is kept open goes on where it stopped
     let is_kept = last(&site.path) == "read"
         && matches!(&site.call.func.kind, ExprKind::Attribute { value, .. } if value.as_call().is_none());
-    let clock = mend.clock()?;
-    let deadline = mend.free_name("deadline")?;
+    let deadline = mend.deadline("10")?;
     let pause = format!("    {}", mend.pause(is_async)?);
     let lines = [
-        format!("{deadline} = {clock} + 10"),
-        format!("while {} not in {name} and {clock} < {deadline}:", mend.text(line)),
+        deadline.set,
+        format!("while {} not in {name} and {}:", mend.text(line), deadline.lies_ahead),
         pause,
         format!("    {name} {} {}", if is_kept { "+=" } else { "=" }, mend.text(site.expr)),
     ];
     let stmt = mend.statement(assert.span)?;
     mend.before(stmt, &lines.each_ref().map(String::as_str))?;
-    mend.risky("read on until the line is there, for ten seconds at most")
+    mend.risky("read on until the line is there")
 }
 
 /// Whether a loop later reads it again.

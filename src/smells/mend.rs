@@ -4,6 +4,7 @@
 mod imports;
 mod remedies;
 
+pub(super) use imports::Deadline;
 pub(super) use remedies::{in_with, patched};
 
 use super::context::{Context, Reached, Role};
@@ -161,6 +162,13 @@ impl<'r> Mend<'r> {
             _ => format!("{line}{newline}{indent}"),
         };
         self.insert(stmt.span.start, lines.iter().enumerate().map(place).collect::<String>());
+        Some(())
+    }
+
+    /// Lines in place of a statement.
+    pub(super) fn instead(&mut self, stmt: &Stmt, lines: &[String]) -> Option<()> {
+        let apart = format!("{}{}", self.newline(), self.indent(stmt)?);
+        self.replace(stmt.span, lines.join(&apart));
         Some(())
     }
 

@@ -8,6 +8,7 @@ mod callbacks;
 mod comparison;
 mod context;
 mod durations;
+mod expectations;
 mod finding;
 mod flow;
 mod libraries;
@@ -31,6 +32,7 @@ mod fixture_tests;
 
 pub use activity::{Activity, activities};
 pub use context::{Context, Reached, Role};
+pub(crate) use expectations::{awaited, expectations};
 pub use finding::{Applicability, Cause, Edit, Finding, Fix, Severity, causes};
 pub use libraries::libraries;
 pub use rule::{HEADINGS, Registered, Report, Rule, RuleInfo, Smell};

@@ -23,8 +23,11 @@
 //! ## Known false positives
 //! A page that no longer changes, because something else on it was waited for before.
 
+use super::expectations::expectations;
+use super::mend::Mend;
 use super::words::last;
-use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use super::{Context, Fix, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::StmtKind;
 use crate::python::sites::CallSite;
 
 pub(super) struct PageAskedOnce;
@@ -48,7 +51,7 @@ impl Rule for PageAskedOnce {
                 if !is_look(last(&site.path)) || !site.call.args.is_empty() || is_set(at, site) {
                     continue;
                 }
-                report.add(
+                report.add_mended(
                     at,
                     Smell {
                         span: site.expr.span,
@@ -62,10 +65,27 @@ impl Rule for PageAskedOnce {
                                it holds"
                             .to_owned(),
                     },
+                    |mend| {
+                        let paths = || module.imported_paths().map(|path| path.split('.').take(2).collect::<Vec<_>>().join("."));
+                        let api = paths().find(|path| path == "playwright.async_api" || path == "playwright.sync_api")?;
+                        expect(mend, site, &api)
+                    },
                 );
             }
         }
     }
+}
+
+/// Expectations in place of the assertion.
+fn expect(mut mend: Mend<'_>, site: &CallSite<'_>, api: &str) -> Option<Fix> {
+    let stmt = mend.statement(site.expr.span)?;
+    let StmtKind::Assert { test, message: None } = &stmt.kind else { return None };
+    let all = expectations(test, &|part| mend.text(part).to_owned())?;
+    (mend.import(&format!("{api}.expect"))? == "expect").then_some(())?;
+    let wait = if site.awaited { "await " } else { "" };
+    let lines: Vec<String> = all.iter().map(|one| format!("{wait}{one}")).collect();
+    mend.instead(stmt, &lines)?;
+    mend.risky("expect it, which looks again until it holds")
 }
 
 /// `page.set_content("<p>…")`, which ends with the page loaded, and nothing but looks since.

@@ -3,7 +3,7 @@
 mod again;
 
 use super::assertions::comparisons;
-use super::mend::Mend;
+use super::mend::{Deadline, Mend};
 use super::words::{is_nothing, is_sleep};
 use super::{Context, Fix, Reached};
 use crate::python::ast::{Expr, ExprKind, Span, Stmt, StmtKind};
@@ -22,28 +22,44 @@ pub(super) fn poll(mut mend: Mend<'_>, site: &CallSite<'_>, path: &str) -> Optio
     if !is_whole || !(PAUSES.contains(&path) || is_of_pilot(site, "pause")) {
         return None;
     }
+    // a pause until a moment belongs to a timetable
+    if site.call.args.iter().any(|until| until.any(&mut |part| part.as_call().is_some())) {
+        return None;
+    }
     let after = &mend.from(stmt)[1..];
     let call = mend.text(&site.call.func);
     let pause = if site.awaited { format!("    await {call}(0.01)") } else { format!("    {call}(0.01)") };
+    let seconds = patience(&mend, site);
     let reads = after.iter().take_while(|next| again::is_reading(&mend, next)).count();
     if reads > 0 {
-        return again::read_again(mend, stmt, &after[..reads], &after[reads..], &pause);
+        return again::read_again(mend, stmt, &after[..reads], &after[reads..], &pause, &seconds);
     }
-    let all = conditions(&mend, after)?;
-    let lines = head(&mut mend, &all)?;
-    mend.before(stmt, &[&lines[0], &lines[1]])?;
+    let wait = conditions(&mend, after).filter(|_| !is_asserted_apart(&mend, after))?;
+    let lines = wait.head(mend.deadline(&seconds)?);
+    mend.before(stmt, &lines.iter().map(String::as_str).collect::<Vec<_>>())?;
     mend.replace(stmt.span, pause);
-    mend.risky("wait until what is asserted holds, for ten seconds at most")
+    mend.risky("wait until what is asserted holds")
+}
+
+/// How many seconds to wait in place of a pause, as an expression: more than that in any case.
+fn patience(mend: &Mend<'_>, site: &CallSite<'_>) -> String {
+    match site.call.args.first() {
+        None => "10".to_owned(),
+        Some(pause) => match pause.as_number() {
+            Some(seconds) => (2.0 * seconds).ceil().max(10.0).to_string(),
+            None => format!("10 + {}", mend.text(pause)),
+        },
+    }
 }
 
 /// A poll of what is asserted there, before it is asserted.
 pub(super) fn poll_before(mut mend: Mend<'_>, assertion: Span, is_async: bool) -> Option<Fix> {
     let stmt = mend.statement(assertion)?;
-    let all = conditions(&mend, mend.from(stmt))?;
-    let [deadline, waits] = head(&mut mend, &all)?;
-    let pause = format!("    {}", mend.pause(is_async)?);
-    mend.before(stmt, &[&deadline, &waits, &pause])?;
-    mend.risky("wait until what is asserted holds, for ten seconds at most")
+    let wait = conditions(&mend, mend.from(stmt))?;
+    let mut lines = wait.head(mend.deadline("10")?);
+    lines.push(format!("    {}", mend.pause(is_async)?));
+    mend.before(stmt, &lines.iter().map(String::as_str).collect::<Vec<_>>())?;
+    mend.risky("wait until what is asserted holds")
 }
 
 /// Whether something between these two places polls: pauses in a loop that ends with a condition.
@@ -60,25 +76,73 @@ pub(super) fn is_polled(test: &Context<'_, '_>, at: &Reached<'_, '_>, asked: &Ex
     loops.any(|site| test.text(at, site.head).contains(asked))
 }
 
-/// What is waited for as long as it holds: that not all of the assertions at the start of a block hold.
-fn conditions(mend: &Mend<'_>, block: &[Stmt]) -> Option<String> {
-    let asserted: Vec<(&Stmt, String)> =
-        block.iter().map_while(|next| Some((next, condition(mend, next)?))).collect();
-    match asserted.as_slice() {
-        [] => None,
-        [(stmt, one)] => Some(match differs(mend, stmt).filter(|differs| !differs.contains('\n')) {
-            Some(differs) => differs,
-            None if one.starts_with("all(") => format!("not {one}"),
-            None if one.chars().all(|char| char.is_alphanumeric() || "_.()".contains(char)) => {
-                format!("not {one}")
-            }
-            None => format!("not ({one})"),
-        }),
-        more => {
-            let all: Vec<String> = more.iter().map(|(_, one)| format!("({one})")).collect();
-            Some(format!("not ({})", all.join(" and ")))
+/// What is waited for: the assertions at the start of a block, and how a single one is denied.
+struct Wait {
+    all: Vec<String>,
+    denied: Option<String>,
+}
+
+/// A line that is longer is broken.
+const LINE: usize = 96;
+
+impl Wait {
+    /// That all of them hold.
+    fn holds(&self) -> String {
+        match self.all.as_slice() {
+            [one] => one.clone(),
+            more => more.iter().map(|one| format!("({one})")).collect::<Vec<_>>().join(" and "),
         }
     }
+
+    /// The lines with which a poll begins.
+    fn head(&self, deadline: Deadline) -> Vec<String> {
+        let ahead = deadline.lies_ahead;
+        let denied = self.denied.clone().unwrap_or_else(|| format!("not ({})", self.holds()));
+        let line = format!("while {denied} and {ahead}:");
+        if line.len() <= LINE || self.all.len() < 2 {
+            return vec![deadline.set, line];
+        }
+        let parts = self.all.iter().enumerate().map(|(at, one)| {
+            let and = if at == 0 { "" } else { "and " };
+            format!("    {and}({one})")
+        });
+        let first = [deadline.set, "while not (".to_owned()];
+        first.into_iter().chain(parts).chain([format!(") and {ahead}:")]).collect()
+    }
+}
+
+fn conditions(mend: &Mend<'_>, block: &[Stmt]) -> Option<Wait> {
+    let asserted: Vec<(&Stmt, String)> =
+        block.iter().map_while(|next| Some((next, condition(mend, next)?))).collect();
+    let denied = match asserted.as_slice() {
+        [] => return None,
+        [(stmt, one)] => match differs(mend, stmt).filter(|differs| !differs.contains('\n')) {
+            Some(differs) => Some(differs),
+            None if one.starts_with("all(") => Some(format!("not {one}")),
+            None if one.chars().all(|char| char.is_alphanumeric() || "_.()".contains(char)) => {
+                Some(format!("not {one}"))
+            }
+            None => None,
+        },
+        _ => None,
+    };
+    Some(Wait { all: asserted.into_iter().map(|(_, one)| one).collect(), denied })
+}
+
+/// Whether more is asserted after an assignment in between, which a poll of what comes before would not wait for.
+fn is_asserted_apart(mend: &Mend<'_>, block: &[Stmt]) -> bool {
+    let asserted = |stmt: &&Stmt| condition(mend, stmt).is_some();
+    let is_plain = |stmt: &&Stmt| match &stmt.kind {
+        StmtKind::Assign { value: Some(value), .. } => !value.any(&mut |part| part.as_call().is_some()),
+        _ => false,
+    };
+    let mut rest = block.iter().skip_while(asserted).peekable();
+    let asserts = |stmt: &Stmt| match &stmt.kind {
+        StmtKind::Assert { .. } => true,
+        StmtKind::Expr(expr) => mend.text(expr).trim_start_matches("self.").starts_with("assert"),
+        _ => false,
+    };
+    rest.peek().is_some_and(is_plain) && rest.find(|stmt| !is_plain(stmt)).is_some_and(asserts)
 }
 
 /// `a != b` for `assert a == b`.
@@ -99,14 +163,6 @@ fn is_whole(test: &Expr, left: &Expr) -> bool {
         ExprKind::Call(call) => call.args.first().is_some_and(|first| std::ptr::eq(first, left)),
         _ => false,
     }
-}
-
-/// The first two lines of a poll.
-fn head(mend: &mut Mend<'_>, all: &str) -> Option<[String; 2]> {
-    let clock = mend.clock()?;
-    let deadline = mend.free_name("deadline")?;
-    let waits = format!("while {all} and {clock} < {deadline}:");
-    Some([format!("{deadline} = {clock} + 10"), waits])
 }
 
 /// Whether a call is the method `name` of Textual's pilot.

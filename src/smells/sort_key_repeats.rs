@@ -52,11 +52,11 @@ impl Rule for SortKeyRepeats {
                         [(comparison.left, comparison.right), (comparison.right, comparison.left)]
                     })
                     .find_map(|(one, other)| {
-                        let key = sorted_by(at, one, assert.at.order)?;
-                        repeats(test, at, other, key).then_some(key)
+                        let (lambda, key) = sorted_by(at, one, assert.at.order)?;
+                        repeats(test, at, other, key).then_some((lambda, key, other))
                     });
-                let Some(key) = found else { continue };
-                report.add(
+                let Some((lambda, key, other)) = found else { continue };
+                report.add_mended(
                     at,
                     Smell {
                         span: assert.span,
@@ -68,24 +68,34 @@ impl Rule for SortKeyRepeats {
                         help: "sort by a tuple of fields that tells all records apart, or compare without order"
                             .to_owned(),
                     },
+                    |mut mend| {
+                        // the import of another key would be left over
+                        matches!(lambda.kind, ExprKind::Lambda(_)).then_some(())?;
+                        let whole = "key=lambda one: sorted(one.items())";
+                        mend.replace(lambda.span, &whole["key=".len()..]);
+                        mend.wrap(other, "sorted(", &format!(", {whole})"));
+                        mend.safe("sort by all that the records hold")
+                    },
                 );
             }
         }
     }
 }
 
-/// The field that `sorted(…, key=lambda record: record["field"])` sorts by.
-fn sorted_by<'a>(at: &Reached<'a, '_>, expr: &'a Expr, order: u32) -> Option<&'a str> {
+/// The key, and the field, that `sorted(…, key=lambda record: record["field"])` sorts by.
+fn sorted_by<'a>(at: &Reached<'a, '_>, expr: &'a Expr, order: u32) -> Option<(&'a Expr, &'a str)> {
     let expr = expr.as_name().and_then(|name| at.sites.bound(name, order)).unwrap_or(expr);
     let call = expr.as_call().filter(|call| call.func.as_name() == Some("sorted"))?;
-    match &call.keyword("key")?.kind {
+    let key = call.keyword("key")?;
+    let field = match &key.kind {
         ExprKind::Lambda(body) => match &body.kind {
             ExprKind::Subscript { index, .. } => index.first()?.as_str(),
             _ => None,
         },
         ExprKind::Call(getter) => getter.args.first().filter(|_| getter.args.len() == 1)?.as_str(),
         _ => None,
-    }
+    };
+    field.map(|field| (key, field))
 }
 
 fn repeats(test: &Context<'_, '_>, at: &Reached<'_, '_>, expr: &Expr, key: &str) -> bool {

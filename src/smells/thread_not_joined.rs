@@ -24,12 +24,13 @@
 //! ## Known false positives
 //! A thread that another object stops and joins. Daemon threads are reported with a lower severity.
 
+use super::mend::Mend;
 use super::origins::root;
 use super::restored::is_cleanup;
 use super::unguarded_shared_write::nested;
 use super::words::last;
-use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
-use crate::python::ast::{Call, Expr, ExprKind};
+use super::{Context, Fix, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::{Call, Expr, ExprKind, Stmt, StmtKind};
 use crate::python::sites::{CallSite, Use};
 
 pub(super) struct ThreadNotJoined;
@@ -64,7 +65,7 @@ impl Rule for ThreadNotJoined {
                     .any(|write| write.path.ends_with(".daemon") || write.path.ends_with("daemon"))
                 || test.calls().any(|(_, _, path)| last(path) == "setDaemon");
             let kind = if daemon { format!("daemon {what}") } else { what.to_owned() };
-            report.add(
+            report.add_mended(
                 at,
                 Smell {
                     span: site.expr.span,
@@ -75,8 +76,35 @@ impl Rule for ThreadNotJoined {
                     ),
                     help: format!("join the {what} with a limit before the assertions (and in teardown), or use `with ThreadPoolExecutor()`"),
                 },
+                |mend| if path == "threading.Thread" && !daemon { joined(mend, test, at, site) } else { None },
             );
         }
+    }
+}
+
+/// Joins a thread of the test's own before the assertions with which the test ends.
+fn joined(mut mend: Mend<'_>, test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> Option<Fix> {
+    let Use::Assigned(name) = site.used else { return None };
+    let body = &at.function.function.body;
+    let target = site.call.keyword("target").and_then(|target| nested(body, target.as_name()?))?;
+    let work = test.analysis.view(at.function.module).module.text(target.span);
+    let goes_on = ["while True", "serve", "forever"].iter().any(|word| work.contains(word));
+    let asserts = body.iter().rposition(|stmt| !asserts_only(at, stmt)).map_or(0, |last| last + 1);
+    let first = body.get(asserts).filter(|first| first.span.start > site.expr.span.end)?;
+    (at.role == Role::Test && !site.at.in_nested && site.at.loops == 0 && !goes_on).then_some(())?;
+    mend.before(first, &[&format!("{name}.join(timeout=30)")])?;
+    mend.risky("let the thread end first")
+}
+
+/// Whether a statement asserts and does nothing else.
+fn asserts_only(at: &Reached<'_, '_>, stmt: &Stmt) -> bool {
+    match &stmt.kind {
+        StmtKind::Assert { .. } => true,
+        StmtKind::Expr(_) => at.sites.asserts.iter().any(|assert| stmt.span.holds(assert.span)),
+        StmtKind::If { .. } => {
+            crate::python::blocks(stmt).into_iter().flatten().all(|inner| asserts_only(at, inner))
+        }
+        _ => false,
     }
 }
 

@@ -3,6 +3,13 @@
 use super::Mend;
 use crate::python::ast::{Stmt, StmtKind};
 
+/// How a deadline is set and looked at.
+pub(in crate::smells) struct Deadline {
+    pub(in crate::smells) set: String,
+    pub(in crate::smells) lies_ahead: String,
+    pub(in crate::smells) has_passed: String,
+}
+
 impl<'r> Mend<'r> {
     /// The name under which a module is known at the top of the file; it is imported where it is not.
     pub(in crate::smells) fn import(&mut self, path: &str) -> Option<String> {
@@ -43,7 +50,7 @@ impl<'r> Mend<'r> {
     }
 
     /// What reads a clock here that no one sets back, or the next best.
-    pub(in crate::smells) fn clock(&mut self) -> Option<String> {
+    fn clock(&mut self) -> Option<String> {
         if let Some(known) = self.local("time.monotonic") {
             return Some(format!("{known}()"));
         }
@@ -51,6 +58,17 @@ impl<'r> Mend<'r> {
             Some(time) => Some(format!("{time}.monotonic()")),
             None => self.local("time.time").map(|known| format!("{known}()")),
         }
+    }
+
+    /// A deadline that lies so many seconds ahead, an expression.
+    pub(in crate::smells) fn deadline(&mut self, seconds: &str) -> Option<Deadline> {
+        let clock = self.clock()?;
+        let name = self.free_name("deadline")?;
+        Some(Deadline {
+            set: format!("{name} = {clock} + {seconds}"),
+            lies_ahead: format!("{clock} < {name}"),
+            has_passed: format!("{clock} > {name}"),
+        })
     }
 
     /// A pause of a hundredth of a second that lets others run.

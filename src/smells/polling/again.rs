@@ -13,8 +13,9 @@ pub(super) fn read_again(
     reads: &[Stmt],
     asserted: &[Stmt],
     again: &str,
+    seconds: &str,
 ) -> Option<Fix> {
-    let all = conditions(&mend, asserted)?;
+    let all = conditions(&mend, asserted)?.holds();
     let read: Vec<&str> = reads.iter().map(|stmt| mend.stmt_text(stmt)).collect();
     let mut names = reads.iter().filter_map(|stmt| match &stmt.kind {
         StmtKind::Assign { targets, .. } => targets.first().and_then(|target| target.as_name()),
@@ -23,27 +24,16 @@ pub(super) fn read_again(
     let is_asked = names.next_back().is_some_and(|name| is_word_in(name, &all));
     let is_short = read.iter().all(|text| !text.contains('\n'));
     (is_asked && is_short).then_some(())?;
-    let clock = mend.clock()?;
-    let deadline = mend.free_name("deadline")?;
-    let mut lines = vec![format!("{deadline} = {clock} + 10"), "while True:".to_owned()];
+    let deadline = mend.deadline(seconds)?;
+    let mut lines = vec![deadline.set, "while True:".to_owned()];
     lines.extend(read.iter().map(|text| format!("    {text}")));
-    lines.push(format!("    if {} or {clock} > {deadline}:", positive(&all)));
+    lines.push(format!("    if {all} or {}:", deadline.has_passed));
     lines.push("        break".to_owned());
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     mend.before(pause, &lines)?;
     let (start, end) = (pause.span.start, reads.last()?.span.end);
     mend.replace(Span { start, end }, again);
-    mend.risky("read it again until what is asserted holds, for ten seconds at most")
-}
-
-/// `a` for `not a`, `a == b` for `a != b`
-fn positive(condition: &str) -> String {
-    match condition.strip_prefix("not ") {
-        Some(rest) => {
-            rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).unwrap_or(rest).to_owned()
-        }
-        None => condition.replacen(" != ", " == ", 1),
-    }
+    mend.risky("read it again until what is asserted holds")
 }
 
 /// `info = client.get_info()`: reads something that can be read again.

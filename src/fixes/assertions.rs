@@ -52,7 +52,9 @@ pub(super) fn compare(before: (&Module, &Function), after: (&Module, &Function))
                 && (assertion.unreachable || !other.unreachable)
         };
         match new.iter().position(stands) {
-            Some(at) => drop(new.remove(at)),
+            Some(at) => {
+                new.remove(at);
+            }
             None => changed.push(assertion),
         }
     }
@@ -100,7 +102,9 @@ fn expected(before: &Module, old: &Assertion<'_>, after: &Module, new: &mut Vec<
         .collect();
     let Some(mut places) = places else { return false };
     places.sort_unstable();
-    places.into_iter().rev().for_each(|place| drop(new.remove(place)));
+    places.into_iter().rev().for_each(|place| {
+        new.remove(place);
+    });
     true
 }
 

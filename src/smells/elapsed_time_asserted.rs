@@ -159,12 +159,21 @@ fn is_mere_speed<'a>(
     matches!(found.known, Known::Measured | Known::Named)
         && !found.is_tolerance
         && !assert.at.in_while
+        && !found.seconds.is_some_and(|seconds| sets_longer_timeout(at, seconds))
         && pair.right.as_number().is_some()
         && pair.left.span.end <= pair.right.span.start
         // `0.01 <= duration < 0.02` of what is reported asks that it was measured rightly
         && (all.len() == 1 || (all.len() == 2 && found.known == Known::Measured))
         && all.iter().all(is_above)
         && !["abs(", "rel", "ratio", "fraction"].iter().any(|word| measured.contains(word))
+}
+
+/// `options["connect_timeout"] = 3` beside a bound of two: what is bounded is that this does not pass.
+fn sets_longer_timeout(at: &Reached<'_, '_>, seconds: f64) -> bool {
+    let is_longer = |value: &Expr| value.as_number().is_some_and(|limit| seconds < limit && limit < 60.0);
+    at.sites.writes.iter().any(|write| {
+        write.value.is_some_and(is_longer) && write.target.any(&mut |part| part.as_str().is_some_and(|key| key.contains("timeout")))
+    })
 }
 
 /// The clock of an event loop, however the loop is come by.

@@ -33,7 +33,7 @@ use super::durations::{self, is_called_duration, is_duration};
 use super::flow;
 use super::words::{is_clock, is_wall_clock};
 use super::{Context, Report, Role, Rule, Severity, Smell};
-use crate::python::ast::{Expr, ExprKind};
+use crate::python::ast::{Expr, ExprKind, Span};
 
 pub(super) struct ElapsedTimeAtLeast;
 
@@ -102,6 +102,12 @@ impl Rule for ElapsedTimeAtLeast {
                                 return mend.risky("leave a margin for coarse clocks");
                             }
                             let bound = pair.left.as_number().filter(|bound| *bound < 100.0)?;
+                            if pair.is_strict {
+                                // `elapsed > 0.1`: what is rounded may be just that
+                                let between = Span { start: pair.right.span.end, end: pair.left.span.start };
+                                (between.start < between.end && mend.text_of(between).trim() == ">").then_some(())?;
+                                mend.replace(between, " >= ");
+                            }
                             mend.wrap(pair.right, "round(", if bound < 1.0 { ", 2)" } else { ", 1)" });
                             mend.risky("round what a coarse clock measures")
                         },

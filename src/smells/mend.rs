@@ -58,8 +58,8 @@ impl<'r> Mend<'r> {
         self.module.text(expr.span)
     }
 
-    pub(super) fn stmt_text(&self, stmt: &Stmt) -> &'r str {
-        self.module.text(stmt.span)
+    pub(super) fn text_of(&self, span: Span) -> &'r str {
+        self.module.text(span)
     }
 
     pub(super) fn replace(&mut self, span: Span, content: impl Into<String>) {

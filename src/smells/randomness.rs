@@ -230,7 +230,7 @@ pub(super) fn seed(mut mend: Mend<'_>, draw: &CallSite<'_>, path: &str, severity
             Some(owner) => format!("{owner}.seed(0)"),
             None => format!("{}.seed(0)", mend.import("random")?),
         },
-        "numpy.random" if name != "default_rng" => format!("{}.seed(0)", owner?),
+        "numpy.random" | "dask.array.random" if name != "default_rng" => format!("{}.seed(0)", owner?),
         "torch" => format!("{}.manual_seed(0)", owner?),
         _ => return None,
     };

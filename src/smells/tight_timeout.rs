@@ -100,15 +100,27 @@ impl Rule for TightTimeout {
                     // what is to run out is waited for
                     let runs_out = gives_up == GivesUp::Elsewhere
                         && at.sites.calls.iter().any(|call| expects(&call.path));
-                    let longer = if runs_out { "0.5" } else { "10" };
-                    if mend.renumber(&[bound.unwrap_or(limit)], seconds, longer).is_none() {
+                    // some of the tests that share a fixture wait it out
+                    let of_fixture = gives_up == GivesUp::Elsewhere && matches!(at.role, Role::Fixture(_));
+                    let longer = match (runs_out, of_fixture) {
+                        (true, _) => 0.5,
+                        (_, true) => 2.5,
+                        _ => 10.0,
+                    };
+                    let written = bound.unwrap_or(limit);
+                    let unit = written.as_number().map_or(1.0, |number| (number / seconds).round());
+                    let longer = (longer * unit).to_string();
+                    if mend.renumber(&[written], seconds * unit, &longer).is_none() {
                         // `SHORT_TIMEOUT`, `3 * MS`
                         let is_shared = bound.is_none()
                             && matches!(limit.kind, ExprKind::Name(_) | ExprKind::Binary { .. })
                             && flow::seconds(test, at, limit, site.at.order) == Some(seconds);
-                        is_shared.then(|| mend.replace(limit.span, longer))?;
+                        is_shared.then(|| mend.replace(limit.span, longer.clone()))?;
                     }
-                    mend.risky(if runs_out { "allow half a second" } else { "allow ten seconds" })
+                    mend.risky(match longer.as_str() {
+                        "10" => "allow ten seconds",
+                        _ => "allow longer",
+                    })
                 },
             );
         }

@@ -16,7 +16,7 @@ pub(super) fn read_again(
     seconds: &str,
 ) -> Option<Fix> {
     let all = conditions(&mend, asserted)?.holds();
-    let read: Vec<&str> = reads.iter().map(|stmt| mend.stmt_text(stmt)).collect();
+    let read: Vec<&str> = reads.iter().map(|stmt| mend.text_of(stmt.span)).collect();
     let mut names = reads.iter().filter_map(|stmt| match &stmt.kind {
         StmtKind::Assign { targets, .. } => targets.first().and_then(|target| target.as_name()),
         _ => None,

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::assertions;
 use super::edits::{Agreed, Change, changes};
 use super::functions::functions;
+use super::syntax::defects;
 use super::verify::{counts, is_harm};
 use crate::python::Module;
 use crate::risk::{Assessment, RiskModel};
@@ -216,7 +217,7 @@ impl Work {
         let concerned: BTreeSet<&str> = choices.iter().map(|choice| choice.file.as_str()).collect();
         for file in concerned {
             let errors =
-                |overlay: &Overlay| Module::parse(file.to_owned(), overlay[file].clone()).errors.len();
+                |overlay: &Overlay| defects(&Module::parse(file.to_owned(), overlay[file].clone())).len();
             if errors(next) > errors(&self.overlay) {
                 for choice in choices.iter().filter(|choice| choice.file == file) {
                     out.insert(choice.test.clone(), "the file would not parse".to_owned());
@@ -264,7 +265,7 @@ fn stands(file: &str, text: &str, wanted: &[Change]) -> Result<(), String> {
     }
     let before = Module::parse(file.to_owned(), text.to_owned());
     let after = Module::parse(file.to_owned(), alone.apply(text));
-    if after.errors.len() > before.errors.len() {
+    if defects(&after).len() > defects(&before).len() {
         return Err("the file would not parse".to_owned());
     }
     let (old, new) = (functions(&before), functions(&after));

@@ -48,7 +48,16 @@ impl Agreed {
                 known != new && !apart
             })
         };
-        if wanted.iter().any(clash) {
+        // what two fixes both move to the right has to move twice
+        let moves = |new: &Change| {
+            new.start == new.end
+                && !new.content.is_empty()
+                && new.content.trim_matches([' ', '\t']).is_empty()
+        };
+        let is_shared = |new: &&Change| self.changes.contains(new);
+        let clashes =
+            wanted.iter().any(clash) || (!self.holds(wanted) && wanted.iter().filter(is_shared).any(moves));
+        if clashes {
             return false;
         }
         for change in wanted {
@@ -141,5 +150,8 @@ mod tests {
         assert!(!agreed.take(&changes(text, &[edit(1, 2, 2, "k(")]).unwrap()));
         assert!(agreed.take(&changes(text, &[edit(1, 5, 6, "c")]).unwrap()));
         assert_eq!(agreed.apply(text), "f(g(a), c)\n");
+        let mut agreed = Agreed::default();
+        assert!(agreed.take(&changes("a\nb\n", &[edit(1, 0, 0, "    "), edit(2, 0, 0, "    ")]).unwrap()));
+        assert!(!agreed.take(&changes("a\nb\n", &[edit(2, 0, 0, "    "), edit(2, 1, 1, "c")]).unwrap()));
     }
 }

@@ -10,6 +10,7 @@ mod hostile;
 mod mined;
 mod names;
 mod splice;
+mod syntax;
 mod told;
 mod verify;
 

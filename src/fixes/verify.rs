@@ -12,6 +12,7 @@ use super::assertions::{self, Wider, Width};
 use super::edits::diff;
 use super::functions::{functions, rest};
 use super::names::{imported, read, unbound, unused};
+use super::syntax::defects;
 use crate::python::Module;
 use crate::python::ast::{Function, Span};
 use crate::risk::{Assessment, RiskModel};
@@ -137,8 +138,9 @@ fn text_problems(
 ) -> Vec<String> {
     let before = Module::parse(patch.file.clone(), patch.before.clone());
     let after = Module::parse(patch.file.clone(), patch.after.clone());
-    if after.errors.len() > before.errors.len() {
-        let line = after.errors.first().map_or(1, |error| after.line(error.offset));
+    let wrong = defects(&after);
+    if wrong.len() > defects(&before).len() {
+        let line = wrong.first().map_or(1, |offset| after.line(*offset));
         return vec![format!("the patched file does not parse (line {line})")];
     }
     let (old, new) = (functions(&before), functions(&after));

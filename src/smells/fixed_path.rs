@@ -83,9 +83,11 @@ impl Rule for FixedPath {
 
 /// Whether the test works in a folder of its own.
 fn moves_away(test: &Context<'_, '_>) -> bool {
-    test.calls().any(|(_, _, path)| {
-        path.ends_with("chdir") || path.ends_with("isolated_filesystem") || path.ends_with(".as_cwd")
-    })
+    let mut asked = test.reach.iter().flat_map(|at| &at.function.function.params);
+    asked.any(|param| param.name.contains("isolated"))
+        || test.calls().any(|(_, _, path)| {
+            path.ends_with("chdir") || path.ends_with("isolated_filesystem") || path.ends_with(".as_cwd")
+        })
 }
 
 /// `"/tmp/out.txt"` ─▶ `str(tmp_path / "out.txt")`, wherever the function names it.

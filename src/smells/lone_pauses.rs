@@ -44,7 +44,19 @@ fn lets_something_expire(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &Ca
     let text = test.analysis.view(at.function.module).module.text(before).to_ascii_lowercase();
     // `{"expiration": 1662804872}` is data
     let code = outside_quotes(&text);
-    text.contains("ttl") || WORDS.iter().any(|word| code.contains(word))
+    text.contains("ttl") || WORDS.iter().any(|word| code.contains(word)) || outlasts_an_entry(at, site)
+}
+
+/// `cache.set("key", 1, timeout=2)`, and a pause of three seconds.
+fn outlasts_an_entry(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let Some(pause) = delay(site) else { return false };
+    let mut before = at.sites.calls.iter().filter(|call| call.at.order < site.at.order);
+    before.any(|call| {
+        let lives = ["timeout", "ex", "expire"].iter().find_map(|name| call.call.keyword(name));
+        let lives = lives.or_else(|| call.call.args.get(2)).and_then(Expr::as_number);
+        matches!(last(&call.path), "set" | "add" | "setex" | "set_many" | "touch")
+            && lives.is_some_and(|lives| 0.0 < lives && lives <= pause)
+    })
 }
 
 fn outside_quotes(text: &str) -> String {

@@ -36,6 +36,7 @@
 use super::origins::{module_variable, root, users};
 use super::mend::patched;
 use super::restored::{is_as_at_first, is_cleanup, is_reset_before, is_restored, renews};
+use super::words::expects_failure;
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind, Function};
 use crate::python::sites::{WriteKind, WriteSite};
@@ -54,7 +55,7 @@ impl Rule for ModuleGlobalChanged {
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         // what runs once before all tests of the module makes what they share
         let is_once = |at: &Reached<'_, '_>| at.role == Role::Setup && at.function.function.name.to_ascii_lowercase().ends_with("module");
-        for (at, write) in test.writes().filter(|(at, _)| !is_once(at)) {
+        for (at, write) in test.writes().filter(|(at, write)| !is_once(at) && !expects_failure(at, write.at)) {
             let name = match global(&write.path) {
                 Some(name) if concerns(test, at, write, name) => name,
                 None => match aliased(test, at, write) {

@@ -112,7 +112,9 @@ impl<'a> Look<'_, 'a, '_> {
                 _ => return false,
             }
         };
-        let counts = [format!("len({rows})"), format!("{rows}.count()")];
+        // `Order.objects.all()`, or what `Order.objects` holds in all
+        let manager = rows.trim_start_matches("list(").trim_end_matches(')').trim_end_matches(".all(");
+        let counts = [format!("len({rows})"), format!("{rows}.count()"), format!("{manager}.count()")];
         let is_count = |expr: &Expr| counts.iter().any(|count| self.test.text(self.at, expr) == count);
         let is_one = |expr: &Expr| expr.as_number() == Some(1.0);
         let all = self.at.sites.asserts.iter().flat_map(|assert| comparisons(assert.test));
@@ -183,5 +185,8 @@ fn chain(expr: &Expr) -> Vec<&str> {
 
 /// A list or tuple of two elements or more that is written out.
 fn is_long(expr: &Expr) -> bool {
-    matches!(&expr.kind, ExprKind::List(parts) | ExprKind::Tuple(parts) if parts.len() > 1)
+    let (ExprKind::List(parts) | ExprKind::Tuple(parts)) = &expr.kind else { return false };
+    // the same text again and again has one order
+    let texts: Option<Vec<&str>> = parts.iter().map(Expr::as_str).collect();
+    parts.len() > 1 && texts.is_none_or(|texts| texts.windows(2).any(|pair| pair[0] != pair[1]))
 }

@@ -185,6 +185,7 @@ pub(super) fn says_restore(path: &str) -> bool {
         "reset",
         "isolat",
         "preserv",
+        "conserv",
         "cleanup",
         "clean_up",
         "teardown",

@@ -67,6 +67,8 @@ impl Rule for UnseededRandom {
                     .sites
                     .asserts
                     .iter()
+                    // what a name held before the draw was not drawn
+                    .filter(|assert| assert.at.order > draw.at.order || draw.at.in_nested)
                     .flat_map(|assert| comparisons(assert.test))
                     .filter(|comparison| own.holds(comparison.left) || own.holds(comparison.right))
                     .filter(|comparison| comparison.op != "!=" || !never_repeats(last(&draw.path)))

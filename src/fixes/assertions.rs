@@ -321,6 +321,9 @@ fn operand(before: Side<'_>, after: Side<'_>, op: &str, names: &Bound) -> Option
     if old == new {
         return Some(vec![]);
     }
+    if let Some(margin) = margin(&old, after, op) {
+        return Some(vec![(format!("{old} has a margin of {margin}"), Width::Bound)]);
+    }
     if let Some((from, to, place)) = renumbered(before, after) {
         let wider = match (place, op) {
             (Place::Tolerance, _) | (Place::Sum, "<" | "<=") => to > from,
@@ -345,6 +348,16 @@ fn operand(before: Side<'_>, after: Side<'_>, op: &str, names: &Bound) -> Option
         }]);
     }
     is_alike(before, after, names).then(Vec::new)
+}
+
+/// What `limit - 60` leaves below a lower bound, or `limit + 60` above an upper one.
+fn margin(old: &str, after: Side<'_>, op: &str) -> Option<f64> {
+    let ExprKind::Binary { left, op: sign, right } = &after.1.kind else { return None };
+    let gives_room = matches!((op, &**sign), (">" | ">=", "-") | ("<" | "<=", "+"));
+    (gives_room && squeezed(after.0, left) == old)
+        .then(|| right.as_number())
+        .flatten()
+        .filter(|margin| *margin > 0.0)
 }
 
 /// What a number does to a value.
@@ -515,6 +528,7 @@ mod tests {
             "assert a",
             "assert a == 2",
             "assert 2 <= a <= 3",
+            "assert a == 1 + 60",
             "assert 0 <= b <= 2",
             "if a:\n    assert a == 1",
             "try:\n    assert a == 1\nexcept Exception:\n    pass",
@@ -547,6 +561,7 @@ mod tests {
             ("assert open('/tmp/a').read() == b", "assert open(p).read() == b", 0),
             ("assert n == 3", "assert n >= 3", 1),
             ("assert t >= (least - 1e-5)", "assert t >= (least - 0.02)", 1),
+            ("assert stamp >= int(now())", "assert stamp >= int(now()) - 60", 1),
             ("assert t >= 0.03", "assert round(t, 2) >= 0.03", 1),
             ("assert key.ttl() == 60", "assert 55 <= key.ttl() <= 61", 1),
             ("assert end <= now + timedelta(seconds=62)", "assert end <= now + timedelta(seconds=120)", 1),

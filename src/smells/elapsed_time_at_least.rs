@@ -101,7 +101,8 @@ impl Rule for ElapsedTimeAtLeast {
                                 mend.replace(place.span, LEAST_MARGIN.to_string());
                                 return mend.risky("leave a margin for coarse clocks");
                             }
-                            let bound = pair.left.as_number().filter(|bound| *bound < 100.0)?;
+                            let of_name = pair.left.as_name().and(seconds);
+                            let bound = pair.left.as_number().or(of_name).filter(|bound| *bound < 100.0)?;
                             if pair.is_strict {
                                 // `elapsed > 0.1`: what is rounded may be just that
                                 let between = Span { start: pair.right.span.end, end: pair.left.span.start };

@@ -123,13 +123,17 @@ fn is_already_past<'a>(
         return;
     }
     let (stamp, now) = (test.text(at, pair.right), test.text(at, pair.left));
-    report.add(
+    report.add_mended(
         at,
         equal_by_luck(
             span,
             (Severity::Medium, 0.8),
             format!("`{stamp}` was stamped before `{now}` is read here, and is earlier as soon as a second ends in between"),
         ),
+        |mut mend| {
+            mend.insert(pair.left.span.end, " - 60");
+            mend.risky("allow a minute in between")
+        },
     );
 }
 

@@ -24,6 +24,17 @@ impl<'r> Mend<'r> {
             None => format!("import {path}"),
             Some((package, name)) => format!("from {package} import {name}"),
         };
+        if let Some((package, name)) = path.rsplit_once('.') {
+            let head = format!("from {package} import ");
+            let is_open = |stmt: &&Stmt| {
+                let text = self.module.text(stmt.span);
+                text.starts_with(&head) && !text.contains(['(', '*', '\\', '\n'])
+            };
+            if let Some(known) = self.module.body.iter().find(is_open) {
+                self.insert(known.span.end, format!(", {name}"));
+                return Some(name.to_owned());
+            }
+        }
         let newline = self.newline();
         let is_future = |stmt: &&Stmt| self.module.text(stmt.span).starts_with("from __future__");
         let mut imports = self.module.body.iter().filter(|stmt| matches!(stmt.kind, StmtKind::Import(_)));

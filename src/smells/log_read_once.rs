@@ -106,7 +106,7 @@ fn read_on(mut mend: Mend<'_>, at: &Reached<'_, '_>, site: &CallSite<'_>, is_asy
         format!("    {name} {} {}", if is_kept { "+=" } else { "=" }, mend.text(site.expr)),
     ];
     let stmt = mend.statement(assert.span)?;
-    mend.before(stmt, &lines.each_ref().map(String::as_str))?;
+    mend.before(stmt, &lines)?;
     mend.risky("read on until the line is there")
 }
 

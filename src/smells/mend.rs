@@ -112,13 +112,8 @@ impl<'r> Mend<'r> {
 
     /// The innermost statement around a place; nothing inside functions that are defined on the way.
     pub(super) fn statement(&self, span: Span) -> Option<&'r Stmt> {
-        let mut found = None;
-        for_each_statement(&self.function.body, &mut |stmt| {
-            if stmt.span.holds(span) {
-                found = Some(stmt);
-            }
-        });
-        found.filter(|stmt| !matches!(stmt.kind, StmtKind::Function(_) | StmtKind::Class(_)))
+        innermost(&self.function.body, span)
+            .filter(|stmt| !matches!(stmt.kind, StmtKind::Function(_) | StmtKind::Class(_)))
     }
 
     /// The statements of the block that holds `stmt`, from `stmt` on.
@@ -153,15 +148,19 @@ impl<'r> Mend<'r> {
     }
 
     /// Lines of their own before a statement.
-    pub(super) fn before(&mut self, stmt: &Stmt, lines: &[&str]) -> Option<()> {
+    pub(super) fn before(&mut self, stmt: &Stmt, lines: &[impl AsRef<str>]) -> Option<()> {
         let indent = self.indent(stmt)?;
         let newline = self.newline();
-        // an empty line has no indentation
-        let place = |(at, line): (usize, &&str)| match lines.get(at + 1) {
-            Some(&"") => format!("{line}{newline}"),
-            _ => format!("{line}{newline}{indent}"),
-        };
-        self.insert(stmt.span.start, lines.iter().enumerate().map(place).collect::<String>());
+        let mut content = String::new();
+        for (at, line) in lines.iter().enumerate() {
+            content += line.as_ref();
+            content += newline;
+            // an empty line has no indentation
+            if lines.get(at + 1).is_none_or(|next| !next.as_ref().is_empty()) {
+                content += indent;
+            }
+        }
+        self.insert(stmt.span.start, content);
         Some(())
     }
 
@@ -173,13 +172,14 @@ impl<'r> Mend<'r> {
     }
 
     /// Lines of their own after a statement that ends its line.
-    pub(super) fn after(&mut self, stmt: &Stmt, lines: &[&str]) -> Option<()> {
+    pub(super) fn after(&mut self, stmt: &Stmt, lines: &[impl AsRef<str>]) -> Option<()> {
         let indent = self.indent(stmt)?;
         let rest =
             self.module.source.get(stmt.span.end as usize..)?.split('\n').next()?.trim_end_matches('\r');
         let is_last = rest.trim().is_empty() || rest.trim_start().starts_with('#');
         let newline = self.newline();
-        let content: String = lines.iter().map(|line| format!("{newline}{indent}{line}")).collect();
+        let content: String =
+            lines.iter().map(|line| format!("{newline}{indent}{}", line.as_ref())).collect();
         is_last.then(|| self.insert(stmt.span.end + rest.len() as u32, content))
     }
 
@@ -337,6 +337,17 @@ impl<'r> Mend<'r> {
         self.fixture("request")?;
         Some("request.addfinalizer")
     }
+}
+
+/// The innermost statement of a block around a place.
+pub(super) fn innermost(block: &[Stmt], span: Span) -> Option<&Stmt> {
+    let mut found = None;
+    for_each_statement(block, &mut |stmt| {
+        if stmt.span.holds(span) {
+            found = Some(stmt);
+        }
+    });
+    found
 }
 
 /// A list of texts, or of numbers, that is sorted already.

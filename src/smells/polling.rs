@@ -36,7 +36,7 @@ pub(super) fn poll(mut mend: Mend<'_>, site: &CallSite<'_>, path: &str) -> Optio
     }
     let wait = conditions(&mend, after).filter(|_| !is_asserted_apart(&mend, after))?;
     let lines = wait.head(mend.deadline(&seconds)?);
-    mend.before(stmt, &lines.iter().map(String::as_str).collect::<Vec<_>>())?;
+    mend.before(stmt, &lines)?;
     mend.replace(stmt.span, pause);
     mend.risky("wait until what is asserted holds")
 }
@@ -58,7 +58,7 @@ pub(super) fn poll_before(mut mend: Mend<'_>, assertion: Span, is_async: bool) -
     let wait = conditions(&mend, mend.from(stmt))?;
     let mut lines = wait.head(mend.deadline("10")?);
     lines.push(format!("    {}", mend.pause(is_async)?));
-    mend.before(stmt, &lines.iter().map(String::as_str).collect::<Vec<_>>())?;
+    mend.before(stmt, &lines)?;
     mend.risky("wait until what is asserted holds")
 }
 

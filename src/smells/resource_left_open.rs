@@ -176,7 +176,7 @@ fn ended(mut mend: Mend<'_>, site: &CallSite<'_>, resource: &Resource) -> Option
     };
     let register = mend.cleanup()?;
     let lines: Vec<String> = methods.iter().map(|method| format!("{register}({name}.{method})")).collect();
-    mend.after(stmt, &lines.iter().map(String::as_str).collect::<Vec<_>>())?;
+    mend.after(stmt, &lines)?;
     mend.risky("end it when the test ends")
 }
 

@@ -71,9 +71,9 @@ impl Rule for SortKeyRepeats {
                     |mut mend| {
                         // the import of another key would be left over
                         matches!(lambda.kind, ExprKind::Lambda(_)).then_some(())?;
-                        let whole = "key=lambda one: sorted(one.items())";
-                        mend.replace(lambda.span, &whole["key=".len()..]);
-                        mend.wrap(other, "sorted(", &format!(", {whole})"));
+                        let key = "lambda one: sorted(one.items())";
+                        mend.replace(lambda.span, key);
+                        mend.wrap(other, "sorted(", &format!(", key={key})"));
                         mend.safe("sort by all that the records hold")
                     },
                 );

@@ -102,10 +102,10 @@ impl Rule for TightTimeout {
                         && at.sites.calls.iter().any(|call| expects(&call.path));
                     // some of the tests that share a fixture wait it out
                     let of_fixture = gives_up == GivesUp::Elsewhere && matches!(at.role, Role::Fixture(_));
-                    let longer = match (runs_out, of_fixture) {
-                        (true, _) => 0.5,
-                        (_, true) => 2.5,
-                        _ => 10.0,
+                    let (longer, message) = match (runs_out, of_fixture) {
+                        (true, _) => (0.5, "allow half a second"),
+                        (_, true) => (2.5, "allow two seconds and a half"),
+                        _ => (10.0, "allow ten seconds"),
                     };
                     let written = bound.unwrap_or(limit);
                     let unit = written.as_number().map_or(1.0, |number| (number / seconds).round());
@@ -115,12 +115,9 @@ impl Rule for TightTimeout {
                         let is_shared = bound.is_none()
                             && matches!(limit.kind, ExprKind::Name(_) | ExprKind::Binary { .. })
                             && flow::seconds(test, at, limit, site.at.order) == Some(seconds);
-                        is_shared.then(|| mend.replace(limit.span, longer.clone()))?;
+                        is_shared.then(|| mend.replace(limit.span, longer))?;
                     }
-                    mend.risky(match longer.as_str() {
-                        "10" => "allow ten seconds",
-                        _ => "allow longer",
-                    })
+                    mend.risky(message)
                 },
             );
         }

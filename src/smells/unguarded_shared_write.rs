@@ -27,7 +27,7 @@
 //! ## Known false positives
 //! Threads that something else keeps from running at once. Changes inside any `with` block are not reported.
 
-use super::mend::Mend;
+use super::mend::{Mend, innermost};
 use super::words::last;
 use super::{Context, Fix, Reached, Report, Rule, Severity, Smell};
 use crate::python::any_expression;
@@ -129,15 +129,9 @@ fn in_lock<'r>(
     lock: &str,
     make: impl FnOnce(&mut Mend<'r>, &str) -> Option<()>,
 ) -> Option<Fix> {
-    let mut found = None;
-    for_each_statement(body, &mut |stmt| {
-        if stmt.span.holds(write.span) {
-            found = Some(stmt);
-        }
-    });
     let threading = mend.import("threading")?;
     make(&mut mend, &format!("{lock} = {threading}.Lock()"))?;
-    mend.under(found?, &format!("with {lock}:"))?;
+    mend.under(innermost(body, write.span)?, &format!("with {lock}:"))?;
     mend.risky("let one thread at a time read and write it")
 }
 

@@ -20,21 +20,19 @@ impl<'r> Mend<'r> {
         if self.module.imports.contains_key(name) || self.module.binds(name) {
             return None;
         }
-        let line = match path.rsplit_once('.') {
-            None => format!("import {path}"),
-            Some((package, name)) => format!("from {package} import {name}"),
+        let head = match path.rsplit_once('.') {
+            None => "import ".to_owned(),
+            Some((package, _)) => format!("from {package} import "),
         };
-        if let Some((package, name)) = path.rsplit_once('.') {
-            let head = format!("from {package} import ");
-            let is_open = |stmt: &&Stmt| {
-                let text = self.module.text(stmt.span);
-                text.starts_with(&head) && !text.contains(['(', '*', '\\', '\n'])
-            };
-            if let Some(known) = self.module.body.iter().find(is_open) {
-                self.insert(known.span.end, format!(", {name}"));
-                return Some(name.to_owned());
-            }
+        let is_open = |stmt: &&Stmt| {
+            let text = self.module.text(stmt.span);
+            head.starts_with("from ") && text.starts_with(&head) && !text.contains(['(', '*', '\\', '\n'])
+        };
+        if let Some(known) = self.module.body.iter().find(is_open) {
+            self.insert(known.span.end, format!(", {name}"));
+            return Some(name.to_owned());
         }
+        let line = format!("{head}{name}");
         let newline = self.newline();
         let is_future = |stmt: &&Stmt| self.module.text(stmt.span).starts_with("from __future__");
         let mut imports = self.module.body.iter().filter(|stmt| matches!(stmt.kind, StmtKind::Import(_)));

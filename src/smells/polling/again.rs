@@ -29,7 +29,6 @@ pub(super) fn read_again(
     lines.extend(read.iter().map(|text| format!("    {text}")));
     lines.push(format!("    if {all} or {}:", deadline.has_passed));
     lines.push("        break".to_owned());
-    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     mend.before(pause, &lines)?;
     let (start, end) = (pause.span.start, reads.last()?.span.end);
     mend.replace(Span { start, end }, again);

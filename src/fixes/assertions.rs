@@ -24,6 +24,8 @@ pub(super) struct Wider {
 pub(super) enum Width {
     Order,
     Bound,
+    /// Of captured records only some are asked.
+    Own,
 }
 
 /// What became of the assertions of a function.
@@ -230,6 +232,23 @@ mod tests {
         assert!(is_weaker("self.assertEqual(a, 1)", "self.assertTrue(a)"));
         assert!(is_weaker("m.assert_called_once()", "m.assert_called()"));
         assert!(is_weaker("assert a < 5", "assert a < 4"));
+    }
+
+    #[test]
+    fn a_filter_of_captured_records_is_told() {
+        let own = |filter: &str| {
+            format!(
+                "own = [r for r in caplog.records if {filter}]\nassert len(own) == 1\nassert own[0].a == b"
+            )
+        };
+        let kept =
+            kept("assert len(caplog.records) == 1\nassert caplog.records[0].a == b", &own("r.name == 'a'"));
+        assert_eq!(kept.weaker, Vec::<String>::new());
+        assert!(kept.wider.iter().all(|one| one.kind == Width::Own) && kept.wider.len() == 2);
+        assert!(is_weaker(
+            "assert len(a.rows) == 1",
+            "own = [r for r in b.rows if r.a]\nassert len(own) == 1"
+        ));
     }
 
     #[test]

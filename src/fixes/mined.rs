@@ -218,7 +218,7 @@ fn with_tests(text: &str, wanted: &BTreeSet<String>) -> String {
 
 /// What a mending of a test is about: not its shape.
 fn is_about(finding: &Finding) -> bool {
-    finding.via.is_none() && !matches!(finding.code.as_str(), "FD902" | "FD903" | "FD904")
+    finding.via.is_none() && !matches!(finding.code.as_str(), "FD902" | "FD903" | "FD904" | "FD907")
 }
 
 /// A test's code and the line where it begins.

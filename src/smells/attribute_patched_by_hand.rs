@@ -34,8 +34,8 @@ use super::mend::patched;
 use super::restored::{is_cleanup, is_for_the_run, is_restored, leak_grade};
 use super::words::{is_test_code, last};
 use super::{Context, Reached, Report, Rule, Severity, Smell};
-use crate::python::Scope;
-use crate::python::ast::{Expr, ExprKind};
+use crate::python::{Scope, for_each_statement};
+use crate::python::ast::{Expr, ExprKind, StmtKind};
 use crate::python::sites::{WriteKind, WriteSite};
 
 pub(super) struct AttributePatchedByHand;
@@ -190,6 +190,16 @@ fn is_of_a_new_owner(at: &Reached<'_, '_>, write: &WriteSite<'_>) -> bool {
     at.sites.writes.iter().any(|other| gives(other) && other.at.order < write.at.order)
 }
 
+/// Whether a name can stand for what was there before: no parameter, no function that is defined here, nothing made here.
+fn may_be_saved(at: &Reached<'_, '_>, name: &str, order: u32) -> bool {
+    let mut is_defined = at.function.function.params.iter().any(|param| *param.name == *name);
+    for_each_statement(&at.function.function.body, &mut |stmt| {
+        is_defined |= matches!(&stmt.kind, StmtKind::Function(inner) if *inner.name == *name);
+    });
+    let value = at.sites.value_of(name, order);
+    !is_defined && value.is_none_or(|value| matches!(value.kind, ExprKind::Attribute { .. } | ExprKind::Name(_) | ExprKind::Subscript { .. }))
+}
+
 /// A switch that a test framework's users set to the same value everywhere.
 fn is_flag(write: &WriteSite<'_>) -> bool {
     let name = write.path.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
@@ -210,7 +220,7 @@ fn is_base_state(at: &Reached<'_, '_>, write: &WriteSite<'_>) -> bool {
         ExprKind::Dict(parts) => parts.is_empty(),
         ExprKind::Number { value, .. } => *value == 0.0,
         ExprKind::Str { .. } => value.as_str() == Some(""),
-        ExprKind::Name(value) => **value == *name,
+        ExprKind::Name(value) => **value == *name && may_be_saved(at, value, write.at.order),
         ExprKind::Call(call) => {
             call.args.is_empty() && matches!(call.func.as_name(), Some("list" | "dict" | "set"))
                 // `queue._current = queue.Queue()`

@@ -25,6 +25,8 @@ pub(super) enum Known {
     /// Only the name says so.
     Named,
     Ratio,
+    /// The distance of a moment from now.
+    Age,
 }
 
 /// `span.duration < 0.01`: a bound of some seconds on what is called a duration.
@@ -34,6 +36,9 @@ pub(super) fn bounded_by_name<'a>(
     assert: &AssertSite<'a>,
     pair: &Comparison<'a>,
 ) -> Option<Bound<'a>> {
+    if pair.operator == Operator::Almost {
+        return near_by_name(test, at, assert, pair);
+    }
     if pair.operator != Operator::Less || !is_called_duration(at, pair.left, assert.at.order, 0) {
         return None;
     }
@@ -42,6 +47,27 @@ pub(super) fn bounded_by_name<'a>(
         measured: pair.left,
         seconds: Some(seconds),
         is_tolerance: false,
+        window: None,
+        known: Known::Named,
+    })
+}
+
+/// `span.duration == approx(0.5, abs=0.1)`
+fn near_by_name<'a>(
+    test: &Context<'a, '_>,
+    at: &Reached<'a, '_>,
+    assert: &AssertSite<'a>,
+    pair: &Comparison<'a>,
+) -> Option<Bound<'a>> {
+    let order = assert.at.order;
+    let measured = [pair.left, pair.right].into_iter().find(|side| is_called_duration(at, side, order, 0))?;
+    let call = pair.tolerance?;
+    let told = ["delta", "abs", "atol"].iter().find_map(|name| call.keyword(name))?;
+    let seconds = flow::seconds(test, at, told, order)?;
+    (0.0 < seconds && seconds <= 1.0).then_some(Bound {
+        measured,
+        seconds: Some(seconds),
+        is_tolerance: true,
         window: None,
         known: Known::Named,
     })

@@ -25,9 +25,12 @@
 //! A process in which nothing else logs or warns.
 
 use super::assertions::comparisons;
+use super::mend::Mend;
 use super::words::last;
-use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
-use crate::python::ast::{Expr, ExprKind};
+use super::{Context, Fix, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::any_expression;
+use crate::python::ast::{Collection, Comprehension, Expr, ExprKind, Stmt, StmtKind};
+use crate::python::sites::AssertSite;
 
 pub(super) struct CapturedRecordsCounted;
 
@@ -49,16 +52,17 @@ impl Rule for CapturedRecordsCounted {
                 continue;
             }
             for assert in &at.sites.asserts {
-                let counted = comparisons(assert.test)
-                    .into_iter()
-                    .filter(|comparison| comparison.op == "==")
-                    .find_map(|comparison| {
-                        let is_number = comparison.right.as_number().is_some_and(|number| number > 0.0);
-                        let number = is_number.then(|| counted(at, comparison.left)).flatten();
-                        number.or_else(|| first(comparison.left)).or_else(|| first(comparison.right))
-                    });
-                let Some(counted) = counted else { continue };
-                report.add(
+                let Some(all) = comparisons(assert.test).into_iter().filter(|pair| pair.op == "==").find_map(|pair| {
+                    let sides = [(pair.left, pair.right), (pair.right, pair.left)];
+                    let counts = |(one, other)| counted(at, one).filter(|all| is_number(all, other));
+                    let is_list = |(one, other): (&Expr, &Expr)| holds_all(one) && is_filled(other);
+                    sides.into_iter().find_map(counts).or_else(|| {
+                        sides.into_iter().find_map(|(one, _)| one_of(one)).or_else(|| sides.into_iter().find(|pair| is_list(*pair)).map(|(one, _)| one))
+                    })
+                }) else {
+                    continue;
+                };
+                report.add_mended(
                     at,
                     Smell {
                         span: assert.span,
@@ -66,10 +70,11 @@ impl Rule for CapturedRecordsCounted {
                         confidence: 0.6,
                         message: format!(
                             "`{}` holds the records of everything in the process, and foreign ones slip in",
-                            test.text(at, counted)
+                            test.text(at, all)
                         ),
                         help: "filter by logger name, category or message before counting".to_owned(),
                     },
+                    |mend| own(mend, at, assert, all),
                 );
             }
         }
@@ -80,19 +85,31 @@ fn is_catcher(path: &str) -> bool {
     path == "warnings.catch_warnings()"
 }
 
-/// `caplog.records[0].message`, `first(caplog.messages)`: the records that one is taken from by its place.
-fn first(expr: &Expr) -> Option<&Expr> {
+/// `1`; that there was no warning at all is asked of `recwarn` alone, which hears those of clean-ups too.
+fn is_number(all: &Expr, number: &Expr) -> bool {
+    number.as_number().is_some_and(|number| number > 0.0 || (number == 0.0 && all.as_name() == Some("recwarn")))
+}
+
+fn is_filled(expr: &Expr) -> bool {
+    matches!(&expr.kind, ExprKind::List(items) if !items.is_empty())
+}
+
+/// `caplog.records[0].message`, `caplog.messages[-1]`, `first(caplog.messages)`: the records that one is taken from by its
+/// place.
+fn one_of(expr: &Expr) -> Option<&Expr> {
     match &expr.kind {
-        ExprKind::Attribute { value, .. } => first(value),
+        ExprKind::Attribute { value, .. } => one_of(value),
         ExprKind::Subscript { value, index } => match index.as_slice() {
-            [place] if place.as_number() == Some(0.0) => holds_all(value).then_some(&**value).or_else(|| first(value)),
-            _ => first(value),
+            [place] if matches!(place.as_number(), Some(0.0 | -1.0)) => {
+                holds_all(value).then_some(&**value).or_else(|| one_of(value))
+            }
+            _ => one_of(value),
         },
         ExprKind::Call(call) => match &call.func.kind {
             ExprKind::Name(name) if &**name == "first" => {
                 call.args.first().filter(|records| holds_all(records))
             }
-            ExprKind::Attribute { value, .. } => first(value),
+            ExprKind::Attribute { value, .. } => one_of(value),
             _ => None,
         },
         _ => None,
@@ -106,22 +123,123 @@ fn holds_all(expr: &Expr) -> bool {
 }
 
 /// What is counted, where it holds all records or warnings.
-fn counted<'a>(at: &Reached<'_, '_>, expr: &'a Expr) -> Option<&'a Expr> {
+fn counted<'a>(at: &Reached<'a, '_>, expr: &'a Expr) -> Option<&'a Expr> {
     let call = expr.as_call().filter(|call| call.func.as_name() == Some("len"))?;
     let counted = call.args.first()?;
     let is_all = match &counted.kind {
         ExprKind::Name(name) => {
+            let catches = |target: Option<&str>| target == Some(&**name);
             &**name == "recwarn"
-                || at
-                    .sites
-                    .withs
-                    .iter()
-                    .any(|with| with.target == Some(&**name) && is_catcher(&with.path))
+                || at.sites.withs.iter().any(|with| catches(with.target) && is_catcher(&with.path))
+                || at.sites.value_of(name, u32::MAX).is_some_and(is_of_any_logger)
         }
         ExprKind::Attribute { value, attr } => {
             holds_all(counted) || (value.as_name() == Some("recwarn") && last(attr) == "list")
         }
-        _ => false,
+        _ => is_of_any_logger(counted),
     };
     is_all.then_some(counted)
+}
+
+/// `[record for record in caplog.records if record.levelname == "WARNING"]`: chosen by their level, whoever wrote them.
+fn is_of_any_logger(expr: &Expr) -> bool {
+    let ExprKind::Comprehension(inner) = &expr.kind else { return false };
+    let Comprehension { kind: Collection::List, clauses, conditions, .. } = &**inner else { return false };
+    let asks_level = |condition: &Expr| {
+        let mut attributes = vec![];
+        condition.any(&mut |part| {
+            if let ExprKind::Attribute { attr, .. } = &part.kind {
+                attributes.push(attr.to_string());
+            }
+            false
+        });
+        !attributes.is_empty() && attributes.iter().all(|name| name.starts_with("level") || name.to_uppercase() == *name || name == "logging")
+    };
+    matches!(clauses.as_slice(), [(_, all)] if holds_all(all)) && conditions.iter().all(asks_level)
+}
+
+/// Only what the code under test wrote is counted, where the test names its logger, or the category or text of what it
+/// expects.
+fn own(mut mend: Mend<'_>, at: &Reached<'_, '_>, assert: &AssertSite<'_>, all: &Expr) -> Option<Fix> {
+    let text = mend.text(all).to_owned();
+    let name = text.split('.').next()?;
+    let one = if name == "caplog" { "record" } else { "warning" };
+    let of_logger = || {
+        let mut calls = at.sites.calls.iter().filter(|call| matches!(last(&call.path), "at_level" | "set_level"));
+        let logger = calls.find_map(|call| call.call.argument(1, "logger"))?;
+        (text == "caplog.records").then(|| format!("{one}.name == {}", mend.text(logger)))
+    };
+    let of_category = || {
+        let mut found = None;
+        any_expression(&at.function.function.body, &mut |part| {
+            found = found.take().or_else(|| category(part, name).map(|category| mend.text(category).to_owned()));
+            found.is_some()
+        });
+        found.map(|category| format!("issubclass({one}.category, {category})"))
+    };
+    let filter = if name == "caplog" { of_logger() } else { of_category() }?;
+    // the first of several assertions brings the filter for all
+    let is_known = |one: &AssertSite<'_>| one.at.order < assert.at.order && one.test.any(&mut |part| mend.text(part) == text);
+    if at.sites.asserts.iter().any(is_known) {
+        return None;
+    }
+    let stmt = mend.statement(assert.span)?;
+    let used = |stmt: &Stmt| {
+        let mut uses = vec![];
+        any_expression(std::slice::from_ref(stmt), &mut |part| {
+            if mend.text(part) == text {
+                uses.push(part.span);
+            }
+            false
+        });
+        uses
+    };
+    let asserts = |stmt: &Stmt| match &stmt.kind {
+        StmtKind::Assert { .. } => true,
+        StmtKind::Expr(expr) => mend.text(expr).trim_start_matches("self.").starts_with("assert"),
+        _ => false,
+    };
+    // what comes after another act is asked of other records
+    let mut after = mend.from(stmt).iter().peekable();
+    let mut uses = vec![];
+    while let Some(stmt) = after.next_if(|stmt| asserts(stmt) || !used(stmt).is_empty()) {
+        uses.extend(used(stmt));
+    }
+    if after.any(|stmt| !used(stmt).is_empty()) {
+        return None;
+    }
+    let own = mend.free_name(&format!("own_{one}s"))?;
+    uses.sort_by_key(|span| span.start);
+    uses.dedup();
+    for span in uses {
+        mend.replace(span, own.clone());
+    }
+    mend.before(stmt, &[format!("{own} = [{one} for {one} in {text} if {filter}]")])?;
+    mend.risky("count only what the code under test wrote")
+}
+
+/// `issubclass(caught[0].category, DeprecationWarning)`, `caught[-1].category is DeprecationWarning`
+fn category<'e>(expr: &'e Expr, all: &str) -> Option<&'e Expr> {
+    let asks = |side: &Expr| match &side.kind {
+        ExprKind::Attribute { value, attr } if &**attr == "category" => {
+            matches!(&value.kind, ExprKind::Subscript { value, .. } if value.as_name() == Some(all))
+        }
+        _ => false,
+    };
+    let found = match &expr.kind {
+        ExprKind::Call(call) if call.func.as_name() == Some("issubclass") => match call.args.as_slice() {
+            [one, category] if asks(one) => Some(category),
+            _ => None,
+        },
+        ExprKind::Compare { left, rest } => match rest.as_slice() {
+            [(op, category)] if asks(left) && matches!(&**op, "is" | "==") => Some(category),
+            _ => None,
+        },
+        ExprKind::Call(call) => match call.args.as_slice() {
+            [one, category] if asks(one) => Some(category),
+            _ => None,
+        },
+        _ => None,
+    };
+    found.filter(|category| category.as_name().is_some() || matches!(category.kind, ExprKind::Attribute { .. }))
 }

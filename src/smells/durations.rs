@@ -172,7 +172,8 @@ pub(super) fn is_called_duration<'a>(at: &Reached<'a, '_>, expr: &'a Expr, order
         ExprKind::Name(name) => {
             // `runtime, state = flow.run()`
             let is_part = || at.sites.bindings.iter().any(|one| one.name == &**name && !one.is_whole);
-            (names_duration(name) && is_part())
+            (names_duration(name)
+                && (is_part() || at.sites.bound(name, order).is_some_and(is_read_from_text)))
                 || at
                     .sites
                     .bound(name, order)
@@ -196,6 +197,13 @@ pub(super) fn is_called_duration<'a>(at: &Reached<'a, '_>, expr: &'a Expr, order
         },
         _ => false,
     }
+}
+
+/// `float(match.group(1))`
+fn is_read_from_text(value: &Expr) -> bool {
+    let call = value.as_call().filter(|call| matches!(call.func.as_name(), Some("float" | "int")));
+    let read = call.and_then(|call| call.args.first()?.as_call());
+    read.is_some_and(|read| matches!(&read.func.kind, ExprKind::Attribute { attr, .. } if &**attr == "group"))
 }
 
 fn names_duration(name: &str) -> bool {

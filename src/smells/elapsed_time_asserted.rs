@@ -131,6 +131,10 @@ fn tell<'a>(
                 mend.renumber(&[pair.right], *upper, wider)?;
                 return mend.risky("let it be reckoned within a minute");
             }
+            if found.known == Known::Age {
+                mend.renumber(&[pair.left], seconds, "60")?;
+                return mend.risky("let it be a minute old");
+            }
             if found.is_tolerance && found.known == Known::Named {
                 mend.renumber(&[pair.right], seconds, "1")?;
                 return mend.risky("allow a second");
@@ -206,6 +210,13 @@ fn bounded<'a>(
                 known: if is_ratio { Known::Ratio } else { Known::Measured },
             })
         }
+        Operator::Less if let Some(seconds) = age(clocks, pair, &number) => Some(Bound {
+            measured: pair.right,
+            seconds: Some(seconds),
+            is_tolerance: false,
+            window: None,
+            known: Known::Age,
+        }),
         Operator::Less => {
             let (from, seconds) = later_than(pair.right, &number)?;
             let is_start = from.as_name().is_some() && is_clock(from);
@@ -242,6 +253,18 @@ fn bounded<'a>(
         }
         _ => None,
     }
+}
+
+/// `datetime.now() - timedelta(seconds=1) < job.created`: how old a moment may be when it is asserted.
+fn age<'a>(
+    clocks: &Sources<'a, '_>,
+    pair: &Comparison<'a>,
+    number: &dyn Fn(&'a Expr) -> Option<f64>,
+) -> Option<f64> {
+    let (from, moved) = moved(pair.left, number);
+    let (site, _) = clocks.inside(from)?;
+    let is_now = site.expr.span == from.span && clocks.inside(pair.right).is_none();
+    (is_now && moved < 0.0 && pair.right.as_number().is_none()).then_some(-moved)
 }
 
 /// `now + 60 <= lease.end <= now + 62`: what lies between must have been reckoned within the two seconds.

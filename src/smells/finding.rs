@@ -203,7 +203,7 @@ pub struct Edit {
 }
 
 /// Rules that say under which circumstances a test runs: they name the cause only where nothing else does.
-const CIRCUMSTANCES: [&str; 2] = ["FD303", "FD904"];
+const CIRCUMSTANCES: [&str; 3] = ["FD303", "FD904", "FD907"];
 /// Rules about what a test leaves behind: it makes others fail more than the test itself.
 const LEFT_BEHIND: [&str; 14] = [
     "FD601", "FD602", "FD603", "FD604", "FD605", "FD606", "FD608", "FD609", "FD611", "FD701", "FD702",

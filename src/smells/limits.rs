@@ -67,7 +67,7 @@ pub(super) fn limit<'a>(site: &CallSite<'a>, path: &str) -> Option<(&'a Expr, Gi
         "threading.Condition().wait_for" => (call.argument(1, "timeout"), Quietly),
         "threading.Barrier().wait" => (call.argument(0, "timeout"), Loudly),
         "threading.Thread().join" | "multiprocessing.Process().join" => {
-            (call.argument(0, "timeout"), Quietly)
+            return Some((call.argument(0, "timeout")?, Quietly, 5.0));
         }
         "asyncio.wait" | "concurrent.futures.wait" => (call.keyword("timeout"), Quietly),
         "concurrent.futures.as_completed" => (call.keyword("timeout"), Loudly),

@@ -144,6 +144,7 @@ rules! {
     retry_marker::RetryMarker,
     exact_array_comparison::ExactArrayComparison,
     summed_time_equality::SummedTimeEquality,
+    said_to_be_unstable::SaidToBeUnstable,
 }
 
 /// The rule with this code or name.

@@ -2,7 +2,8 @@
 //!
 //! ## What it detects
 //! A number of things that is asserted to lie between two bounds next to each other: `50 <= len(messages) <= 51`; and a
-//! number of calls by the workers of a pool that is asserted to stay below a limit.
+//! number of calls by the workers of a pool that is asserted to stay below a limit, or one of several next to each other
+//! (`mock.call_count in (3, 4)`) where work runs beside the test.
 //!
 //! ## Why it makes tests unstable
 //! A range stands there because the number varies: something arrives, is dropped or ends beside the test. Bounds that
@@ -22,6 +23,7 @@
 //! ## Known false positives
 //! A number that differs between platforms or versions and is constant on each.
 
+use super::words::{is_sleep, starts_work};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind, Span};
 
@@ -49,7 +51,16 @@ impl Rule for NarrowCount {
                 && at.paths.iter().any(|path| path.ends_with("PoolExecutor"))
             {
                 let operator = Span { start: left.span.end, end: most.span.start };
-                add(report, test, at, assert.span, left, (operator, " <= ".to_owned()));
+                add(report, test, at, assert.span, left, Some((operator, " <= ".to_owned())));
+                continue;
+            }
+            if let [(op, among)] = rest.as_slice()
+                && &**op == "in"
+                && is_count(left)
+                && are_near(among)
+                && at.sites.calls.iter().zip(&at.paths).any(|(_, path)| starts_work(path) || is_sleep(path))
+            {
+                add(report, test, at, assert.span, left, None);
                 continue;
             }
             let [(low_op, middle), (high_op, high)] = rest.as_slice() else { continue };
@@ -59,7 +70,7 @@ impl Rule for NarrowCount {
                 continue;
             }
             let more = high.as_number().map_or_else(String::new, |high| (high + 2.0).to_string());
-            add(report, test, at, assert.span, middle, (high.span, more));
+            add(report, test, at, assert.span, middle, Some((high.span, more)));
         }
     }
 }
@@ -71,7 +82,7 @@ fn add(
     at: &Reached<'_, '_>,
     span: Span,
     counted: &Expr,
-    wider: (Span, String),
+    wider: Option<(Span, String)>,
 ) {
     report.add_mended(
         at,
@@ -86,10 +97,19 @@ fn add(
             help: "wait until the number is certain, or assert a bound that the code promises".to_owned(),
         },
         |mut mend| {
-            mend.replace(wider.0, wider.1);
+            let (span, more) = wider?;
+            mend.replace(span, more);
             mend.risky("leave some room above")
         },
     );
+}
+
+/// `(3, 4)`: numbers next to each other.
+fn are_near(expr: &Expr) -> bool {
+    let (ExprKind::Tuple(items) | ExprKind::List(items) | ExprKind::Set(items)) = &expr.kind else { return false };
+    let mut numbers: Vec<f64> = items.iter().filter_map(Expr::as_number).collect();
+    numbers.sort_by(f64::total_cmp);
+    numbers.len() == items.len() && numbers.len() > 1 && numbers.windows(2).all(|pair| pair[1] - pair[0] == 1.0) && numbers[0] > 0.0
 }
 
 fn is_count(expr: &Expr) -> bool {

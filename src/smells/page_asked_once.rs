@@ -2,7 +2,8 @@
 //!
 //! ## What it detects
 //! An assertion on what a browser's page shows at this moment (`await locator.count()`, `is_visible()`, `inner_text()`)
-//! with Playwright, in place of `expect(locator)`, which looks again until it holds.
+//! with Playwright, in place of `expect(locator)`, which looks again until it holds. With Selenium, what an element is or
+//! says (`driver.find_element(…).text`) right after a click or keys, with no wait in between.
 //!
 //! ## Why it makes tests unstable
 //! A page changes on its own after each click: requests, rendering and animation take as long as they take. A single
@@ -19,15 +20,20 @@
 //! ```python
 //! await expect(page.get_by_test_id("row")).to_have_count(3)
 //! ```
+//! With Selenium a wait for what is asserted.
+//! ```python
+//! WebDriverWait(driver, 10).until(lambda driver: driver.find_element(By.ID, "state").text == "saved")
+//! ```
 //!
 //! ## Known false positives
 //! A page that no longer changes, because something else on it was waited for before.
 
 use super::expectations::expectations;
 use super::mend::Mend;
+use super::polling::poll_before;
 use super::words::last;
 use super::{Context, Fix, Reached, Report, Role, Rule, Severity, Smell};
-use crate::python::ast::StmtKind;
+use crate::python::ast::{Expr, ExprKind, StmtKind};
 use crate::python::sites::CallSite;
 
 pub(super) struct PageAskedOnce;
@@ -44,7 +50,13 @@ impl Rule for PageAskedOnce {
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         for at in test.reach.iter().filter(|at| matches!(at.role, Role::Test | Role::Helper)) {
             let module = test.analysis.view(at.function.module).module;
-            if at.sites.asserts.is_empty() || !module.imported_paths().any(|path| path.starts_with("playwright")) {
+            if at.sites.asserts.is_empty() {
+                continue;
+            }
+            if module.imported_paths().any(|path| path.starts_with("selenium")) {
+                elements(test, at, report);
+            }
+            if  !module.imported_paths().any(|path| path.starts_with("playwright")) {
                 continue;
             }
             for site in at.sites.calls.iter().filter(|site| site.at.in_assert && !site.at.in_while) {
@@ -74,6 +86,56 @@ impl Rule for PageAskedOnce {
             }
         }
     }
+}
+
+/// What elements of Selenium are asked right after an act.
+fn elements(test: &Context<'_, '_>, at: &Reached<'_, '_>, report: &mut Report<'_>) {
+    for assert in at.sites.asserts.iter().filter(|assert| !assert.at.in_while) {
+        let mut asked = None;
+        assert.test.any(&mut |part| {
+            asked = asked.take().or_else(|| is_look_at_element(part).then(|| test.text(at, part)));
+            asked.is_some()
+        });
+        let Some(asked) = asked else { continue };
+        let before = || at.sites.calls.iter().filter(|call| call.at.order < assert.at.order);
+        let acts = |name: &str| matches!(name, "click" | "send_keys" | "submit");
+        let Some(act) = before().filter(|call| acts(last(&call.path))).map(|call| call.at.order).max() else { continue };
+        let waits = |name: &str| ["wait", "until", "sleep"].iter().any(|word| name.contains(word));
+        if before().any(|call| waits(last(&call.path)) && (call.at.order > act || call.path.ends_with("implicitly_wait"))) {
+            continue;
+        }
+        report.add_mended(
+            at,
+            Smell {
+                span: assert.span,
+                severity: Severity::Medium,
+                confidence: 0.6,
+                message: format!(
+                    "`{asked}` looks at the page once, right after the click or the keys that change it"
+                ),
+                help: "wait for it with WebDriverWait(driver, seconds).until(…)".to_owned(),
+            },
+            |mend| poll_before(mend, assert.span, false),
+        );
+    }
+}
+
+/// `driver.find_element(By.ID, "state").text`, `len(driver.find_elements(…))`
+fn is_look_at_element(expr: &Expr) -> bool {
+    let finds = |part: &Expr| part.any(&mut |part| is_method(part, &|name| name.starts_with("find_element")));
+    match &expr.kind {
+        ExprKind::Attribute { value, attr } => &**attr == "text" && finds(value),
+        ExprKind::Call(call) if call.func.as_name() == Some("len") => call.args.first().is_some_and(finds),
+        ExprKind::Call(call) => {
+            is_method(expr, &|name| matches!(name, "get_attribute" | "is_displayed" | "is_enabled" | "is_selected"))
+                && finds(&call.func)
+        }
+        _ => false,
+    }
+}
+
+fn is_method(expr: &Expr, wanted: &dyn Fn(&str) -> bool) -> bool {
+    expr.as_call().is_some_and(|call| matches!(&call.func.kind, ExprKind::Attribute { attr, .. } if wanted(attr)))
 }
 
 /// Expectations in place of the assertion.

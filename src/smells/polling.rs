@@ -34,11 +34,39 @@ pub(super) fn poll(mut mend: Mend<'_>, site: &CallSite<'_>, path: &str) -> Optio
     if reads > 0 {
         return again::read_again(mend, stmt, &after[..reads], &after[reads..], &pause, &seconds);
     }
-    let wait = conditions(&mend, after).filter(|_| !is_asserted_apart(&mend, after))?;
+    let ends = after.iter().take_while(|next| is_end(&mend, next)).count();
+    let asserted = &after[ends..];
+    let wait = conditions(&mend, asserted).filter(|_| !is_asserted_apart(&mend, asserted))?;
+    if ends > 0 && wait.all.iter().any(|one| is_of_end(one)) {
+        return None;
+    }
     let lines = wait.head(mend.deadline(&seconds)?);
     mend.before(stmt, &lines)?;
     mend.replace(stmt.span, pause);
     mend.risky("wait until what is asserted holds")
+}
+
+/// `server.stop()`: what ends what the pause gave time to, so that what is asserted then has come before.
+fn is_end(mend: &Mend<'_>, stmt: &Stmt) -> bool {
+    const ENDS: [&str; 6] = ["stop", "close", "shutdown", "cancel", "terminate", "disconnect"];
+    let StmtKind::Expr(expr) = &stmt.kind else { return false };
+    let expr = match &expr.kind {
+        ExprKind::Await(inner) => inner,
+        _ => expr,
+    };
+    expr.as_call().is_some_and(|call| {
+        let name = mend.text(&call.func).rsplit('.').next().unwrap_or_default();
+        call.args.is_empty() && ENDS.contains(&name)
+    })
+}
+
+/// Whether a condition asks for the end itself.
+fn is_of_end(condition: &str) -> bool {
+    const SIGNS: [&str; 12] = [
+        "stop", "clos", "shut", "cancel", "terminat", "connect", "alive", "running", "done", "finish",
+        "exit", "stat",
+    ];
+    SIGNS.iter().any(|sign| condition.contains(sign))
 }
 
 /// How many seconds to wait in place of a pause, as an expression: more than that in any case.
@@ -99,8 +127,16 @@ impl Wait {
         let ahead = deadline.lies_ahead;
         let denied = self.denied.clone().unwrap_or_else(|| format!("not ({})", self.holds()));
         let line = format!("while {denied} and {ahead}:");
-        if line.len() <= LINE || self.all.len() < 2 {
+        if line.len() <= LINE {
             return vec![deadline.set, line];
+        }
+        if let [one] = self.all.as_slice() {
+            return vec![
+                deadline.set,
+                "while not (".to_owned(),
+                format!("    {one}"),
+                format!(") and {ahead}:"),
+            ];
         }
         let parts = self.all.iter().enumerate().map(|(at, one)| {
             let and = if at == 0 { "" } else { "and " };
@@ -116,7 +152,7 @@ fn conditions(mend: &Mend<'_>, block: &[Stmt]) -> Option<Wait> {
         block.iter().map_while(|next| Some((next, condition(mend, next)?))).collect();
     let denied = match asserted.as_slice() {
         [] => return None,
-        [(stmt, one)] => match differs(mend, stmt).filter(|differs| !differs.contains('\n')) {
+        [(stmt, one)] => match differs(mend, stmt).and_then(|differs| in_one_line(&differs)) {
             Some(differs) => Some(differs),
             None if one.starts_with("all(") => Some(format!("not {one}")),
             None if one.chars().all(|char| char.is_alphanumeric() || "_.()".contains(char)) => {
@@ -200,7 +236,7 @@ fn is_empty(expr: &Expr) -> bool {
 }
 
 /// Methods that only ask begin so.
-const ASKS: [&str; 24] = [
+const ASKS: [&str; 29] = [
     "active_",
     "activeCount",
     "all_tasks",
@@ -225,6 +261,31 @@ const ASKS: [&str; 24] = [
     "endswith",
     "strip",
     "decode",
+    "split",
+    "lower",
+    "format",
+    "join",
+    "dumps",
+];
+
+/// Functions that only ask.
+const ASKING: [&str; 16] = [
+    "len",
+    "set",
+    "list",
+    "tuple",
+    "dict",
+    "sorted",
+    "bool",
+    "int",
+    "str",
+    "repr",
+    "all",
+    "any",
+    "sum",
+    "isinstance",
+    "hasattr",
+    "enumerate",
 ];
 
 /// What an assertion, or a loop of them, asks, as an expression that can be asked again and again before it holds.
@@ -246,9 +307,7 @@ fn condition(mend: &Mend<'_>, stmt: &Stmt) -> Option<String> {
             true
         }
         ExprKind::Call(call) => match &call.func.kind {
-            ExprKind::Name(name) => {
-                !matches!(&**name, "len" | "set" | "list" | "sorted" | "bool" | "int" | "str" | "all" | "any")
-            }
+            ExprKind::Name(name) => !ASKING.contains(&&**name),
             ExprKind::Attribute { attr, .. } => !ASKS.iter().any(|word| attr.starts_with(word)),
             _ => true,
         },
@@ -263,7 +322,29 @@ fn condition(mend: &Mend<'_>, stmt: &Stmt) -> Option<String> {
     if test.any(&mut once) {
         return None;
     }
-    asked(mend, stmt, test).filter(|asked| !asked.contains('\n'))
+    asked(mend, stmt, test).and_then(|asked| in_one_line(&asked))
+}
+
+/// An expression that is broken over lines, in one line that is not too long; comments and texts over lines stay as they are.
+fn in_one_line(text: &str) -> Option<String> {
+    if !text.contains('\n') {
+        return Some(text.to_owned());
+    }
+    let mut out = String::new();
+    for line in text.lines().map(str::trim) {
+        let joins =
+            out.is_empty() || out.ends_with(['(', '[', '{']) || line.starts_with(['.', ')', ']', '}']);
+        // of a tuple of one the comma is a part
+        if line.starts_with([']', '}']) && out.ends_with(',') {
+            out.pop();
+        }
+        if !joins {
+            out.push(' ');
+        }
+        out.push_str(line);
+    }
+    let is_plain = !["#", "\"\"\"", "'''", "\\"].iter().any(|sign| text.contains(sign));
+    (is_plain && out.len() <= LINE).then_some(out)
 }
 
 /// `store.rows` for a comparison of it with a literal of many lines: that something is there at all.

@@ -29,6 +29,7 @@
 //! ## Known false positives
 //! An inner test that finds the same on every draw.
 
+use super::words::is_nothing;
 use super::{Context, Report, Role, Rule, Severity, Smell};
 use crate::python::sites::Use;
 
@@ -66,9 +67,20 @@ impl Rule for PropertyInTest {
                     help: "put settings(derandomize=True) or hypothesis.seed(…) on the inner function".to_owned(),
                 },
                 |mut mend| {
-                    let settings = mend.import("hypothesis.settings")?;
-                    (!own.contains(&format!("@{settings}("))).then_some(())?;
-                    mend.decorate(site.expr.span, &format!("@{settings}(derandomize=True)"))?;
+                    let mut calls = at.sites.calls.iter();
+                    let settings = calls.find(|call| call.path == "hypothesis.settings" && call.used == Use::Other);
+                    match settings.map(|settings| settings.call) {
+                        // what is kept between runs is drawn again
+                        Some(call) if call.keyword("database").is_some_and(|database| !is_nothing(database)) => return None,
+                        Some(call) => {
+                            let (_, last) = call.keywords.last()?;
+                            mend.insert(last.span.end, ", derandomize=True");
+                        }
+                        None => {
+                            let settings = mend.import("hypothesis.settings")?;
+                            mend.decorate(site.expr.span, &format!("@{settings}(derandomize=True)"))?;
+                        }
+                    }
                     mend.risky("draw the same examples in every run")
                 },
             );

@@ -1,7 +1,8 @@
 //! # FD109 short-deadline
 //!
 //! ## What it detects
-//! A loop that waits for a condition with a deadline of its own, five seconds or less by the clock.
+//! A loop that waits for a condition with a deadline of its own, five seconds or less by the clock, or by the number of
+//! its tries and the pause between them.
 //!
 //! ## Why it makes tests unstable
 //! Polling is right, but a loaded machine can keep the other side from running for longer than the deadline. The loop
@@ -29,7 +30,7 @@
 //! A loop that gathers for a while and may end with nothing. A loop that only burns time is not reported.
 
 use super::flow::{self, Sources};
-use super::words::is_clock;
+use super::words::{is_clock, is_sleep};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind};
 use crate::python::sites::LoopSite;
@@ -50,6 +51,7 @@ impl Rule for ShortDeadline {
             return;
         }
         for at in test.reach.iter().filter(|at| at.role != Role::Teardown) {
+            tries(test, at, report);
             if !at.sites.loops.iter().any(|site| site.is_while) {
                 continue;
             }
@@ -81,6 +83,41 @@ impl Rule for ShortDeadline {
                 );
             }
         }
+    }
+}
+
+/// `for _ in range(10):` with a way out and a pause: tries that are over soon.
+fn tries(test: &Context<'_, '_>, at: &Reached<'_, '_>, report: &mut Report<'_>) {
+    for site in at.sites.loops.iter().filter(|site| !site.is_while && site.path == "range()" && site.has_break) {
+        let Some([count]) = site.head.as_call().map(|call| call.args.as_slice()) else { continue };
+        let Some(tries) = count.as_number() else { continue };
+        let mut inside = at.sites.calls.iter().zip(&at.paths).filter(|(call, _)| site.span.holds(call.expr.span));
+        let Some((pause, path)) = inside.find(|(_, path)| is_sleep(path)) else { continue };
+        let Some(seconds) = pause.call.args.first().and_then(Expr::as_number) else { continue };
+        let whole = (tries * seconds * 1e3).round() / 1e3;
+        // what gathers for a while may end with nothing; who waits asserts then
+        let is_asserted = at.sites.asserts.iter().any(|assert| assert.at.order > pause.at.order);
+        if !(0.001..=5.0).contains(&whole) || test.mocks.covers(path) || !is_asserted {
+            continue;
+        }
+        report.add_mended(
+            at,
+            Smell {
+                span: site.head.span,
+                severity: if whole <= 1.0 { Severity::Medium } else { Severity::Low },
+                confidence: if whole <= 1.0 { 0.6 } else { 0.5 },
+                message: format!(
+                    "these tries are over after {whole} s, which a loaded machine can need for work that is done right"
+                ),
+                help: "try for 30 s or more: the loop ends as soon as its condition holds, so more tries cost nothing when \
+                       the test passes"
+                    .to_owned(),
+            },
+            |mut mend| {
+                mend.replace(count.span, (30.0 / seconds).ceil().to_string());
+                mend.risky("try for thirty seconds")
+            },
+        );
     }
 }
 

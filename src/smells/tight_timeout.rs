@@ -30,7 +30,8 @@ use super::flow;
 use super::limits::{GivesUp, handed_on, limit};
 use super::words::{last, receiver, wants_nothing};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
-use crate::python::ast::{Expr, ExprKind};
+use crate::python::ast::{Expr, ExprKind, Stmt, StmtKind};
+use crate::python::for_each_statement;
 use crate::python::sites::{AssertSite, CallSite, Use};
 
 pub(super) struct TightTimeout;
@@ -49,7 +50,7 @@ impl Rule for TightTimeout {
             return;
         }
         for (at, site, path) in test.calls() {
-            if at.role == Role::Teardown || site.at.in_while || site.at.in_caught || asks_again(at, site) {
+            if at.role == Role::Teardown || site.at.in_while || is_excused(at, site) || asks_again(at, site) {
                 continue;
             }
             let known = limit(site, path).map(|(expr, ends, longest)| {
@@ -129,6 +130,40 @@ fn asks_again(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     at.sites.loops.iter().any(|around| {
         around.has_break && around.path == "range()" && around.span.holds(site.expr.span)
     })
+}
+
+/// Whether a handler around a wait lets its time-out pass: one of another exception does not, nor one that fails the test.
+fn is_excused(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    if !site.at.in_caught {
+        return false;
+    }
+    const OTHERS: [&str; 12] = [
+        "TypeError", "ValueError", "KeyError", "AttributeError", "ImportError", "ModuleNotFoundError", "IndexError", "NameError",
+        "NotImplementedError", "UnicodeDecodeError", "JSONDecodeError", "KeyboardInterrupt",
+    ];
+    let mut excused = false;
+    for_each_statement(&at.function.function.body, &mut |stmt| {
+        if let StmtKind::Try { body, handlers, .. } = &stmt.kind
+            && body.iter().any(|inner| inner.span.holds(site.expr.span))
+        {
+            excused |= handlers.iter().any(|handler| {
+                let names: Vec<&str> = handler.types.iter().filter_map(|class| class.dotted()?.last().copied()).collect();
+                let is_other = !names.is_empty() && names.iter().all(|name| OTHERS.contains(name));
+                !is_other && !handler.body.last().is_some_and(fails)
+            });
+        }
+    });
+    excused
+}
+
+/// `raise`, `pytest.fail(…)`, `assert False`
+fn fails(stmt: &Stmt) -> bool {
+    match &stmt.kind {
+        StmtKind::Raise(_) => true,
+        StmtKind::Assert { test, .. } => matches!(test.kind, ExprKind::Bool(false)),
+        StmtKind::Expr(expr) => expr.as_call().and_then(|call| call.func.dotted()).is_some_and(|path| path.last() == Some(&"fail")),
+        _ => false,
+    }
 }
 
 /// `threading.Event().wait(0.2)`: nobody can set it, so it is a pause.

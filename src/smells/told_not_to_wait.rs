@@ -2,7 +2,8 @@
 //!
 //! ## What it detects
 //! A call that is told not to wait for its effect (`w=0`, `wait=False`, `block=False`, `acks=0`, `refresh=False`), and an
-//! assertion on the effect right after it.
+//! assertion on the effect right after it. A queue of SQS that is asked once, without `WaitTimeSeconds`, after something
+//! was sent, and whose answer is asserted, counts as well.
 //!
 //! ## Why it makes tests unstable
 //! The call returns before the work is done; that is what the argument asks for. The assertion then races with the work.
@@ -24,7 +25,8 @@
 //! An assertion on what the call returned, or on the options that it was given.
 
 use super::polling::poll_before;
-use super::words::last;
+use super::flow::mentions;
+use super::words::{last, wants_nothing};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell, flow};
 use crate::python::ast::{Expr, ExprKind};
 use crate::python::sites::{AssertSite, CallSite, Use};
@@ -43,6 +45,7 @@ impl Rule for ToldNotToWait {
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         for at in test.reach.iter().filter(|at| matches!(at.role, Role::Test | Role::Helper)) {
             for site in &at.sites.calls {
+                ask_queue(test, at, site, report);
                 let Some(option) = leaves_at_once(site) else { continue };
                 let Some(assert) = next_look(at, site) else { continue };
                 if test.mocks.covers(&site.path) || site.at.in_nested || site.at.in_while {
@@ -65,6 +68,38 @@ impl Rule for ToldNotToWait {
             }
         }
     }
+}
+
+/// `sqs.receive_message(QueueUrl=url)`: answers with what is there at this moment, which may be nothing yet.
+fn ask_queue(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>, report: &mut Report<'_>) {
+    let Use::Assigned(name) = site.used else { return };
+    let asks = last(&site.path) == "receive_message"
+        && site.call.keyword("QueueUrl").is_some()
+        && site.call.keyword("WaitTimeSeconds").is_none();
+    if !asks || test.mocks.aws || site.at.in_while || site.at.loops > 0 {
+        return;
+    }
+    let sends = |name: &str| ["send", "publish", "put", "upload"].iter().any(|word| name.starts_with(word));
+    let is_sent = at.sites.calls.iter().any(|call| call.at.order < site.at.order && sends(last(&call.path)));
+    let is_asserted = at.sites.asserts.iter().any(|assert| {
+        let wants_one = mentions(assert.test, name) && !wants_nothing(assert.test);
+        assert.at.order > site.at.order && wants_one && !matches!(&assert.test.kind, ExprKind::Compare { rest, .. } if rest.iter().any(|(op, _)| &**op == "not in"))
+    });
+    let Some((_, end)) = site.call.keywords.last().filter(|_| is_sent && is_asserted) else { return };
+    report.add_mended(
+        at,
+        Smell {
+            span: site.expr.span,
+            severity: Severity::Low,
+            confidence: 0.6,
+            message: "the queue is asked once, and what was sent may not have arrived yet".to_owned(),
+            help: "let it wait: WaitTimeSeconds=10 returns as soon as a message is there".to_owned(),
+        },
+        |mut mend| {
+            mend.insert(end.span.end, ", WaitTimeSeconds=10");
+            mend.risky("wait for a message")
+        },
+    );
 }
 
 /// The argument that tells a call not to wait for its effect.

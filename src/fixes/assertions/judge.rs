@@ -162,6 +162,9 @@ fn operand(before: Side<'_>, after: Side<'_>, op: &str, names: &Bound) -> Option
     if old == new {
         return Some(vec![]);
     }
+    if let Some(all) = filtered(&old, after, names) {
+        return Some(vec![(format!("of {all} only some count"), Width::Own)]);
+    }
     if let Some(margin) = margin(&old, after, op) {
         return Some(vec![(format!("{old} has a margin of {margin}"), Width::Bound)]);
     }
@@ -190,6 +193,26 @@ fn operand(before: Side<'_>, after: Side<'_>, op: &str, names: &Bound) -> Option
         }]);
     }
     is_alike(before, after, names).then(Vec::new)
+}
+
+/// `caplog.records`, where `own = [record for record in caplog.records if …]` stands in its place.
+fn filtered(old: &str, after: Side<'_>, names: &Bound) -> Option<String> {
+    let mut found = None;
+    after.1.any(&mut |part| {
+        let known = part.as_name().and_then(|name| names.get(name)).map_or(&[][..], |known| known);
+        found = found.take().or_else(|| known.iter().find_map(|value| of_filter(value, part, old, after)));
+        found.is_some()
+    });
+    found
+}
+
+/// What a filter `[one for one in ALL if …]` goes over, where the old text has `ALL` in place of its name.
+fn of_filter(filter: &str, name: &Expr, old: &str, after: Side<'_>) -> Option<String> {
+    let all = filter.strip_prefix('[')?.split_once("for")?.1.split_once("if")?.0;
+    let one = filter.strip_prefix('[')?.split_once("for")?.0;
+    let all = all.strip_prefix(one)?.strip_prefix("in")?;
+    let put_back = squeezed(after.0, after.1).replace(name.as_name()?, all);
+    (put_back == old).then(|| all.to_owned())
 }
 
 /// What `sorted(…)` is given.

@@ -1,7 +1,7 @@
 //! Polls of what has to be read again, in place of a pause before it is read once.
 
 use super::conditions;
-use crate::python::ast::{ExprKind, Span, Stmt, StmtKind};
+use crate::python::ast::{Expr, ExprKind, Span, Stmt, StmtKind};
 use crate::smells::Fix;
 use crate::smells::mend::Mend;
 use crate::words::is_word_in;
@@ -15,13 +15,15 @@ pub(super) fn read_again(
     again: &str,
     seconds: &str,
 ) -> Option<Fix> {
-    let all = conditions(&mend, asserted)?.holds();
     let read: Vec<&str> = reads.iter().map(|stmt| mend.text_of(stmt.span)).collect();
     let mut names = reads.iter().filter_map(|stmt| match &stmt.kind {
         StmtKind::Assign { targets, .. } => targets.first().and_then(|target| target.as_name()),
         _ => None,
     });
-    let is_asked = names.next_back().is_some_and(|name| is_word_in(name, &all));
+    let name = names.next_back()?;
+    let has_come = asserted.first().and_then(|stmt| has_come(stmt, name));
+    let all = has_come.or_else(|| Some(conditions(&mend, asserted)?.holds()))?;
+    let is_asked = is_word_in(name, &all);
     let is_short = read.iter().all(|text| !text.contains('\n'));
     (is_asked && is_short).then_some(())?;
     let deadline = mend.deadline(seconds)?;
@@ -35,6 +37,26 @@ pub(super) fn read_again(
     mend.risky("read it again until what is asserted holds")
 }
 
+/// `message is not None` of what was read.
+fn has_come(stmt: &Stmt, name: &str) -> Option<String> {
+    let is_it = |expr: &Expr| expr.as_name() == Some(name);
+    let asks = match &stmt.kind {
+        StmtKind::Assert { test, .. } => match &test.kind {
+            ExprKind::Compare { left, rest } => {
+                is_it(left)
+                    && matches!(rest.as_slice(), [(op, none)] if &**op == "is not" && matches!(none.kind, ExprKind::None))
+            }
+            _ => false,
+        },
+        StmtKind::Expr(expr) => expr.as_call().is_some_and(|call| {
+            let method = call.func.dotted().and_then(|parts| parts.last().copied());
+            method == Some("assertIsNotNone") && call.args.first().is_some_and(is_it)
+        }),
+        _ => false,
+    };
+    asks.then(|| format!("{name} is not None"))
+}
+
 /// `info = client.get_info()`: reads something that can be read again.
 pub(super) fn is_reading(mend: &Mend<'_>, stmt: &Stmt) -> bool {
     let StmtKind::Assign { targets, value: Some(value), annotation: None } = &stmt.kind else { return false };
@@ -44,7 +66,10 @@ pub(super) fn is_reading(mend: &Mend<'_>, stmt: &Stmt) -> bool {
     };
     let Some(call) = value.as_call() else { return false };
     let name = mend.text(&call.func).rsplit('.').next().unwrap_or_default();
-    let reads = ["get", "read", "fetch", "list", "info", "status", "state", "count", "query", "find", "load"];
+    const READS: [&str; 16] = [
+        "get", "read", "fetch", "list", "info", "status", "state", "count", "query", "find", "load", "poll",
+        "receive", "recv", "consume", "pull",
+    ];
     let is_one = matches!(targets.as_slice(), [target] if target.as_name().is_some());
-    is_one && name.split('_').any(|word| reads.contains(&word.trim_end_matches('s')) || reads.contains(&word))
+    is_one && name.split('_').any(|word| READS.contains(&word.trim_end_matches('s')) || READS.contains(&word))
 }

@@ -1,7 +1,8 @@
 //! # FD609 patch-never-stopped
 //!
 //! ## What it detects
-//! A `patch(…)` of unittest.mock that is started by `start()` and for which nothing calls `stop()`.
+//! A `patch(…)` of unittest.mock, a fake of HTTP or AWS (`responses`, `httpretty`, `respx`, `requests-mock`, `moto`) or a
+//! stopped clock (`freezegun`, `time-machine`) that is started by a call and for which nothing calls `stop()`.
 //!
 //! ## Why it makes tests unstable
 //! The mock stays in place until the process ends. Later tests meet it instead of the real thing, and which tests
@@ -48,7 +49,7 @@ impl Rule for PatchNeverStopped {
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         for (at, site, path) in test.calls() {
-            if at.role == Role::Teardown || !starts_patch(path) || is_stopped(test) || patches_a_local(at, site) {
+            if at.role == Role::Teardown || !(starts_patch(path) || starts_fake(path)) || is_stopped(test) || patches_a_local(at, site) {
                 continue;
             }
             report.add_mended(
@@ -82,6 +83,20 @@ fn starts_patch(path: &str) -> bool {
         && !receiver.contains("mocker")
 }
 
+/// `responses.start`, `mock_aws().start`, `freeze_time(…).start`
+fn starts_fake(path: &str) -> bool {
+    matches!(
+        path,
+        "responses.start"
+            | "responses.RequestsMock().start"
+            | "httpretty.enable"
+            | "respx.start"
+            | "requests_mock.Mocker().start"
+            | "freezegun.freeze_time().start"
+            | "time_machine.travel().start"
+    ) || (path.starts_with("moto.mock_") && path.ends_with("().start"))
+}
+
 /// `patch.object(app, "name").start()` of an `app` that was made here: patch and object go together.
 fn patches_a_local(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     let ExprKind::Attribute { value: patcher, .. } = &site.call.func.kind else { return false };
@@ -97,7 +112,7 @@ fn is_stopped(test: &Context<'_, '_>) -> bool {
         owner.class.bases.iter().any(|base| value_path(base, module).is_some_and(|path| path.starts_with("oslotest.")))
     }) || test.reach.iter().any(|reached| {
         reached.sites.calls.iter().zip(&reached.paths).any(|(site, path)| {
-            matches!(last(path), "stop" | "stopall" | "__exit__")
+            matches!(last(path), "stop" | "stopall" | "__exit__" | "disable")
                 || (registers_cleanup(path)
                     && site.call.args.iter().any(|argument| test.text(reached, argument).contains("stop")))
         })

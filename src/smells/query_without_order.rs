@@ -50,11 +50,11 @@ impl Rule for QueryWithoutOrder {
                     let sides = [(comparison.left, comparison.right), (comparison.right, comparison.left)];
                     sides.into_iter().find_map(|(one, other)| {
                         let is_rows = comparison.is_equality() && is_long(look.resolve(other));
-                        look.picked(one, 0).filter(|_| !look.is_the_only(one)).or_else(|| look.rows(one, 0).filter(|_| is_rows))
+                        look.picked_within(one, 0).or_else(|| look.rows(one, 0).filter(|_| is_rows))
                     })
                 });
                 let Some(query) = found else { continue };
-                report.add(
+                report.add_mended(
                     at,
                     Smell {
                         span: assert.span,
@@ -66,6 +66,12 @@ impl Rule for QueryWithoutOrder {
                         ),
                         help: "add order_by(…) or ORDER BY to the query, or compare sets or sorted lists"
                             .to_owned(),
+                    },
+                    |mut mend| {
+                        // rows were made in the order of their keys
+                        chain(query).contains(&"objects").then_some(())?;
+                        mend.insert(query.span.end, ".order_by(\"pk\")");
+                        mend.risky("order the rows by their keys")
                     },
                 );
             }
@@ -99,6 +105,16 @@ impl<'a> Look<'_, 'a, '_> {
             }
             _ => None,
         }
+    }
+
+    /// As [`Self::picked`], also as a part of what is expected: `[{"name": orders[0].name}, …]`.
+    fn picked_within(&self, expr: &'a Expr, depth: u8) -> Option<&'a Expr> {
+        if let Some(found) = self.picked(expr, 0).filter(|_| !self.is_the_only(expr)) {
+            return Some(found);
+        }
+        let holds = matches!(expr.kind, ExprKind::List(_) | ExprKind::Dict(_) | ExprKind::Tuple(_));
+        let parts = if holds && depth < 3 { expr.children() } else { vec![] };
+        parts.into_iter().find_map(|part| self.picked_within(part, depth + 1))
     }
 
     /// `assert len(orders) == 1`, and then `orders[0]`.

@@ -6,6 +6,7 @@ use super::mend::Mend;
 use super::words::last;
 use super::{Context, Fix, Reached, Role, Severity};
 use crate::python::ast::{Expr, ExprKind, Span, Stmt, StmtKind};
+use crate::python::for_each_statement;
 use crate::python::sites::{At, CallSite};
 
 /// Draws of the standard library's generator.
@@ -172,29 +173,81 @@ pub(super) fn has_own_seed(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
 pub(super) struct Tainted<'a> {
     names: FxHashSet<&'a str>,
     spans: FxHashSet<Span>,
+    /// `x` of `self.x`
+    own: FxHashSet<&'a str>,
 }
 
 impl<'a> Tainted<'a> {
     /// Follows the results of `sources`; a call that changes its argument (`shuffle`) taints that.
     pub(super) fn new(at: &Reached<'a, '_>, sources: &[&CallSite<'a>]) -> Tainted<'a> {
         let spans: FxHashSet<Span> = sources.iter().map(|site| site.expr.span).collect();
-        let mut tainted = Tainted { names: FxHashSet::default(), spans };
+        let mut tainted = Tainted { names: FxHashSet::default(), spans, own: FxHashSet::default() };
         let shuffled = sources.iter().filter(|site| last(&site.path) == "shuffle");
         tainted.names.extend(shuffled.filter_map(|site| site.call.args.first()?.as_name()));
+        tainted.follow(at);
+        tainted
+    }
+
+    /// What a test gets of the draws in a fixture or in its set-up; `None` where it gets nothing.
+    pub(super) fn given(test: &Reached<'a, '_>, from: &Reached<'a, '_>, draws: &[&CallSite<'a>]) -> Option<Tainted<'a>> {
+        let inner = Tainted::new(from, draws);
+        let mut tainted = Tainted { names: FxHashSet::default(), spans: FxHashSet::default(), own: FxHashSet::default() };
+        match from.role {
+            Role::Fixture(_) => {
+                let gives = any_expression_given(&from.function.function.body, &mut |value| inner.holds(value));
+                let is_asked = test.function.function.params.iter().find(|param| param.name == from.function.function.name);
+                tainted.names.extend(is_asked.filter(|_| gives).map(|param| &*param.name));
+            }
+            Role::Setup => {
+                let kept = from.sites.writes.iter().filter(|write| write.value.is_some_and(|value| inner.holds(value)));
+                tainted.own.extend(kept.filter_map(|write| own_attribute(write.target)));
+            }
+            _ => return None,
+        }
+        (!tainted.names.is_empty() || !tainted.own.is_empty()).then(|| {
+            tainted.follow(test);
+            tainted
+        })
+    }
+
+    fn follow(&mut self, at: &Reached<'a, '_>) {
+        let tainted = self;
         for binding in at.sites.bindings.iter().filter(|binding| binding.is_whole) {
             if binding.value.is_some_and(|value| tainted.holds(value)) {
                 tainted.names.insert(binding.name);
             }
         }
-        tainted
     }
 
     /// Whether an expression or a part of it comes from a source.
     pub(super) fn holds(&self, expr: &Expr) -> bool {
         expr.any(&mut |part| {
-            self.spans.contains(&part.span) || part.as_name().is_some_and(|name| self.names.contains(name))
+            self.spans.contains(&part.span)
+                || part.as_name().is_some_and(|name| self.names.contains(name))
+                || (!self.own.is_empty() && own_attribute(part).is_some_and(|name| self.own.contains(name)))
         })
     }
+}
+
+/// `x` of `self.x`
+fn own_attribute(expr: &Expr) -> Option<&str> {
+    match &expr.kind {
+        ExprKind::Attribute { value, attr } if value.as_name() == Some("self") => Some(attr),
+        _ => None,
+    }
+}
+
+/// Whether something that a function returns or yields is such a value.
+fn any_expression_given(body: &[Stmt], wanted: &mut dyn FnMut(&Expr) -> bool) -> bool {
+    let mut found = false;
+    for_each_statement(body, &mut |stmt| {
+        found |= match &stmt.kind {
+            StmtKind::Return(Some(value)) => wanted(value),
+            StmtKind::Expr(expr) => matches!(&expr.kind, ExprKind::Yield(Some(value)) if wanted(value)),
+            _ => false,
+        };
+    });
+    found
 }
 
 /// The draws in a function that nothing seeds.

@@ -1,7 +1,8 @@
 //! # FD502 unseeded-numpy
 //!
 //! ## What it detects
-//! Data drawn from `numpy.random`, PyTorch or TensorFlow without a seed that an assertion depends on.
+//! Data drawn from `numpy.random`, PyTorch or TensorFlow without a seed that an assertion depends on: in the test, in its
+//! set-up or in a fixture that hands it on.
 //!
 //! ## Why it makes tests unstable
 //! The result is computed from other numbers on every run. A tolerance that fits nearly all draws fails for the
@@ -52,27 +53,44 @@ impl Rule for UnseededNumpy {
             }
             let all = Tainted::new(at, &draws);
             for draw in &draws {
-                let tainted = Tainted::new(at, &[draw]);
-                let judged = at
-                    .sites
-                    .asserts
-                    .iter()
-                    .flat_map(|assert| comparisons(assert.test))
-                    .filter(|comparison| tainted.holds(comparison.left) || tainted.holds(comparison.right))
-                    .filter(|comparison| !is_shape(comparison) && !is_own_bound(comparison, draw))
-                    .filter(|comparison| {
-                        // two ways to one result agree for nearly every draw, but for gaps at random places
-                        let is_result = |side: &Expr| side.as_name().is_none() && tainted.holds(side);
-                        let both = is_result(comparison.left) && is_result(comparison.right);
-                        comparison.op != "~=" || !both || has_random_gaps(at, &all)
-                    })
-                    .map(|comparison| judge(&comparison, &tainted, is_continuous(last(&draw.path))))
-                    .max_by_key(|(severity, _, _)| *severity);
-                let Some((severity, confidence, why)) = judged else { continue };
-                add(report, test, at, draw, (severity, confidence, why));
+                if let Some(judged) = worst(at, draw, &Tainted::new(at, &[draw]), &all) {
+                    add(report, test, at, draw, judged);
+                }
+            }
+        }
+        let own = test.test();
+        for from in test.reach.iter().filter(|at| matches!(at.role, Role::Fixture(_) | Role::Setup)) {
+            let draws = unseeded(test, from, draws_array);
+            if draws.is_empty() || is_seeded(test) {
+                continue;
+            }
+            let Some(all) = Tainted::given(own, from, &draws) else { continue };
+            for draw in &draws {
+                let Some(tainted) = Tainted::given(own, from, &[draw]) else { continue };
+                if let Some(judged) = worst(own, draw, &tainted, &all) {
+                    add(report, test, from, draw, judged);
+                }
             }
         }
     }
+}
+
+type Judgement = (Severity, f32, &'static str);
+
+/// What the assertion on a draw that is worst off makes of it.
+fn worst<'a>(at: &Reached<'a, '_>, draw: &CallSite<'a>, tainted: &Tainted<'a>, all: &Tainted<'a>) -> Option<Judgement> {
+    let comparisons = at.sites.asserts.iter().flat_map(|assert| comparisons(assert.test));
+    comparisons
+        .filter(|comparison| tainted.holds(comparison.left) || tainted.holds(comparison.right))
+        .filter(|comparison| !is_shape(comparison) && !is_own_bound(comparison, draw))
+        .filter(|comparison| {
+            // two ways to one result agree for nearly every draw, but for gaps at random places
+            let is_result = |side: &Expr| side.as_name().is_none() && tainted.holds(side);
+            let both = is_result(comparison.left) && is_result(comparison.right);
+            comparison.op != "~=" || !both || has_random_gaps(at, all)
+        })
+        .map(|comparison| judge(&comparison, tainted, is_continuous(last(&draw.path))))
+        .max_by_key(|(severity, _, _)| *severity)
 }
 
 /// `data[draw > 0.5] = np.nan`
@@ -91,7 +109,7 @@ fn add(
     test: &Context<'_, '_>,
     at: &Reached<'_, '_>,
     draw: &CallSite<'_>,
-    (severity, confidence, why): (Severity, f32, &str),
+    (severity, confidence, why): Judgement,
 ) {
     let text = test.text(at, &draw.call.func);
     report.add_mended(
@@ -135,7 +153,7 @@ fn is_continuous(name: &str) -> bool {
     matches!(name, "rand" | "randn" | "random" | "random_sample" | "uniform" | "normal" | "standard_normal")
 }
 
-fn judge(comparison: &Comparison<'_>, tainted: &Tainted<'_>, is_continuous: bool) -> (Severity, f32, &'static str) {
+fn judge(comparison: &Comparison<'_>, tainted: &Tainted<'_>, is_continuous: bool) -> Judgement {
     let both = tainted.holds(comparison.left) && tainted.holds(comparison.right);
     if comparison.is_bound() && !both {
         let number = comparison.left.as_number().or_else(|| comparison.right.as_number());

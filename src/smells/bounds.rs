@@ -64,7 +64,8 @@ fn near_by_name<'a>(
     let call = pair.tolerance?;
     let told = ["delta", "abs", "atol"].iter().find_map(|name| call.keyword(name))?;
     let seconds = flow::seconds(test, at, told, order)?;
-    (0.0 < seconds && seconds <= 1.0).then_some(Bound {
+    // what has a tolerance of nothing is computed, not measured
+    (0.001..=1.0).contains(&seconds).then_some(Bound {
         measured,
         seconds: Some(seconds),
         is_tolerance: true,

@@ -177,7 +177,12 @@ fn own(mut mend: Mend<'_>, at: &Reached<'_, '_>, assert: &AssertSite<'_>, all: &
         });
         found.map(|category| format!("issubclass({one}.category, {category})"))
     };
-    let filter = if name == "caplog" { of_logger() } else { of_category() }?;
+    let of_tuples = || {
+        let mut pairs = comparisons(assert.test).into_iter().filter(|pair| mend.text(pair.left) == text);
+        let logger = mend.text(one_logger(pairs.next()?.right)?).to_owned();
+        (text == "caplog.record_tuples").then(|| format!("{one}[0] == {logger}"))
+    };
+    let filter = if name == "caplog" { of_logger().or_else(of_tuples) } else { of_category() }?;
     // the first of several assertions brings the filter for all
     let is_known = |one: &AssertSite<'_>| one.at.order < assert.at.order && one.test.any(&mut |part| mend.text(part) == text);
     if at.sites.asserts.iter().any(is_known) {
@@ -216,6 +221,18 @@ fn own(mut mend: Mend<'_>, at: &Reached<'_, '_>, assert: &AssertSite<'_>, all: &
     }
     mend.before(stmt, &[format!("{own} = [{one} for {one} in {text} if {filter}]")])?;
     mend.risky("count only what the code under test wrote")
+}
+
+/// The logger that all of the expected `(logger, level, message)` name.
+fn one_logger(expected: &Expr) -> Option<&Expr> {
+    let ExprKind::List(items) = &expected.kind else { return None };
+    let named = |item: &Expr| match &item.kind {
+        ExprKind::Tuple(parts) => parts.first().and_then(Expr::as_str).map(str::to_owned),
+        _ => None,
+    };
+    let ExprKind::Tuple(parts) = &items.first()?.kind else { return None };
+    let name = named(items.first()?)?;
+    items.iter().all(|item| named(item).as_ref() == Some(&name)).then(|| parts.first()).flatten()
 }
 
 /// `issubclass(caught[0].category, DeprecationWarning)`, `caught[-1].category is DeprecationWarning`

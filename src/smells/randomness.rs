@@ -189,17 +189,32 @@ impl<'a> Tainted<'a> {
     }
 
     /// What a test gets of the draws in a fixture or in its set-up; `None` where it gets nothing.
-    pub(super) fn given(test: &Reached<'a, '_>, from: &Reached<'a, '_>, draws: &[&CallSite<'a>]) -> Option<Tainted<'a>> {
+    pub(super) fn given(
+        test: &Reached<'a, '_>,
+        from: &Reached<'a, '_>,
+        draws: &[&CallSite<'a>],
+    ) -> Option<Tainted<'a>> {
         let inner = Tainted::new(from, draws);
-        let mut tainted = Tainted { names: FxHashSet::default(), spans: FxHashSet::default(), own: FxHashSet::default() };
+        let mut tainted =
+            Tainted { names: FxHashSet::default(), spans: FxHashSet::default(), own: FxHashSet::default() };
         match from.role {
             Role::Fixture(_) => {
-                let gives = any_expression_given(&from.function.function.body, &mut |value| inner.holds(value));
-                let is_asked = test.function.function.params.iter().find(|param| param.name == from.function.function.name);
+                let gives =
+                    any_expression_given(&from.function.function.body, &mut |value| inner.holds(value));
+                let is_asked = test
+                    .function
+                    .function
+                    .params
+                    .iter()
+                    .find(|param| param.name == from.function.function.name);
                 tainted.names.extend(is_asked.filter(|_| gives).map(|param| &*param.name));
             }
             Role::Setup => {
-                let kept = from.sites.writes.iter().filter(|write| write.value.is_some_and(|value| inner.holds(value)));
+                let kept = from
+                    .sites
+                    .writes
+                    .iter()
+                    .filter(|write| write.value.is_some_and(|value| inner.holds(value)));
                 tainted.own.extend(kept.filter_map(|write| own_attribute(write.target)));
             }
             _ => return None,

@@ -31,7 +31,7 @@
 use super::flow::mentions;
 use super::words::{is_spawn, last};
 use super::{Context, Report, Role, Rule, Severity, Smell};
-use crate::python::ast::ExprKind;
+use crate::python::ast::{ExprKind, Span};
 use crate::python::sites::{CallSite, Use};
 
 pub(super) struct CancelledRightAfterStart;
@@ -59,7 +59,12 @@ impl Rule for CancelledRightAfterStart {
                 let waits = at.sites.calls.iter().any(|call| {
                     cancel.at.order < call.at.order && call.at.order < assert.at.order && !call.at.in_nested
                 });
-                if waits || mentions(assert.test, name) || test.mocks.covers("cancel") {
+                // `await started`, `await task`
+                let module = test.analysis.view(at.function.module).module;
+                let awaits = |start: u32, end: u32| module.text(Span { start, end }).contains("await ");
+                let has_begun = awaits(site.expr.span.end, cancel.expr.span.start);
+                let is_over = awaits(cancel.expr.span.end, assert.span.start);
+                if waits || has_begun || is_over || mentions(assert.test, name) || test.mocks.covers("cancel") {
                     continue;
                 }
                 report.add(

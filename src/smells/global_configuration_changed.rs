@@ -243,7 +243,9 @@ fn is_of_the_suite(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite
 /// `signal.signal(SIGHUP, before)` after another call for the same signal.
 fn puts_back(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>, path: &str) -> bool {
     let key = |site: &CallSite<'_>| site.call.args.first().map(|first| test.text(at, first));
-    let [.., value] = site.call.args.as_slice() else { return false };
+    // `seterr(**before)`
+    let all = || site.call.keywords.iter().find(|(name, _)| name.is_none()).map(|(_, value)| value);
+    let Some(value) = site.call.args.last().or_else(all) else { return false };
     let is_saved = value.as_name().is_some_and(|name| at.sites.bound(name, site.at.order).is_some());
     let mut others = at.sites.calls.iter().zip(&at.paths);
     is_saved

@@ -53,8 +53,9 @@ fn outlasts_an_entry(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     let mut before = at.sites.calls.iter().filter(|call| call.at.order < site.at.order);
     before.any(|call| {
         let lives = ["timeout", "ex", "expire"].iter().find_map(|name| call.call.keyword(name));
-        let lives = lives.or_else(|| call.call.args.get(2)).and_then(Expr::as_number);
-        matches!(last(&call.path), "set" | "add" | "setex" | "set_many" | "touch")
+        let place = if matches!(last(&call.path), "touch" | "expire") { 1 } else { 2 };
+        let lives = lives.or_else(|| call.call.args.get(place)).and_then(Expr::as_number);
+        matches!(last(&call.path), "set" | "add" | "setex" | "set_many" | "touch" | "expire")
             && lives.is_some_and(|lives| 0.0 < lives && lives <= pause)
     })
 }

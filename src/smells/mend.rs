@@ -62,8 +62,13 @@ impl<'r> Mend<'r> {
         self.module.text(span)
     }
 
+    /// `content` may step in by four spaces, which are tabs where the function has those.
     pub(super) fn replace(&mut self, span: Span, content: impl Into<String>) {
-        self.edits.push((span, content.into()));
+        let mut content = content.into();
+        if self.step() == "\t" {
+            content = content.split_inclusive('\n').map(with_tabs).collect();
+        }
+        self.edits.push((span, content));
     }
 
     pub(super) fn insert(&mut self, offset: u32, content: impl Into<String>) {
@@ -337,6 +342,17 @@ impl<'r> Mend<'r> {
         self.fixture("request")?;
         Some("request.addfinalizer")
     }
+}
+
+/// A line whose steps of four spaces, after what tabs come before them, are tabs.
+fn with_tabs(line: &str) -> String {
+    let (tabs, mut rest) = line.split_at(line.len() - line.trim_start_matches('\t').len());
+    let mut out = tabs.to_owned();
+    while let Some(deeper) = rest.strip_prefix("    ") {
+        out.push('\t');
+        rest = deeper;
+    }
+    out + rest
 }
 
 /// The innermost statement of a block around a place.

@@ -193,6 +193,8 @@ pub(super) fn says_restore(path: &str) -> bool {
         "overrid",
         "tempora",
         "sandbox",
+        "set_default",
+        "setdefaults",
     ]
     .iter()
     .any(|word| name.contains(word))

@@ -288,3 +288,16 @@ fn a_sleep_before_nothing_is_no_poll() {
             .contains("    while calls != [1] and time.monotonic() < deadline:\n")
     );
 }
+
+#[test]
+fn what_steps_in_does_so_as_the_file_does() {
+    let suite = Suite::empty();
+    let test =
+        "import time\n\n\ndef test_a(worker):\n\tworker.start()\n\ttime.sleep(1)\n\tassert worker.done\n";
+    suite.file("test_tabs.py", test.replace('\n', "\r\n"));
+    let output = suite.run(&["scan", ".", "--fix", "--unsafe-fixes"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let mended = text(&read(&suite, "test_tabs.py")).to_owned();
+    assert!(mended.contains("\r\n\t\ttime.sleep(0.01)\r\n"), "{mended}");
+    assert!(!mended.contains("    ") && !mended.replace("\r\n", "").contains('\n'), "{mended}");
+}

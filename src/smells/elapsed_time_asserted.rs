@@ -35,7 +35,7 @@ use super::flow::{self, Sources};
 use super::words::{is_clock, last};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind};
-use crate::python::sites::AssertSite;
+use crate::python::sites::{AssertSite, CallSite};
 
 pub(super) struct ElapsedTimeAsserted;
 
@@ -172,10 +172,14 @@ fn is_mere_speed<'a>(
         && !["abs(", "rel", "ratio", "fraction"].iter().any(|word| measured.contains(word))
 }
 
-/// `options["connect_timeout"] = 3` beside a bound of two: what is bounded is that this does not pass.
+/// `options["connect_timeout"] = 3` or `connect(timeout=3)` beside a bound of two: what is bounded is that this does not
+/// pass.
 fn sets_longer_timeout(at: &Reached<'_, '_>, seconds: f64) -> bool {
     let is_longer = |value: &Expr| value.as_number().is_some_and(|limit| seconds < limit && limit < 60.0);
-    at.sites.writes.iter().any(|write| {
+    let is_given = |call: &CallSite<'_>| {
+        call.call.keywords.iter().any(|(name, value)| name.as_deref().is_some_and(|name| name.contains("timeout")) && is_longer(value))
+    };
+    at.sites.calls.iter().any(is_given) || at.sites.writes.iter().any(|write| {
         write.value.is_some_and(is_longer) && write.target.any(&mut |part| part.as_str().is_some_and(|key| key.contains("timeout")))
     })
 }

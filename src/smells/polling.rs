@@ -148,10 +148,20 @@ impl Wait {
 }
 
 fn conditions(mend: &Mend<'_>, block: &[Stmt]) -> Option<Wait> {
-    let asserted: Vec<(&Stmt, String)> =
+    let mut asserted: Vec<(&Stmt, String)> =
         block.iter().map_while(|next| Some((next, condition(mend, next)?))).collect();
+    // what is read at a place follows from how many there are
+    let reads = |(stmt, _): &(&Stmt, String)| match &stmt.kind {
+        StmtKind::Assert { test, .. } | StmtKind::Expr(test) => {
+            reads_places(test) && asked_of_mock(mend, test).is_none()
+        }
+        _ => false,
+    };
+    let plain = asserted.iter().take_while(|one| !reads(one)).count();
+    asserted.truncate(plain.max(1));
     let denied = match asserted.as_slice() {
         [] => return None,
+        [one] if reads(one) => None,
         [(stmt, one)] => match differs(mend, stmt).and_then(|differs| in_one_line(&differs)) {
             Some(differs) => Some(differs),
             None if one.starts_with("all(") => Some(format!("not {one}")),
@@ -211,14 +221,14 @@ pub(super) fn is_of_pilot(site: &CallSite<'_>, name: &str) -> bool {
 fn holds_at_once(test: &Expr) -> bool {
     match &test.kind {
         ExprKind::Unary { op, .. } => &**op == "not",
-        ExprKind::Compare { rest, .. } => rest
-            .iter()
-            .any(|(op, right)| matches!(&**op, "!=" | "not in" | "is not" | "<" | "<=") || is_empty(right)),
+        ExprKind::Compare { rest, .. } => rest.iter().any(|(op, right)| {
+            matches!(&**op, "!=" | "not in" | "is not" | "<" | "<=") || (&**op != ">" && is_empty(right))
+        }),
         ExprKind::Bools(parts) => parts.iter().any(holds_at_once),
         ExprKind::Call(call) => match &call.func.kind {
             ExprKind::Attribute { attr, .. } if attr.starts_with("assert") => {
                 ["False", "None", "Not", "Less"].iter().any(|word| attr.contains(word))
-                    || call.args.iter().any(is_empty)
+                    || (&**attr != "assertGreater" && call.args.iter().any(is_empty))
             }
             _ => false,
         },
@@ -302,10 +312,7 @@ fn condition(mend: &Mend<'_>, stmt: &Stmt) -> Option<String> {
         _ => return None,
     };
     let mut once = |part: &Expr| match &part.kind {
-        // fails where nothing is there yet
-        ExprKind::Subscript { .. } | ExprKind::Await(_) | ExprKind::Walrus { .. } | ExprKind::Yield(_) => {
-            true
-        }
+        ExprKind::Await(_) | ExprKind::Walrus { .. } | ExprKind::Yield(_) => true,
         ExprKind::Call(call) => match &call.func.kind {
             ExprKind::Name(name) => !ASKING.contains(&&**name),
             ExprKind::Attribute { attr, .. } => !ASKS.iter().any(|word| attr.starts_with(word)),
@@ -316,13 +323,52 @@ fn condition(mend: &Mend<'_>, stmt: &Stmt) -> Option<String> {
     if holds_at_once(test) {
         return None;
     }
+    let of_mock = matches!(stmt.kind, StmtKind::Expr(_)).then(|| asked_of_mock(mend, test)).flatten();
+    if of_mock.is_some() {
+        return of_mock;
+    }
     if let Some(filled) = filled(mend, test) {
         return Some(filled);
     }
     if test.any(&mut once) {
         return None;
     }
-    asked(mend, stmt, test).and_then(|asked| in_one_line(&asked))
+    let mut parts = guards(mend, test)?;
+    parts.push(asked(mend, stmt, test)?);
+    in_one_line(&parts.join(" and ")).filter(|all| parts.len() == 1 || all.len() <= LINE)
+}
+
+/// That what is read at fixed places is there: `len(rows) > 0` for `rows[0]`, `"name" in rows[0]` for `rows[0]["name"]`.
+fn guards(mend: &Mend<'_>, expr: &Expr) -> Option<Vec<String>> {
+    let mut out = vec![];
+    if matches!(expr.kind, ExprKind::Comprehension(_) | ExprKind::Lambda(_)) {
+        return (!reads_places(expr)).then_some(out);
+    }
+    for part in expr.children() {
+        out.extend(guards(mend, part)?);
+    }
+    if let ExprKind::Subscript { value, index } = &expr.kind {
+        let [place] = index.as_slice() else { return None };
+        let all = mend.text(value);
+        let guard = match (place.as_number(), place.as_str()) {
+            // of a mock that was not called
+            (Some(_), _) if all.ends_with(".call_args") => format!("{all} is not None"),
+            (Some(place), _) if place >= 0.0 => format!("len({all}) > {place}"),
+            (Some(_), _) => format!("len({all}) > 0"),
+            (_, Some(_)) => format!("{} in {all}", mend.text(place)),
+            _ => return None,
+        };
+        if value.any(&mut |part| part.as_call().is_some()) {
+            return None;
+        }
+        out.push(guard);
+    }
+    out.dedup();
+    Some(out)
+}
+
+fn reads_places(expr: &Expr) -> bool {
+    expr.any(&mut |part| matches!(part.kind, ExprKind::Subscript { .. }))
 }
 
 /// An expression that is broken over lines, in one line that is not too long; comments and texts over lines stay as they are.
@@ -373,7 +419,7 @@ fn asked(mend: &Mend<'_>, stmt: &Stmt, test: &Expr) -> Option<String> {
     let call = test.as_call()?;
     let ExprKind::Attribute { value, attr } = &call.func.kind else { return None };
     if value.as_name() != Some("self") {
-        return was_called(attr).map(|asks| format!("{}.{asks}", mend.text(value)));
+        return None;
     }
     match (&**attr, call.args.as_slice()) {
         ("assertTrue", [one, ..]) => Some(mend.text(one).to_owned()),
@@ -385,6 +431,14 @@ fn asked(mend: &Mend<'_>, stmt: &Stmt, test: &Expr) -> Option<String> {
             _ => None,
         },
     }
+}
+
+/// `send.called` for `send.assert_called_once_with(…)`, whatever it is given.
+fn asked_of_mock(mend: &Mend<'_>, test: &Expr) -> Option<String> {
+    let ExprKind::Attribute { value, attr } = &test.as_call()?.func.kind else { return None };
+    let mock = mend.text(value);
+    let is_kept = !mock.contains(['[', '(', '\n']) && mock != "self";
+    was_called(attr).filter(|_| is_kept).map(|asks| format!("{mock}.{asks}"))
 }
 
 /// What a mock's assertion waits for first: a call at all.

@@ -15,24 +15,31 @@ pub(super) fn read_again(
     again: &str,
     seconds: &str,
 ) -> Option<Fix> {
-    let read: Vec<&str> = reads.iter().map(|stmt| mend.text_of(stmt.span)).collect();
+    let (start, end) = (pause.span.start, reads.last()?.span.end);
+    // with the comments between them
+    let all = mend.text_of(Span { start: pause.span.end, end });
+    let read: Vec<&str> = all.lines().skip(1).map(str::trim).filter(|line| !line.is_empty()).collect();
     let mut names = reads.iter().filter_map(|stmt| match &stmt.kind {
         StmtKind::Assign { targets, .. } => targets.first().and_then(|target| target.as_name()),
         _ => None,
     });
     let name = names.next_back()?;
-    let has_come = asserted.first().and_then(|stmt| has_come(stmt, name));
-    let all = has_come.or_else(|| Some(conditions(&mend, asserted)?.holds()))?;
+    let all = match asserted.first().and_then(|stmt| has_come(stmt, name)) {
+        Some(come) => match conditions(&mend, &asserted[1..]) {
+            Some(rest) => format!("{come} and {}", rest.holds()),
+            None => come,
+        },
+        None => conditions(&mend, asserted)?.holds(),
+    };
     let is_asked = is_word_in(name, &all);
-    let is_short = read.iter().all(|text| !text.contains('\n'));
-    (is_asked && is_short).then_some(())?;
+    let is_short = reads.iter().all(|stmt| !mend.text_of(stmt.span).contains('\n'));
+    (is_asked && is_short && read.len() >= reads.len()).then_some(())?;
     let deadline = mend.deadline(seconds)?;
     let mut lines = vec![deadline.set, "while True:".to_owned()];
     lines.extend(read.iter().map(|text| format!("    {text}")));
     lines.push(format!("    if {all} or {}:", deadline.has_passed));
     lines.push("        break".to_owned());
     mend.before(pause, &lines)?;
-    let (start, end) = (pause.span.start, reads.last()?.span.end);
     mend.replace(Span { start, end }, again);
     mend.risky("read it again until what is asserted holds")
 }
@@ -70,6 +77,19 @@ pub(super) fn is_reading(mend: &Mend<'_>, stmt: &Stmt) -> bool {
         "get", "read", "fetch", "list", "info", "status", "state", "count", "query", "find", "load", "poll",
         "receive", "recv", "consume", "pull",
     ];
+    const ACTS: [&str; 14] = [
+        "pop", "create", "add", "send", "put", "post", "delete", "remove", "make", "process", "run", "start",
+        "update", "drain",
+    ];
     let is_one = matches!(targets.as_slice(), [target] if target.as_name().is_some());
-    is_one && name.split('_').any(|word| READS.contains(&word.trim_end_matches('s')) || READS.contains(&word))
+    // `store.rows()`
+    let is_plural = name.ends_with('s') && name.chars().all(|char| char.is_lowercase() || char == '_');
+    if name.split('_').any(|word| ACTS.contains(&word)) {
+        return false;
+    }
+    is_one
+        && (is_plural
+            || name
+                .split('_')
+                .any(|word| READS.contains(&word.trim_end_matches('s')) || READS.contains(&word)))
 }

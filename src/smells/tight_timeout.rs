@@ -66,7 +66,7 @@ impl Rule for TightTimeout {
             }
             // nothing gets over a network within some milliseconds, so there even a test of time-outs sees another one
             let is_tiny = seconds < 0.01 && at.role == Role::Test;
-            if gives_up == GivesUp::Elsewhere && is_outlasted(at, site, seconds) {
+            if gives_up == GivesUp::Elsewhere && (is_outlasted(at, site, seconds) || is_measured(test, at, site, seconds)) {
                 continue;
             }
             if gives_up == GivesUp::Elsewhere && !is_tiny && !must_succeed(test, at, site, seconds) {
@@ -105,7 +105,13 @@ impl Rule for TightTimeout {
                     let runs_out = gives_up == GivesUp::Elsewhere
                         && at.sites.calls.iter().any(|call| expects(&call.path));
                     // some of the tests that share a fixture wait it out
-                    let of_fixture = gives_up == GivesUp::Elsewhere && matches!(at.role, Role::Fixture(_));
+                    let is_shared = matches!(at.role, Role::Fixture(_)) || site.used == Use::With;
+                    let of_fixture = gives_up == GivesUp::Elsewhere && is_shared;
+                    // `connect(timeout=SHORT)`, and then `timeout == SHORT`
+                    let named = limit.as_name().filter(|_| gives_up == GivesUp::Elsewhere);
+                    if named.is_some_and(|name| at.sites.asserts.iter().any(|assert| flow::mentions(assert.test, name))) {
+                        return None;
+                    }
                     let (longer, message) = match (runs_out, of_fixture) {
                         (true, _) => (0.5, "allow half a second"),
                         (_, true) => (2.5, "allow two seconds and a half"),
@@ -116,10 +122,10 @@ impl Rule for TightTimeout {
                     let longer = (longer * unit).to_string();
                     if mend.renumber(&[written], seconds * unit, &longer).is_none() {
                         // `SHORT_TIMEOUT`, `3 * MS`
-                        let is_shared = bound.is_none()
+                        let is_constant = bound.is_none()
                             && matches!(limit.kind, ExprKind::Name(_) | ExprKind::Binary { .. })
                             && flow::seconds(test, at, limit, site.at.order) == Some(seconds);
-                        is_shared.then(|| mend.replace(limit.span, longer))?;
+                        is_constant.then(|| mend.replace(limit.span, longer))?;
                     }
                     mend.risky(message)
                 },
@@ -189,6 +195,20 @@ fn is_outlasted(at: &Reached<'_, '_>, site: &CallSite<'_>, seconds: f64) -> bool
     pauses.any(|(pause, _)| {
         let lasts = pause.call.args.first().and_then(Expr::as_number).is_some_and(|pause| pause >= seconds);
         lasts && inner.is_some_and(|inner| inner.holds(pause.expr.span))
+    })
+}
+
+/// `0.9 < elapsed` after a limit of a second: it is to pass.
+fn is_measured(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>, seconds: f64) -> bool {
+    let is_least = |expr: &Expr| expr.as_number().is_some_and(|least| seconds / 2.0 <= least && least <= seconds);
+    at.sites.asserts.iter().filter(|assert| assert.at.order > site.at.order).any(|assert| {
+        let text = test.text(at, assert.test);
+        ["dur", "elapsed", "delta", "took", "time"].iter().any(|word| text.contains(word))
+            && comparisons(assert.test).iter().any(|one| match one.op {
+                "<" | "<=" => is_least(one.left),
+                ">" | ">=" => is_least(one.right),
+                _ => false,
+            })
     })
 }
 

@@ -29,7 +29,7 @@ use super::mend::Mend;
 use super::words::last;
 use super::{Context, Fix, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::any_expression;
-use crate::python::ast::{Collection, Comprehension, Expr, ExprKind, Stmt, StmtKind};
+use crate::python::ast::{Collection, Comprehension, Expr, ExprKind, Stmt};
 use crate::python::sites::AssertSite;
 
 pub(super) struct CapturedRecordsCounted;
@@ -199,15 +199,10 @@ fn own(mut mend: Mend<'_>, at: &Reached<'_, '_>, assert: &AssertSite<'_>, all: &
         });
         uses
     };
-    let asserts = |stmt: &Stmt| match &stmt.kind {
-        StmtKind::Assert { .. } => true,
-        StmtKind::Expr(expr) => mend.text(expr).trim_start_matches("self.").starts_with("assert"),
-        _ => false,
-    };
     // what comes after another act is asked of other records
     let mut after = mend.from(stmt).iter().peekable();
     let mut uses = vec![];
-    while let Some(stmt) = after.next_if(|stmt| asserts(stmt) || !used(stmt).is_empty()) {
+    while let Some(stmt) = after.next_if(|stmt| mend.asserts(stmt) || !used(stmt).is_empty()) {
         uses.extend(used(stmt));
     }
     if after.any(|stmt| !used(stmt).is_empty()) {
@@ -244,10 +239,6 @@ fn category<'e>(expr: &'e Expr, all: &str) -> Option<&'e Expr> {
         _ => false,
     };
     let found = match &expr.kind {
-        ExprKind::Call(call) if call.func.as_name() == Some("issubclass") => match call.args.as_slice() {
-            [one, category] if asks(one) => Some(category),
-            _ => None,
-        },
         ExprKind::Compare { left, rest } => match rest.as_slice() {
             [(op, category)] if asks(left) && matches!(&**op, "is" | "==") => Some(category),
             _ => None,

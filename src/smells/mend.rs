@@ -134,6 +134,15 @@ impl<'r> Mend<'r> {
         find(&self.function.body, stmt).unwrap_or(&[])
     }
 
+    /// `assert …`, `self.assertEqual(…)`
+    pub(super) fn asserts(&self, stmt: &Stmt) -> bool {
+        match &stmt.kind {
+            StmtKind::Assert { .. } => true,
+            StmtKind::Expr(expr) => self.text(expr).trim_start_matches("self.").starts_with("assert"),
+            _ => false,
+        }
+    }
+
     /// The white space before a statement that stands first on its line.
     pub(super) fn indent(&self, stmt: &Stmt) -> Option<&'r str> {
         let line = self.module.line_text(self.module.line(stmt.span.start));

@@ -56,7 +56,7 @@ impl Rule for PageAskedOnce {
             if module.imported_paths().any(|path| path.starts_with("selenium")) {
                 elements(test, at, report);
             }
-            if  !module.imported_paths().any(|path| path.starts_with("playwright")) {
+            if !module.imported_paths().any(|path| path.starts_with("playwright")) {
                 continue;
             }
             for site in at.sites.calls.iter().filter(|site| site.at.in_assert && !site.at.in_while) {

@@ -3,6 +3,7 @@
 use rustc_hash::FxHashSet;
 
 use super::mend::Mend;
+use super::origins::own_attribute;
 use super::words::last;
 use super::{Context, Fix, Reached, Role, Severity};
 use crate::python::ast::{Expr, ExprKind, Span, Stmt, StmtKind};
@@ -199,15 +200,14 @@ impl<'a> Tainted<'a> {
             Tainted { names: FxHashSet::default(), spans: FxHashSet::default(), own: FxHashSet::default() };
         match from.role {
             Role::Fixture(_) => {
-                let gives =
-                    any_expression_given(&from.function.function.body, &mut |value| inner.holds(value));
+                let is_given = gives(&from.function.function.body, &mut |value| inner.holds(value));
                 let is_asked = test
                     .function
                     .function
                     .params
                     .iter()
                     .find(|param| param.name == from.function.function.name);
-                tainted.names.extend(is_asked.filter(|_| gives).map(|param| &*param.name));
+                tainted.names.extend(is_asked.filter(|_| is_given).map(|param| &*param.name));
             }
             Role::Setup => {
                 let kept = from
@@ -244,16 +244,8 @@ impl<'a> Tainted<'a> {
     }
 }
 
-/// `x` of `self.x`
-fn own_attribute(expr: &Expr) -> Option<&str> {
-    match &expr.kind {
-        ExprKind::Attribute { value, attr } if value.as_name() == Some("self") => Some(attr),
-        _ => None,
-    }
-}
-
 /// Whether something that a function returns or yields is such a value.
-fn any_expression_given(body: &[Stmt], wanted: &mut dyn FnMut(&Expr) -> bool) -> bool {
+fn gives(body: &[Stmt], wanted: &mut dyn FnMut(&Expr) -> bool) -> bool {
     let mut found = false;
     for_each_statement(body, &mut |stmt| {
         found |= match &stmt.kind {

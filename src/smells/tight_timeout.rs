@@ -50,7 +50,7 @@ impl Rule for TightTimeout {
             return;
         }
         for (at, site, path) in test.calls() {
-            if at.role == Role::Teardown || site.at.in_while || is_excused(at, site) || asks_again(at, site) {
+            if at.role == Role::Teardown || site.at.in_while || asks_again(at, site) {
                 continue;
             }
             let known = limit(site, path).map(|(expr, ends, longest)| {
@@ -58,7 +58,7 @@ impl Rule for TightTimeout {
             });
             let found = known.unwrap_or_else(|| (handed_on(test, at, site), GivesUp::Elsewhere, 2.0));
             let (Some((seconds, limit)), gives_up, longest) = found else { continue };
-            if !(0.001..=longest).contains(&seconds) || test.mocks.covers(path) || expects_time_out(test, at, site) || is_there(at, site) {
+            if !(0.001..=longest).contains(&seconds) || test.mocks.covers(path) || expects_time_out(test, at, site) || is_there(at, site) || is_excused(at, site) {
                 continue;
             }
             if gives_up == GivesUp::Quietly && (is_mere_pause(site) || !is_relied_upon(test, at, site)) {

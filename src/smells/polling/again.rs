@@ -3,6 +3,7 @@
 use super::conditions;
 use crate::python::ast::{Expr, ExprKind, Span, Stmt, StmtKind};
 use crate::smells::Fix;
+use crate::smells::expectations::awaited;
 use crate::smells::mend::Mend;
 use crate::words::is_word_in;
 
@@ -17,8 +18,8 @@ pub(super) fn read_again(
 ) -> Option<Fix> {
     let (start, end) = (pause.span.start, reads.last()?.span.end);
     // with the comments between them
-    let all = mend.text_of(Span { start: pause.span.end, end });
-    let read: Vec<&str> = all.lines().skip(1).map(str::trim).filter(|line| !line.is_empty()).collect();
+    let text = mend.text_of(Span { start: pause.span.end, end });
+    let read: Vec<&str> = text.lines().skip(1).map(str::trim).filter(|line| !line.is_empty()).collect();
     let mut names = reads.iter().filter_map(|stmt| match &stmt.kind {
         StmtKind::Assign { targets, .. } => targets.first().and_then(|target| target.as_name()),
         _ => None,
@@ -67,11 +68,7 @@ fn has_come(stmt: &Stmt, name: &str) -> Option<String> {
 /// `info = client.get_info()`: reads something that can be read again.
 pub(super) fn is_reading(mend: &Mend<'_>, stmt: &Stmt) -> bool {
     let StmtKind::Assign { targets, value: Some(value), annotation: None } = &stmt.kind else { return false };
-    let value = match &value.kind {
-        ExprKind::Await(inner) => inner,
-        _ => value,
-    };
-    let Some(call) = value.as_call() else { return false };
+    let Some(call) = awaited(value).as_call() else { return false };
     let name = mend.text(&call.func).rsplit('.').next().unwrap_or_default();
     const READS: [&str; 16] = [
         "get", "read", "fetch", "list", "info", "status", "state", "count", "query", "find", "load", "poll",

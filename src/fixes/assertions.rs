@@ -146,7 +146,9 @@ fn is_assertion(expr: &Expr) -> bool {
     called(expr).is_some_and(|name| {
         name.starts_with("assert")
             || name.starts_with("expect")
-            || matches!(name, "raises" | "warns" | "fail")
+            || name.starts_with("failUnless")
+            || name.starts_with("failIf")
+            || matches!(name, "raises" | "warns" | "fail" | "eq_" | "ok_")
     })
 }
 
@@ -232,6 +234,8 @@ mod tests {
         assert!(is_weaker("self.assertEqual(a, 1)", "self.assertTrue(a)"));
         assert!(is_weaker("m.assert_called_once()", "m.assert_called()"));
         assert!(is_weaker("assert a < 5", "assert a < 4"));
+        assert!(is_weaker("eq_(a, 1)", "eq_(a, 2)"));
+        assert!(is_weaker("self.failUnless(a)", "a"));
     }
 
     #[test]
@@ -249,6 +253,22 @@ mod tests {
             "assert len(a.rows) == 1",
             "own = [r for r in b.rows if r.a]\nassert len(own) == 1"
         ));
+    }
+
+    #[test]
+    fn a_record_that_is_looked_up_by_its_name_stands_for_its_place() {
+        let before = "assert spans[4]['name'] == 'a'\nassert spans[4]['source'] == b";
+        let by = |list: &str| {
+            format!(
+                "span = next(one for one in {list} if one['name'] == 'a')\n{}",
+                before.replace("spans[4]", "span")
+            )
+        };
+        let kept = kept(before, &by("spans"));
+        assert_eq!(kept.weaker, Vec::<String>::new());
+        assert!(kept.wider.iter().all(|one| one.kind == Width::Own) && kept.wider.len() == 2);
+        assert!(is_weaker(before, &by("other")));
+        assert!(is_weaker(before, &by("spans").replace("== b", "== 1")));
     }
 
     #[test]

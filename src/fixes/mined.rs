@@ -7,6 +7,7 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::assertions;
+use super::cured::{Text, is_cured};
 use super::functions::functions;
 use crate::python::{Analysis, Module, Project, PytestConfig};
 use crate::risk::ScannedTest;
@@ -124,6 +125,7 @@ fn pairs(repo: &str, head: &Head, file: &str, before: String, after: String) -> 
     if changed.is_empty() {
         return vec![];
     }
+    let unmended = put_back(&old, &new, &changed);
     let (was, is) = (findings(old, &changed), findings(new, &changed));
     let mut out = vec![];
     for (id, (found, text)) in &was {
@@ -133,12 +135,21 @@ fn pairs(repo: &str, head: &Head, file: &str, before: String, after: String) -> 
         let mut codes: Vec<String> = found
             .iter()
             .filter(|finding| count(left, &finding.code) == 0 && is_about(finding))
-            .filter(|finding| touches(finding, text, now))
+            .filter(|finding| is_cured(finding, text, now))
             .map(|finding| finding.code.clone())
             .collect();
         codes.sort();
         codes.dedup();
         if codes.is_empty() || fresh {
+            continue;
+        }
+        // what the old test is found with in the new file too is mended by the change of the test
+        let still = unmended.get(id).map(String::as_str).map_or_else(Vec::new, |text| {
+            let module = Module::parse(file.to_owned(), text.to_owned());
+            findings(module, &changed).remove(id).map_or_else(Vec::new, |(found, _)| found)
+        });
+        codes.retain(|code| count(&still, code) > 0);
+        if codes.is_empty() {
             continue;
         }
         let scan = scan_text(
@@ -159,6 +170,17 @@ fn pairs(repo: &str, head: &Head, file: &str, before: String, after: String) -> 
         });
     }
     out
+}
+
+/// The new file with the old text of one test, by the test's id.
+fn put_back(old: &Module, new: &Module, changed: &BTreeSet<String>) -> BTreeMap<String, String> {
+    let (was, is) = (functions(old), functions(new));
+    let with = |name: &String| {
+        let (before, now) = (was.get(name)?, is.get(name)?.span);
+        let (head, tail) = (new.source.get(..now.start as usize)?, new.source.get(now.end as usize..)?);
+        Some((format!("{}::{name}", new.file), format!("{head}{}{tail}", old.text(before.span))))
+    };
+    changed.iter().filter_map(with).collect()
 }
 
 /// The first lines of the tests of one text that stand changed, by not too much, in the other. Reads lines only.
@@ -221,12 +243,6 @@ fn is_about(finding: &Finding) -> bool {
     finding.via.is_none() && !matches!(finding.code.as_str(), "FD902" | "FD903" | "FD904" | "FD907")
 }
 
-/// A test's code and the line where it begins.
-struct Text {
-    text: String,
-    line: u32,
-}
-
 /// The findings of the tests among the functions named, with their code.
 fn findings(module: Module, wanted: &BTreeSet<String>) -> BTreeMap<String, (Vec<Finding>, Text)> {
     let project = Project::new(vec![module], PytestConfig::load(Path::new("/nonexistent")));
@@ -249,19 +265,6 @@ fn findings(module: Module, wanted: &BTreeSet<String>) -> BTreeMap<String, (Vec<
     out
 }
 
-/// Whether the line of a finding is gone, or something new stands right beside it.
-fn touches(finding: &Finding, before: &Text, after: &Text) -> bool {
-    let lines: Vec<&str> = before.text.lines().collect();
-    let inside = |line: u32| {
-        (line.checked_sub(before.line)).and_then(|at| lines.get(at as usize)).map(|text| text.trim())
-    };
-    let kept: BTreeSet<&str> = after.text.lines().map(str::trim).collect();
-    let gone = (finding.line..=finding.end_line.max(finding.line))
-        .filter_map(inside)
-        .any(|line| !kept.contains(line));
-    gone || different_lines(&before.text, &after.text) <= 6
-}
-
 /// Lines of either text that the other does not have.
 pub(super) fn different_lines(one: &str, two: &str) -> usize {
     fn count(text: &str) -> BTreeMap<&str, i64> {
@@ -276,4 +279,38 @@ pub(super) fn different_lines(one: &str, two: &str) -> usize {
         x.iter().map(|(line, n)| (n - y.get(line).copied().unwrap_or(0)).max(0)).sum()
     };
     usize::try_from(only(&a, &b) + only(&b, &a)).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codes(before: &str, after: &str) -> Vec<String> {
+        let head = Head { commit: "c".into(), date: 0, author: "a".into(), subject: "s".into() };
+        let found = pairs("r", &head, "t/test_a.py", before.to_owned(), after.to_owned());
+        found.into_iter().flat_map(|pair| pair.codes).collect()
+    }
+
+    #[test]
+    fn what_was_mended_is_a_pair() {
+        let folder =
+            "def test_a():\n    open('/tmp/state', 'w').write('x')\n    assert load('/tmp/state') == 'x'\n";
+        let own =
+            folder.replace("test_a()", "test_a(tmp_path)").replace("'/tmp/state'", "tmp_path / 'state'");
+        assert_eq!(codes(folder, &own), ["FD703"]);
+        let draw = "import random\n\ndef test_a():\n    n = random.random()\n    assert f(n) == n\n";
+        assert_eq!(codes(draw, &draw.replace("    n =", "    random.seed(1)\n    n =")), ["FD501"]);
+    }
+
+    #[test]
+    fn what_is_only_out_of_sight_is_none() {
+        let folder =
+            "def test_a():\n    open('/tmp/state', 'w').write('x')\n    assert load('/tmp/state') == 'x'\n";
+        let helper = folder.replace("open('/tmp/state', 'w').write('x')", "dump('/tmp/state', 'x')");
+        assert!(!codes(folder, &helper).contains(&"FD703".to_owned()), "{:?}", codes(folder, &helper));
+        // the old test is not found with it in the new file either
+        let draw = "import random\n\ndef test_a():\n    n = random.random()\n    assert f(n) == n\n";
+        let elsewhere = draw.replace("import random", "from project import random").replace("f(n)", "g(n)");
+        assert_eq!(codes(draw, &elsewhere), Vec::<String>::new());
+    }
 }

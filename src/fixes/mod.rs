@@ -3,6 +3,7 @@
 mod added;
 mod assertions;
 mod by_rule;
+mod cured;
 mod edits;
 mod functions;
 #[cfg(test)]

@@ -246,7 +246,7 @@ fn may_be_wider(test: &Assessment, found: &Wider, before: &Module, function: &Fu
             Width::Order => {
                 here && matches!(finding.cause, Cause::Unordered | Cause::Concurrency | Cause::Network)
             }
-            Width::Own => here && finding.code == "FD614",
+            Width::Own => here && matches!(&*finding.code, "FD212" | "FD614"),
             Width::Bound => {
                 there || (here && matches!(finding.cause, Cause::Time) && finding.line <= found.line)
             }

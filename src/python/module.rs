@@ -28,7 +28,7 @@ impl Module {
         let mut imports = FxHashMap::default();
         for_each_statement(&body, &mut |stmt| {
             if let StmtKind::Import(names) = &stmt.kind {
-                for import in names {
+                for import in names.iter().filter(|import| !is_builtin(import)) {
                     imports.insert(import.local.clone(), import.path.clone());
                 }
             }
@@ -154,6 +154,14 @@ pub fn expressions(stmt: &Stmt) -> Vec<&Expr> {
     }
 }
 
+/// `from future.builtins import open`: by its own name, what would be there without the import.
+fn is_builtin(import: &Import) -> bool {
+    let of = |module: &str| import.path.strip_prefix(module) == Some(&*import.local);
+    of("builtins.")
+        || of("future.builtins.")
+        || (of("six.moves.") && matches!(&*import.local, "range" | "zip" | "map" | "filter" | "input"))
+}
+
 /// Whether `test` holds for an expression anywhere in `body`, nested functions and classes among it.
 pub fn any_expression(body: &[Stmt], test: &mut dyn FnMut(&Expr) -> bool) -> bool {
     body.iter().any(|stmt| {
@@ -194,5 +202,17 @@ impl Module {
     /// The dotted paths of everything imported at the top, without those of unconditional packages.
     pub fn imported_paths(&self) -> impl Iterator<Item = &str> {
         self.imports.values().map(|path| &**path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Module;
+
+    #[test]
+    fn a_builtin_that_is_imported_is_the_builtin() {
+        let text = "from future.builtins import open\nfrom six.moves import urllib\n";
+        let module = Module::parse("t.py".to_owned(), text.to_owned());
+        assert_eq!(module.imports.keys().map(|name| &**name).collect::<Vec<_>>(), ["urllib"]);
     }
 }

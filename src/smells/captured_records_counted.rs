@@ -189,16 +189,7 @@ fn own(mut mend: Mend<'_>, at: &Reached<'_, '_>, assert: &AssertSite<'_>, all: &
         return None;
     }
     let stmt = mend.statement(assert.span)?;
-    let used = |stmt: &Stmt| {
-        let mut uses = vec![];
-        any_expression(std::slice::from_ref(stmt), &mut |part| {
-            if mend.text(part) == text {
-                uses.push(part.span);
-            }
-            false
-        });
-        uses
-    };
+    let used = |stmt: &Stmt| mend.places(stmt, &text);
     // what comes after another act is asked of other records
     let mut after = mend.from(stmt).iter().peekable();
     let mut uses = vec![];
@@ -209,8 +200,6 @@ fn own(mut mend: Mend<'_>, at: &Reached<'_, '_>, assert: &AssertSite<'_>, all: &
         return None;
     }
     let own = mend.free_name(&format!("own_{one}s"))?;
-    uses.sort_by_key(|span| span.start);
-    uses.dedup();
     for span in uses {
         mend.replace(span, own.clone());
     }

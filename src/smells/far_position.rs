@@ -25,8 +25,8 @@
 use super::assertions::comparisons;
 use super::mend::Mend;
 use super::{Context, Fix, Reached, Report, Role, Rule, Severity, Smell};
-use crate::python::ast::{Expr, ExprKind};
-use crate::python::sites::Binding;
+use crate::python::ast::{Expr, ExprKind, Stmt, StmtKind};
+use crate::python::sites::{AssertSite, Binding};
 
 /// How lists are called that record what happened.
 const CAPTURED: [&str; 12] = [
@@ -66,7 +66,7 @@ impl Rule for FarPosition {
             let waits = at.function.function.is_async || at.sites.has_yield;
             for assert in &at.sites.asserts {
                 if let Some(found) = far(assert.test, waits) {
-                    add(report, test, at, found, |_| None);
+                    add(report, test, at, found, |mend| by_its_equalities(mend, at, assert, found));
                 }
             }
             for binding in &at.sites.bindings {
@@ -99,6 +99,74 @@ fn by_name(mut mend: Mend<'_>, at: &Reached<'_, '_>, binding: &Binding<'_>, valu
     let [list, key, wanted] = [list, key, wanted].map(|part| mend.text(part).to_owned());
     mend.replace(value.span, format!("next({one} for {one} in {list} if {one}[{key}] == {wanted})"));
     mend.risky("look the record up by what it is")
+}
+
+/// `span = next(one for one in spans if one["name"] == "done")` before the assertions on `spans[4]`, where one of them says
+/// that its name is that.
+fn by_its_equalities(
+    mut mend: Mend<'_>,
+    at: &Reached<'_, '_>,
+    assert: &AssertSite<'_>,
+    record: &Expr,
+) -> Option<Fix> {
+    let ExprKind::Subscript { value: list, .. } = &record.kind else { return None };
+    let (text, list) = (mend.text(record), mend.text(list));
+    let first = mend.statement(assert.span)?;
+    let block: Vec<&Stmt> = mend.from(first).iter().take_while(|stmt| mend.asserts(stmt)).collect();
+    let uses = |stmt: &Stmt, text: &str| mend.text_of(stmt.span).matches(text).count();
+    let all: usize = block.iter().map(|stmt| uses(stmt, text)).sum();
+    let is_all = mend.text_of(at.function.function.span).matches(text).count() == all;
+    let last = block.iter().rposition(|stmt| uses(stmt, text) > 0)?;
+    // records that are asserted by turns would need a name each
+    if !is_all || block[..=last].iter().any(|stmt| uses(stmt, &format!("{list}[")) != uses(stmt, text)) {
+        return None;
+    }
+    let one = mend.free_name("one")?;
+    let (mut conditions, mut places) = (vec![], vec![]);
+    for stmt in &block[..=last] {
+        places.extend(mend.places(stmt, text));
+        let StmtKind::Assert { test, .. } = &stmt.kind else { continue };
+        let pairs = comparisons(test).into_iter().filter(|pair| pair.op == "==" && pair.right.as_str().is_some());
+        for pair in pairs.filter(|pair| is_name(pair.left)) {
+            let Some(asked) = asked_of(&mend, pair.left, text, &one) else { continue };
+            conditions.push(format!("{asked} == {}", mend.text(pair.right)));
+        }
+    }
+    let word = list.rsplit(['.', '"', '\'']).find(|word| !word.is_empty() && !word.contains(']')).unwrap_or("");
+    let word = word.strip_suffix("ies").map(|stem| format!("{stem}y")).or_else(|| Some(word.strip_suffix('s')?.to_owned()));
+    let name = mend.free_name(&word.filter(|word| word.chars().all(|char| char.is_ascii_lowercase() || char == '_')).unwrap_or_else(|| "record".to_owned()))?;
+    if conditions.is_empty() || places.len() != all {
+        return None;
+    }
+    let line = format!("{name} = next({one} for {one} in {list} if {})", conditions.join(" and "));
+    places.into_iter().for_each(|place| mend.replace(place, name.clone()));
+    mend.before(first, &[line])?;
+    mend.risky("look the record up by what it is")
+}
+
+/// `spans[4]["attributes"]["op"]` of `spans[4]`: `one["attributes"].get("op")`, as not every record has what lies deeper.
+fn asked_of(mend: &Mend<'_>, left: &Expr, record: &str, one: &str) -> Option<String> {
+    let path = mend.text(left).strip_prefix(record).filter(|path| path.starts_with(['[', '.']))?;
+    match &left.kind {
+        ExprKind::Subscript { value, index } if mend.text(value) != record => {
+            index.first()?.as_str()?;
+            let outer = mend.text(value).strip_prefix(record)?;
+            Some(format!("{one}{outer}.get({})", mend.text(index.first()?)))
+        }
+        ExprKind::Subscript { .. } | ExprKind::Attribute { .. } => Some(format!("{one}{path}")),
+        _ => None,
+    }
+}
+
+/// Whether what is compared says which record it is.
+fn is_name(expr: &Expr) -> bool {
+    let key = match &expr.kind {
+        ExprKind::Attribute { attr, .. } => attr,
+        ExprKind::Subscript { index, .. } => index.first().and_then(Expr::as_str).unwrap_or_default(),
+        _ => return false,
+    };
+    let last = key.rsplit(['.', '_']).next().unwrap_or_default();
+    matches!(last, "name" | "type" | "kind" | "id" | "op" | "event" | "title" | "topic" | "transaction" | "description")
 }
 
 fn add(

@@ -62,6 +62,18 @@ impl<'r> Mend<'r> {
         self.module.text(span)
     }
 
+    /// Where an expression of this text stands in a statement.
+    pub(super) fn places(&self, stmt: &Stmt, text: &str) -> Vec<Span> {
+        let mut places = vec![];
+        any_expression(std::slice::from_ref(stmt), &mut |part| {
+            if self.text(part) == text && !places.contains(&part.span) {
+                places.push(part.span);
+            }
+            false
+        });
+        places
+    }
+
     /// `content` may step in by four spaces, which are tabs where the function has those.
     pub(super) fn replace(&mut self, span: Span, content: impl Into<String>) {
         let mut content = content.into();

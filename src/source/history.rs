@@ -42,6 +42,19 @@ pub fn file_changes(
     saying: Option<&str>,
     keep: &dyn Fn(&str) -> bool,
 ) -> Result<Vec<(Head, Vec<FileChange>)>, GitError> {
+    // what is renamed is told by contents, of which a clone may lack some
+    let read = |renames| log(git_dir, repo, from, until, (most, saying, renames), keep);
+    read("-M").or_else(|_| read("--no-renames"))
+}
+
+fn log(
+    git_dir: &Path,
+    repo: &str,
+    from: &str,
+    until: Option<&str>,
+    (most, saying, renames): (usize, Option<&str>, &str),
+    keep: &dyn Fn(&str) -> bool,
+) -> Result<Vec<(Head, Vec<FileChange>)>, GitError> {
     let mut command = Command::new("git");
     command.arg("--git-dir").arg(git_dir).args([
         "-c",
@@ -50,7 +63,7 @@ pub fn file_changes(
         "--no-merges",
         "--raw",
         "--no-abbrev",
-        "-M",
+        renames,
     ]);
     command.args(saying.iter().flat_map(|pattern| ["-i", "-E", "--grep", pattern]));
     command.args(["--format=%x01%H%x00%at%x00%an%x00%s", &format!("--max-count={most}"), from]);

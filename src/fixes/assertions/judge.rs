@@ -195,7 +195,8 @@ fn operand(before: Side<'_>, after: Side<'_>, op: &str, names: &Bound) -> Option
     is_alike(before, after, names).then(Vec::new)
 }
 
-/// `caplog.records`, where `own = [record for record in caplog.records if …]` stands in its place.
+/// `caplog.records`, where `own = [record for record in caplog.records if …]` stands in its place, or `spans`, where
+/// `span = next(one for one in spans if …)` stands in place of `spans[4]`.
 fn filtered(old: &str, after: Side<'_>, names: &Bound) -> Option<String> {
     let mut found = None;
     after.1.any(&mut |part| {
@@ -206,13 +207,23 @@ fn filtered(old: &str, after: Side<'_>, names: &Bound) -> Option<String> {
     found
 }
 
-/// What a filter `[one for one in ALL if …]` goes over, where the old text has `ALL` in place of its name.
+/// What a filter `[one for one in ALL if …]` or `next(one for one in ALL if …)` goes over, where the old text has `ALL`, or
+/// one place of it, instead of its name.
 fn of_filter(filter: &str, name: &Expr, old: &str, after: Side<'_>) -> Option<String> {
-    let all = filter.strip_prefix('[')?.split_once("for")?.1.split_once("if")?.0;
-    let one = filter.strip_prefix('[')?.split_once("for")?.0;
-    let all = all.strip_prefix(one)?.strip_prefix("in")?;
-    let put_back = squeezed(after.0, after.1).replace(name.as_name()?, all);
-    (put_back == old).then(|| all.to_owned())
+    let (clause, is_one) = match filter.strip_prefix("next(") {
+        Some(clause) => (clause, true),
+        None => (filter.strip_prefix('[')?, false),
+    };
+    let (one, rest) = clause.split_once("for")?;
+    let all = rest.split_once("if")?.0.strip_prefix(one)?.strip_prefix("in")?;
+    let was = if is_one {
+        let place = old.split_once(&format!("{all}["))?.1.split_once(']')?.0;
+        place.trim_start_matches('-').parse::<u32>().ok()?;
+        format!("{all}[{place}]")
+    } else {
+        all.to_owned()
+    };
+    (squeezed(after.0, after.1).replace(name.as_name()?, &was) == old).then(|| all.to_owned())
 }
 
 /// What `sorted(…)` is given.

@@ -22,7 +22,7 @@
 //! ## Known false positives
 //! A list that one thread fills in an order that the code promises.
 
-use super::assertions::comparisons;
+use super::assertions::{Comparison, comparisons};
 use super::mend::Mend;
 use super::{Context, Fix, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind, Stmt, StmtKind};
@@ -122,26 +122,38 @@ fn by_its_equalities(
         return None;
     }
     let one = mend.free_name("one")?;
-    let (mut conditions, mut places) = (vec![], vec![]);
+    // what is said of another place of the list too does not tell them apart
+    let others = at.sites.asserts.iter().map(|other| mend.text_of(other.span));
+    let others: Vec<&str> =
+        others.filter(|other| other.contains(&format!("{list}[")) && !other.contains(text)).collect();
+    let says_of_another = |value: &str| others.iter().any(|other| other.contains(value));
+    let (mut is_one, mut conditions, mut places) = (false, vec![], vec![]);
     for stmt in &block[..=last] {
         places.extend(mend.places(stmt, text));
         let StmtKind::Assert { test, .. } = &stmt.kind else { continue };
-        let pairs = comparisons(test).into_iter().filter(|pair| pair.op == "==" && pair.right.as_str().is_some());
-        for pair in pairs.filter(|pair| is_name(pair.left)) {
+        let is_told = |pair: &Comparison<'_>| pair.op == "==" && pair.right.as_str().is_some() && is_name(pair.left);
+        for pair in comparisons(test).into_iter().filter(is_told) {
             let Some(asked) = asked_of(&mend, pair.left, text, &one) else { continue };
+            is_one |= !says_of_another(mend.text(pair.right));
             conditions.push(format!("{asked} == {}", mend.text(pair.right)));
         }
     }
-    let word = list.rsplit(['.', '"', '\'']).find(|word| !word.is_empty() && !word.contains(']')).unwrap_or("");
-    let word = word.strip_suffix("ies").map(|stem| format!("{stem}y")).or_else(|| Some(word.strip_suffix('s')?.to_owned()));
-    let name = mend.free_name(&word.filter(|word| word.chars().all(|char| char.is_ascii_lowercase() || char == '_')).unwrap_or_else(|| "record".to_owned()))?;
-    if conditions.is_empty() || places.len() != all {
+    let name = mend.free_name(&singular(list).unwrap_or_else(|| "record".to_owned()))?;
+    if !is_one || places.len() != all {
         return None;
     }
     let line = format!("{name} = next({one} for {one} in {list} if {})", conditions.join(" and "));
     places.into_iter().for_each(|place| mend.replace(place, name.clone()));
     mend.before(first, &[line])?;
     mend.risky("look the record up by what it is")
+}
+
+/// `trace.spans` ─▶ `span`
+fn singular(list: &str) -> Option<String> {
+    let word = list.rsplit('.').next()?;
+    let one = word.strip_suffix("ies").map(|stem| format!("{stem}y"));
+    let one = one.or_else(|| word.strip_suffix('s').map(str::to_owned))?;
+    one.chars().all(|char| char.is_ascii_lowercase() || char == '_').then_some(one)
 }
 
 /// `spans[4]["attributes"]["op"]` of `spans[4]`: `one["attributes"].get("op")`, as not every record has what lies deeper.

@@ -22,6 +22,8 @@ const MOST_FILES: usize = 12;
 pub(super) const MOST_LINES: usize = 40;
 /// File changes looked at between two looks at the clock.
 const CHUNK: usize = 64;
+/// Pairs of one commit that show the same.
+const MOST_ALIKE: usize = 3;
 
 /// A test before and after the commit that mended it.
 #[derive(Clone, Debug)]
@@ -82,6 +84,7 @@ pub fn walk(
             .map(|(head, change, before, after)| pairs(repo, head, &change.path, before, after))
             .collect();
         out.pairs.extend(found.into_iter().flatten());
+        few_of_each(&mut out.pairs);
         if !goes_on(out.commits) && out.commits < total {
             out.rest = Some(last);
             return Ok(out);
@@ -91,6 +94,16 @@ pub fn walk(
         }
     }
     Ok(out)
+}
+
+/// What one commit did to many tests shows as much in a few of them.
+fn few_of_each(pairs: &mut Vec<Pair>) {
+    let mut seen: BTreeMap<(String, Vec<String>), usize> = BTreeMap::new();
+    pairs.retain(|pair| {
+        let count = seen.entry((pair.commit.clone(), pair.codes.clone())).or_default();
+        *count += 1;
+        *count <= MOST_ALIKE
+    });
 }
 
 pub(super) fn is_test_file(path: &str) -> bool {
@@ -108,6 +121,9 @@ fn pairs(repo: &str, head: &Head, file: &str, before: String, after: String) -> 
     }
     let old = Module::parse(file.to_owned(), with_tests(&before, &changed_lines));
     let new = Module::parse(file.to_owned(), with_tests(&after, &changed_lines));
+    if old.errors.is_empty() && !new.errors.is_empty() {
+        return vec![];
+    }
     let changed: BTreeSet<String> = {
         let (was, is) = (functions(&old), functions(&new));
         was.into_iter()

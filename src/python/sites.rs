@@ -96,6 +96,13 @@ pub struct WithSite<'a> {
     pub parent: Option<u32>,
 }
 
+impl WithSite<'_> {
+    /// `pytest.raises(…)`, `self.assertRaises(…)`: what is in it is expected to fail.
+    pub fn expects_failure(&self) -> bool {
+        self.path.ends_with("raises()") || self.path.contains("assertRaises")
+    }
+}
+
 #[derive(Debug)]
 pub struct LoopSite<'a> {
     pub span: Span,
@@ -483,13 +490,9 @@ impl<'a> Collector<'a, '_> {
         let known = self.sites.writes.len();
         self.block(body);
         // a write that is expected to raise leaves all as it was
-        let raises = |with: &WithSite| {
-            let path = with.path.as_str();
-            path == "pytest.raises()"
-                || path.ends_with(".assertRaises()")
-                || path.ends_with(".assertRaisesRegex()")
-        };
-        if body.len() == 1 && self.sites.enclosing_withs(self.at).next().is_some_and(raises) {
+        if body.len() == 1
+            && self.sites.enclosing_withs(self.at).next().is_some_and(WithSite::expects_failure)
+        {
             self.sites.writes.retain({
                 let mut at = 0;
                 move |write| {

@@ -36,7 +36,7 @@ use super::words::{is_test_code, last};
 use super::{Context, Reached, Report, Rule, Severity, Smell};
 use crate::python::{Scope, for_each_statement};
 use crate::python::ast::{Expr, ExprKind, StmtKind};
-use crate::python::sites::{WriteKind, WriteSite};
+use crate::python::sites::{WithSite, WriteKind, WriteSite};
 
 pub(super) struct AttributePatchedByHand;
 
@@ -67,7 +67,7 @@ impl Rule for AttributePatchedByHand {
                 || at
                     .sites
                     .enclosing_withs(write.at)
-                    .any(|with| with.path.ends_with("raises()") || with.path.contains("assertRaises"))
+                    .any(WithSite::expects_failure)
                 || at
                     .sites
                     .writes

@@ -34,7 +34,7 @@ use super::origins::root;
 use super::{Context, Fix, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::ExprKind;
 use crate::python::sites::value_path;
-use crate::python::sites::CallSite;
+use crate::python::sites::{CallSite, WithSite};
 
 pub(super) struct PatchNeverStopped;
 
@@ -49,7 +49,10 @@ impl Rule for PatchNeverStopped {
 
     fn check(&self, test: &Context<'_, '_>, report: &mut Report<'_>) {
         for (at, site, path) in test.calls() {
-            if at.role == Role::Teardown || !(starts_patch(path) || starts_fake(path)) || is_stopped(test) || patches_a_local(at, site) {
+            if at.role == Role::Teardown || !(starts_patch(path) || starts_fake(path)) || is_stopped(test) || patches_a_local(at, site)
+                // a patch that cannot be started patches nothing
+                || at.sites.enclosing_withs(site.at).any(WithSite::expects_failure)
+            {
                 continue;
             }
             report.add_mended(

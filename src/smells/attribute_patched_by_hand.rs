@@ -204,7 +204,9 @@ fn may_be_saved(at: &Reached<'_, '_>, name: &str, order: u32) -> bool {
 fn is_flag(write: &WriteSite<'_>) -> bool {
     let name = write.path.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
     let constant = |value: &Expr| matches!(value.kind, ExprKind::Bool(_) | ExprKind::Str { .. });
-    matches!(&*name, "testing" | "debug" | "secret_key" | "maxdiff") && write.value.is_some_and(constant)
+    // how a function of C is called is the same for all who call it
+    matches!(&*name, "argtypes" | "restype" | "errcheck")
+        || (matches!(&*name, "testing" | "debug" | "secret_key" | "maxdiff") && write.value.is_some_and(constant))
 }
 
 fn is_switched_on(write: &WriteSite<'_>) -> bool {

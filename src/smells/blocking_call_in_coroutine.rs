@@ -27,6 +27,7 @@
 //! A call that tests how the loop copes with being blocked. Low is one before which nothing was started or awaited.
 
 use super::words::{is_process, starts_work};
+use crate::python::Scope;
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::sites::CallSite;
 
@@ -82,7 +83,9 @@ impl Rule for BlockingCallInCoroutine {
 /// the set-up of a class.
 fn is_alone(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     let before = at.sites.calls.iter().zip(&at.paths).filter(|(call, _)| call.at.order < site.at.order);
-    !before.into_iter().any(|(call, path)| call.awaited || starts_work(path))
+    // what a fixture of many tests awaited has ended before any of them
+    let is_wide = matches!(at.role, Role::Fixture(scope) if scope > Scope::Function);
+    !before.into_iter().any(|(call, path)| (call.awaited && !is_wide) || starts_work(path))
         && (at.role != Role::Test || test.fixtures.iter().all(|found| !found.fixture.function.is_async))
         && test.case.lineage.is_empty()
 }

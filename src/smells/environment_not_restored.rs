@@ -29,10 +29,11 @@
 //! `conftest.py` for every test, is how the suite is meant to run, and is not reported.
 
 use super::mend::Mend;
-use super::restored::{is_cleanup, is_for_the_run, leak_grade, puts_back, says_restore};
+use super::restored::{is_cleanup, is_for_the_run, leak_grade, puts_back, runs_apart, says_restore};
 use super::words::last;
 use super::{Context, Fix, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind, Span, StmtKind};
+use crate::python::for_each_statement;
 use crate::python::sites::{At, CallSite, WriteKind, WriteSite};
 
 pub(super) struct EnvironmentNotRestored;
@@ -58,7 +59,7 @@ impl Rule for EnvironmentNotRestored {
                     other.at.order != change.at.order && other.is_same(change) && later.restores(at)
                 });
                 let makes_room = change.is_removal() && matches!(at.role, Role::Setup | Role::Fixture(_));
-                if !paired && !makes_room && !at.is_rare(change.at) && !is_undone(test, at, change) {
+                if !paired && !makes_room && !clears_away(at, change) && !at.is_rare(change.at) && !is_undone(test, at, change) {
                     report.add_mended(at, smell(test, at, change), |mend| put_back(mend, change));
                 }
             }
@@ -143,6 +144,35 @@ fn is_at_the_end(at: &Reached<'_, '_>, change: &Change<'_>) -> bool {
     is_cleanup(at, change.at) || (change.at.after_yield && at.role == Role::Helper)
 }
 
+/// Takes out what the code under test put in: after all assertions, or once it was called; of the modules what was imported
+/// here. Taken out before, it is missing afterwards.
+fn clears_away(at: &Reached<'_, '_>, change: &Change<'_>) -> bool {
+    let is_first = !at.sites.writes.iter().any(|write| {
+        owned_by_process(&write.path) == Some(change.what) && write.at.order < change.at.order
+    });
+    let is_last = at.sites.asserts.iter().all(|assert| assert.at.order < change.at.order);
+    let acted = || {
+        let mut before = at.sites.calls.iter().zip(&at.paths).filter(|(call, _)| call.at.order < change.at.order);
+        before.any(|(call, path)| {
+            let is_own = ["os.", "sys.", "self.assert", "monkeypatch"].iter().any(|own| path.starts_with(own));
+            !is_own && call.expr.span != change.span && call.call.func.dotted().is_some()
+        })
+    };
+    let imported = || {
+        let mut found = false;
+        for_each_statement(&at.function.function.body, &mut |stmt| {
+            found |= matches!(stmt.kind, StmtKind::Import(_)) && stmt.span.end < change.span.start;
+        });
+        found
+    };
+    let came = match change.what {
+        "sys.modules" => imported(),
+        "os.environ" => acted(),
+        _ => false,
+    };
+    change.is_removal() && is_first && ((is_last && !at.sites.asserts.is_empty()) || came)
+}
+
 /// A method of a class that can be left again.
 fn is_context_manager(test: &Context<'_, '_>, at: &Reached<'_, '_>) -> bool {
     let members = at.function.class.and_then(|class| test.analysis.view(at.function.module).members(class));
@@ -183,7 +213,7 @@ fn smell(test: &Context<'_, '_>, at: &Reached<'_, '_>, change: &Change<'_>) -> S
 fn is_undone(test: &Context<'_, '_>, at: &Reached<'_, '_>, change: &Change<'_>) -> bool {
     let what = change.what;
     let module = test.analysis.view(at.function.module).module;
-    let names = |arg: &Expr| module.text(arg.span).contains(what) || arg.as_str().is_some_and(|text| text.contains(what));
+    let names = |text: &str| text.contains(what);
     let patched = test.mocks.targets.iter().any(|target| what.ends_with(target.as_str()));
     // the code under test takes it out again, and the test looks that it does
     let asserted_away = at.sites.asserts.iter().any(|assert| {
@@ -202,9 +232,10 @@ fn is_undone(test: &Context<'_, '_>, at: &Reached<'_, '_>, change: &Change<'_>) 
     });
     let by_patch = test
         .calls()
-        .any(|(_, site, path)| path.ends_with("patch.dict") && site.call.args.first().is_some_and(names));
+        .any(|(of, site, path)| path.ends_with("patch.dict") && site.call.args.first().is_some_and(|arg| names(test.text(of, arg))));
     let by_decorator = test.decorators.iter().any(|(path, expr)| {
-        path.ends_with("patch.dict") && expr.as_call().and_then(|call| call.args.first()).is_some_and(names)
+        let patched = expr.as_call().and_then(|call| call.args.first());
+        path.ends_with("patch.dict") && patched.is_some_and(|arg| names(test.text(test.test(), arg)))
     });
     let undo = || {
         test.reach.iter().any(|reached| {
@@ -238,7 +269,7 @@ fn is_undone(test: &Context<'_, '_>, at: &Reached<'_, '_>, change: &Change<'_>) 
                 })
         })
     };
-    let by_wrapper = test.decorators.iter().any(|(path, _)| says_restore(path));
+    let by_wrapper = runs_apart(test) || test.decorators.iter().any(|(path, _)| says_restore(path));
     patched || asserted_away || asserted_back || is_copy || by_patch || by_decorator || by_wrapper || has_a_keeper(test, what) || moves_back(test, at, change) || undo()
 }
 
@@ -276,7 +307,7 @@ fn has_a_keeper(test: &Context<'_, '_>, what: &str) -> bool {
         _ => return false,
     };
     let keeps = |name: &str| {
-        ["save", "restor", "preserv", "isolat", "clean", "keep", "tmp", "temp", "change"].iter().any(|word| name.contains(word))
+        ["save", "restor", "rollback", "revert", "reset", "preserv", "isolat", "clean", "keep", "tmp", "temp", "change"].iter().any(|word| name.contains(word))
             && things.iter().any(|thing| name.contains(thing))
     };
     let named = test.decorators.iter().filter(|(path, _)| path == "pytest.mark.usefixtures");

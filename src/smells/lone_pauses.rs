@@ -44,7 +44,11 @@ fn lets_something_expire(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &Ca
     let text = test.analysis.view(at.function.module).module.text(before).to_ascii_lowercase();
     // `{"expiration": 1662804872}` is data
     let code = outside_quotes(&text);
-    text.contains("ttl") || WORDS.iter().any(|word| code.contains(word)) || outlasts_an_entry(at, site)
+    let looks = || next_assert(at, site).is_some_and(|next| test.text(at, next.test).contains("expire"));
+    text.contains("ttl")
+        || WORDS.iter().any(|word| code.contains(word))
+        || outlasts_an_entry(at, site)
+        || looks()
 }
 
 /// `cache.set("key", 1, timeout=2)`, and a pause of three seconds.
@@ -75,16 +79,30 @@ fn outside_quotes(text: &str) -> String {
 
 /// Whether what is asserted next compares times of files or records, which the pause only keeps apart.
 fn parts_time_stamps(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
-    const WORDS: [&str; 8] =
-        ["datetime", "last", "mtime", "modified", "created", "updated_at", "timestamp", "getctime"];
+    const WORDS: [&str; 11] = [
+        "datetime",
+        "last",
+        "mtime",
+        "modified",
+        "created",
+        "updated_at",
+        "timestamp",
+        "getctime",
+        ".now()",
+        "duration",
+        "elapsed",
+    ];
+    let is_age = |word: &str| matches!(word, "age" | "uptime");
     let mut later = at.sites.asserts.iter().filter(|assert| assert.at.order > site.at.order);
     later.any(|assert| {
         let text = test.text(at, assert.test).to_ascii_lowercase();
         let compares = text.contains(['<', '>'])
             || text.contains("greater")
             || text.contains("less")
-            || text.contains("notequal");
-        compares && WORDS.iter().any(|word| text.contains(word))
+            || text.contains("notequal")
+            || (text.contains("!=") && text.contains(".now()"));
+        let mut words = text.split(|char: char| !char.is_alphanumeric());
+        compares && (WORDS.iter().any(|word| text.contains(word)) || words.any(is_age))
     })
 }
 
@@ -102,9 +120,22 @@ fn is_polled_after(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
 /// `assert wait_for_server(port)`
 fn next_waits_itself(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     let Some(next) = next_assert(at, site) else { return false };
+    // `out = child.read()` goes on to the end
+    let blocks = |call: &CallSite<'_>| {
+        let ends = matches!(last(&call.path), "read" | "communicate" | "wait" | "join" | "recv");
+        // a file has what was written so far
+        let is_file = call.path.contains("open(");
+        ends && !is_file && call.call.args.is_empty() && call.at.order > site.at.order
+    };
+    let comes_from_one = |name: &str| {
+        let value = at.sites.value_of(name, next.at.order);
+        value.is_some_and(|value| {
+            at.sites.calls.iter().any(|call| value.span.holds(call.expr.span) && blocks(call))
+        })
+    };
     at.sites.calls.iter().any(|call| {
         next.span.holds(call.expr.span) && last(&call.path).trim_start_matches(':').starts_with("wait_")
-    })
+    }) || next.test.any(&mut |part| part.as_name().is_some_and(comes_from_one))
 }
 
 /// Whether all work of the test's own that the next assertion looks at is coroutines of this loop that only sleep, in all

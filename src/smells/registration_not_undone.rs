@@ -51,6 +51,8 @@ impl Rule for RegistrationNotUndone {
             if !registers(path)
                 || !matches!(at.role, Role::Test | Role::Setup)
                 || site.at.in_nested
+                // `@register_jitable(nrt=False)` of a function of this test
+                || (site.call.args.is_empty() && !site.call.keywords.is_empty() && last(path).starts_with("register_"))
                 || is_cleanup(at, site.at)
             {
                 continue;

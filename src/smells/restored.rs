@@ -38,6 +38,7 @@ pub(super) fn is_restored(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: At
         says_restore(&with.path) || mentions(test.text(at, with.expr), target)
     };
     at.sites.enclosing_withs(site).any(around)
+        || runs_apart(test)
         || test.decorators.iter().any(|(path, _)| says_restore(path) || last(path).starts_with("with_"))
         || test.fixtures.iter().any(|found| says_restore(found.fixture.name))
         || test.case.function.function.params.iter().any(|param| says_restore(&param.name))
@@ -45,9 +46,10 @@ pub(super) fn is_restored(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: At
         || test.reach.iter().any(|reached| {
             let same = std::ptr::eq(reached.function.function, at.function.function);
             reached.sites.writes.iter().any(|write| {
-                touches(&write.path, path)
+                (touches(&write.path, path)
                     && (is_cleanup(reached, write.at)
-                        || (same && write.at.order > site.order && puts_back(write)))
+                        || (same && write.at.order > site.order && puts_back(write))))
+                    || (is_cleanup(reached, write.at) && gives_back(write, path))
             }) || reached.sites.calls.iter().zip(&reached.paths).any(|(call, called)| {
                 let position = is_cleanup(reached, call.at) || (same && call.at.order > site.order);
                 registers_cleanup(called)
@@ -57,6 +59,19 @@ pub(super) fn is_restored(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: At
                     || (last(called) == "useFixture" && fixture_writes(test, reached, call.call, path))
             })
         })
+}
+
+/// A decorator that runs the test in a process of its own, which takes all changes with it.
+pub(super) fn runs_apart(test: &Context<'_, '_>) -> bool {
+    let apart = |path: &str| last(path).contains("subprocess") || last(path).contains("forked");
+    test.decorators.iter().any(|(path, _)| apart(path))
+}
+
+/// `self.mailer.send = self.old_send` in tear-down, where set-up kept both.
+fn gives_back(write: &WriteSite<'_>, path: &str) -> bool {
+    let of_self =
+        |expr: &Expr| expr.dotted().is_some_and(|parts| matches!(parts.first(), Some(&"self" | &"cls")));
+    last(&write.path) == last(path) && of_self(write.target) && write.value.is_some_and(of_self)
 }
 
 /// `self.useFixture(ResetFixture())`, where a method of that class in the tree writes `path`: what `fixtures` is for is
@@ -182,6 +197,7 @@ pub(super) fn says_restore(path: &str) -> bool {
     let name = path.to_ascii_lowercase();
     [
         "restor",
+        "rollback",
         "reset",
         "isolat",
         "preserv",

@@ -84,7 +84,7 @@ impl Rule for SleepAsSynchronization {
             let (severity, confidence) = match (asserted, seconds) {
                 _ if kind == Kind::Timer || site.at.in_nested => (Severity::Low, 0.5),
                 // however slow the machine, nothing that follows is too early
-                (true, Some(_)) if stands_alone => (Severity::Low, 0.6),
+                (true, _) if stands_alone => (Severity::Low, 0.6),
                 (true, Some(_)) if kind == Kind::Wrapper => (Severity::Medium, 0.6),
                 // a helper pauses for many tests, and not all of them lean on it
                 (true, Some(_)) if at.role == Role::Helper => (Severity::Medium, 0.65),

@@ -29,6 +29,8 @@ use super::lone_pauses::next_assert;
 use super::polling::{is_of_pilot, poll};
 use super::words::{is_nothing, last, wants_nothing};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
+use crate::python::ast::StmtKind;
+use crate::python::for_each_statement;
 use crate::python::sites::CallSite;
 
 pub(super) struct TurnOfTheLoop;
@@ -107,6 +109,16 @@ fn stays_as_it_was(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
 
 /// Whether the very next call gives a turn again: the turns are counted.
 fn is_given_again(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let mut around = at.function.function.span;
+    for_each_statement(&at.function.function.body, &mut |stmt| {
+        if let StmtKind::Function(inner) = &stmt.kind
+            && inner.span.holds(site.expr.span)
+        {
+            around = inner.span;
+        }
+    });
     let mut later = at.sites.calls.iter().filter(|call| call.at.order > site.at.order);
-    later.next().is_some_and(|next| next.path == site.path && next.call.args.len() == site.call.args.len())
+    later.next().is_some_and(|next| {
+        next.path == site.path && next.call.args.len() == site.call.args.len() && around.holds(next.expr.span)
+    })
 }

@@ -151,7 +151,7 @@ fn pairs(repo: &str, head: &Head, file: &str, before: String, after: String) -> 
         let mut codes: Vec<String> = found
             .iter()
             .filter(|finding| count(left, &finding.code) == 0 && is_about(finding))
-            .filter(|finding| is_cured(finding, text, now))
+            .filter(|finding| is_cured(finding, text, now) && !is_moved(finding, (&before, &after), now))
             .map(|finding| finding.code.clone())
             .collect();
         codes.sort();
@@ -186,6 +186,13 @@ fn pairs(repo: &str, head: &Head, file: &str, before: String, after: String) -> 
         });
     }
     out
+}
+
+/// Whether the line of a finding is in the new file as often, but not in the test.
+fn is_moved(finding: &Finding, (before, after): (&str, &str), now: &Text) -> bool {
+    let line = before.lines().nth(finding.line.saturating_sub(1) as usize).unwrap_or_default().trim();
+    let count = |text: &str| text.lines().filter(|other| other.trim() == line).count();
+    count(&now.text) == 0 && count(after) >= count(before)
 }
 
 /// The new file with the old text of one test, by the test's id.

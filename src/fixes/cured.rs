@@ -29,7 +29,7 @@ const OWN_FOLDERS: [&str; 8] = [
 /// What makes a folder or file that stays.
 const STAYING: [&str; 3] = ["mkdtemp(", "mkstemp(", "mktemp("];
 /// What removes one.
-const REMOVING: [&str; 5] = ["rmtree", "addCleanup", "unlink", "remove(", "cleanup"];
+const REMOVING: [&str; 4] = ["rmtree", "rmdir", "addCleanup", "cleanup"];
 /// What makes draws repeat.
 const SEEDS: [&str; 6] = ["seed", "Random(", "RandomState(", "default_rng(", "derandomize", "Generator("];
 /// What draws.
@@ -39,7 +39,25 @@ const DRAWS: [&str; 9] =
 const STAND_INS: [&str; 11] =
     ["mock", "Mock", "fake", "patch", "moto", "drop", "flush", "addCleanup", "delete", "rollback", "uuid"];
 /// What ends or waits for tasks.
-const WAITS: [&str; 6] = ["await", "cancel", "gather", "wait", "nursery", "join"];
+const WAITS: [&str; 7] = ["await", "cancel", "gather", "wait", "nursery", "join", "TaskGroup"];
+/// What ends a loop in time.
+const LIMITS: [&str; 10] = [
+    "timeout",
+    "deadline",
+    "range(",
+    "monotonic",
+    "time()",
+    "wait_for",
+    "max_",
+    "retries",
+    "attempt",
+    "poll_",
+];
+/// What finds a port that may be taken by somebody else at once.
+const FREE_PORTS: [&str; 6] =
+    ["free_port", "unused_port", "open_port", "available_port", "tcp_port", "get_port"];
+/// What puts things back.
+const PUTS_BACK: [&str; 4] = ["finally", "addCleanup", "yield", "patch"];
 /// What takes a registration away again.
 const UNREGISTERS: [&str; 5] = ["unregister", "pop(", "finally", "addCleanup", "del "];
 /// What asks a page or a store until it is so.
@@ -61,21 +79,34 @@ pub(super) fn is_cured(finding: &Finding, before: &Text, after: &Text) -> bool {
         return false;
     }
     let gone = || is_gone(&found, &after.text);
+    let brings_code = || new.iter().any(|line| is_code(line));
+    // `random.seed()` draws a seed
+    let is_seeded = || {
+        let text = after.text.replace("seed()", "");
+        SEEDS.iter().any(|word| text.contains(word))
+    };
     let is_near = || gone() || different_lines(&before.text, &after.text) <= FEW;
     match finding.code.as_str() {
         // what waits too short or for nothing stands in its own line, and something else comes in its place
-        "FD101" => gone() && waits_otherwise(&found, before, after),
-        "FD102" => gone() && !keeps_limit(&found, &new),
-        "FD104" | "FD109" | "FD614" => gone(),
-        "FD103" => gone() || (is_near() && brings(&WAITS)),
+        "FD101" => gone() && waits_otherwise(&found, before, after) && !sleeps_again(&found, &new),
+        "FD102" => gone() && !keeps_limit(finding, &found, &new),
+        "FD103" => is_near() && brings(&WAITS),
+        "FD104" => gone() && brings(&LIMITS),
         "FD105" | "FD107" | "FD108" | "FD117" => {
-            is_near() && new.iter().any(|line| is_code(line)) && !new.iter().any(|line| pauses(line))
+            let same = sleeps_again(&found, &new) || new.iter().any(|line| pauses(line));
+            is_near() && brings_code() && !same && !brings(&["call_later", "call_soon"])
         }
+        "FD109" => gone(),
         "FD110" => gone() || brings(&ASKS_AGAIN),
         "FD303" => is_near() && brings(&STAND_INS),
-        "FD501" | "FD502" => has(&SEEDS) || !has(&DRAWS),
-        "FD507" => has(&["derandomize", "seed("]),
+        "FD304" => is_near() && brings_code(),
+        "FD306" => is_near() && !brings(&FREE_PORTS),
+        "FD501" | "FD502" => is_seeded() || !has(&DRAWS),
+        "FD507" => is_seeded(),
+        "FD603" => is_near() && (has(&PUTS_BACK) || !brings(&["environ.pop(", "del os.environ"])),
+        "FD606" => is_near() && !is_left_out(finding, before, after, &new),
         "FD611" => brings(&UNREGISTERS),
+        "FD614" => gone() && !new.iter().any(|line| compares_all(line)),
         "FD701" => is_near() && (brings(&[".close("]) || !new.iter().any(|line| opens(line))),
         "FD703" => brings(&OWN_FOLDERS),
         "FD704" => !has(&STAYING) || brings(&REMOVING),
@@ -138,14 +169,43 @@ fn waits_otherwise(found: &[&str], before: &Text, after: &Text) -> bool {
         })
 }
 
-/// Whether a limit of the same length came for one that went.
-fn keeps_limit(found: &[&str], new: &[&str]) -> bool {
+/// Whether a limit of the same length came for one that went: the length that the finding names, or in milliseconds.
+fn keeps_limit(finding: &Finding, found: &[&str], new: &[&str]) -> bool {
+    let named = finding.message.split_once("gives up after ").and_then(|(_, rest)| rest.split(' ').next());
+    let Some(limit) = named.and_then(|limit| limit.parse::<f64>().ok()) else { return false };
     let called: BTreeSet<&str> = found.iter().flat_map(|line| callees(line)).collect();
-    let known: BTreeSet<&str> = found.iter().flat_map(|line| numbers(line)).collect();
     new.iter().any(|line| {
         let limits = line.contains("imeout") || line.contains("wait") || !callees(line).is_disjoint(&called);
-        limits && !numbers(line).is_disjoint(&known)
+        let numbers = numbers(line);
+        let mut numbers = numbers.iter().filter_map(|number| number.parse::<f64>().ok());
+        limits && numbers.any(|number| number == limit || number == limit * 1000.0)
     })
+}
+
+/// Whether something that sleeps by its name does so for as long as what went.
+fn sleeps_again(found: &[&str], new: &[&str]) -> bool {
+    let known: BTreeSet<&str> = found.iter().flat_map(|line| numbers(line)).collect();
+    new.iter().any(|line| {
+        let name = line.to_ascii_lowercase();
+        (name.contains("sleep") || name.contains("pause")) && !numbers(line).is_disjoint(&known)
+    })
+}
+
+/// Whether an attribute that the test put back by hand is only not touched any more.
+fn is_left_out(finding: &Finding, before: &Text, after: &Text, new: &[&str]) -> bool {
+    let Some(target) = finding.message.split('`').nth(1) else { return false };
+    let name = target.rsplit('.').next().unwrap_or(target);
+    let replaces = ["patch", "setattr", "setitem", "mock_object", "with "];
+    before.text.matches(target).count() > 1
+        && !after.text.contains(name)
+        && !new.iter().any(|line| replaces.iter().any(|word| line.contains(word)))
+}
+
+/// `assert sorted(caplog.record_tuples) == […]`
+fn compares_all(line: &str) -> bool {
+    line.contains("==")
+        && !line.contains(" for ")
+        && ["record_tuples", "records", "messages"].iter().any(|all| line.contains(all))
 }
 
 /// `json.load(open(path))`
@@ -173,10 +233,12 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_the_same_length_is_the_same_limit() {
-        assert!(keeps_limit(&["queue.get(timeout=0.5)"], &["queue.get(True, 0.5)"]));
-        assert!(!keeps_limit(&["queue.get(timeout=0.5)"], &["queue.get(timeout=10)"]));
+    fn the_same_by_another_name_is_the_same() {
+        assert!(sleeps_again(&["await asyncio.sleep(0.5)"], &["await asleep(0.5)"]));
+        assert!(!sleeps_again(&["await asyncio.sleep(0.5)"], &["await asyncio.sleep(0.1)"]));
         assert!(is_renamed("FD103", &["task = create_task(f())"], &["task = spawn(f())"]));
         assert!(!is_renamed("FD106", &["f()"], &["await f()"]));
+        assert!(compares_all("assert sorted(caplog.records) == [1]"));
+        assert!(!compares_all("own = [one for one in caplog.records if one.name == 'a']"));
     }
 }

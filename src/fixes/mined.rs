@@ -99,7 +99,12 @@ pub fn walk(
 /// What one commit did to many tests shows as much in a few of them.
 fn few_of_each(pairs: &mut Vec<Pair>) {
     let mut seen: BTreeMap<(String, Vec<String>), usize> = BTreeMap::new();
+    // a commit may have been picked into several branches
+    let mut texts: BTreeSet<(String, String)> = BTreeSet::new();
     pairs.retain(|pair| {
+        if !texts.insert((pair.before.source.clone(), pair.after.clone())) {
+            return false;
+        }
         let count = seen.entry((pair.commit.clone(), pair.codes.clone())).or_default();
         *count += 1;
         *count <= MOST_ALIKE
@@ -192,7 +197,8 @@ fn pairs(repo: &str, head: &Head, file: &str, before: String, after: String) -> 
 fn is_moved(finding: &Finding, (before, after): (&str, &str), now: &Text) -> bool {
     let line = before.lines().nth(finding.line.saturating_sub(1) as usize).unwrap_or_default().trim();
     let count = |text: &str| text.lines().filter(|other| other.trim() == line).count();
-    count(&now.text) == 0 && count(after) >= count(before)
+    let outside = |text: &str| count(&with_tests(text, &BTreeSet::new()));
+    count(&now.text) == 0 && (count(after) >= count(before) || outside(after) > outside(before))
 }
 
 /// The new file with the old text of one test, by the test's id.

@@ -29,7 +29,7 @@ use super::lone_pauses::next_assert;
 use super::polling::{is_of_pilot, poll};
 use super::words::{is_nothing, last, wants_nothing};
 use super::{Context, Reached, Report, Role, Rule, Severity, Smell};
-use crate::python::ast::StmtKind;
+use crate::python::ast::{Span, Stmt, StmtKind};
 use crate::python::for_each_statement;
 use crate::python::sites::CallSite;
 
@@ -107,16 +107,23 @@ fn stays_as_it_was(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     })
 }
 
+/// The function around a place that is defined in a block, also in a class in it.
+fn innermost_function(block: &[Stmt], place: Span) -> Option<Span> {
+    let mut found = None;
+    for_each_statement(block, &mut |stmt| match &stmt.kind {
+        StmtKind::Function(inner) if stmt.span.holds(place) => {
+            found = innermost_function(&inner.body, place).or(Some(inner.span));
+        }
+        StmtKind::Class(inner) if stmt.span.holds(place) => found = innermost_function(&inner.body, place),
+        _ => {}
+    });
+    found
+}
+
 /// Whether the very next call gives a turn again: the turns are counted.
 fn is_given_again(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
-    let mut around = at.function.function.span;
-    for_each_statement(&at.function.function.body, &mut |stmt| {
-        if let StmtKind::Function(inner) = &stmt.kind
-            && inner.span.holds(site.expr.span)
-        {
-            around = inner.span;
-        }
-    });
+    let whole = at.function.function;
+    let around = innermost_function(&whole.body, site.expr.span).unwrap_or(whole.span);
     let mut later = at.sites.calls.iter().filter(|call| call.at.order > site.at.order);
     later.next().is_some_and(|next| {
         next.path == site.path && next.call.args.len() == site.call.args.len() && around.holds(next.expr.span)

@@ -6,7 +6,7 @@ import { highlight } from '../src/code/python.ts'
 function finding(part: Partial<Finding>): Finding {
   return {
     code: 'FD101', name: '', cause: 'async-wait', line: 1, column: 0, endLine: 1, endColumn: 0, severity: 'high',
-    confidence: 1, message: '', help: '', via: '', readBy: [], fix: null, ...part,
+    confidence: 1, message: '', help: '', readBy: [], fix: null, ...part,
   }
 }
 

@@ -23,11 +23,15 @@ pub(super) struct Hunk {
     pub(super) new: Vec<String>,
 }
 
-/// What changed together.
+/// What changed together; empty lines in between part nothing.
 pub(super) fn hunks(before: &str, after: &str) -> Vec<Hunk> {
     let mut options = diffy::DiffOptions::new();
     options.set_context_len(0);
-    let patch = options.create_patch(before, after);
+    let filled = |text: &str| -> String {
+        text.lines().filter(|line| !line.trim().is_empty()).map(|line| format!("{line}\n")).collect()
+    };
+    let (before, after) = (filled(before), filled(after));
+    let patch = options.create_patch(&before, &after);
     let mut out = vec![];
     for hunk in patch.hunks() {
         let mut change = Hunk::default();

@@ -47,7 +47,6 @@ function readFinding(value: unknown): Finding {
     confidence: number(json['confidence']),
     message: text(json['message']),
     help: text(json['help']),
-    via: text(json['via']),
     readBy: texts(json['read_by']),
     fix: json['fix'] ? { safe: fix['applicability'] === 'safe', message: text(fix['message']) } : null,
   }

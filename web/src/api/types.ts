@@ -34,7 +34,6 @@ export interface Finding {
   confidence: number | null
   message: string
   help: string
-  via: string
   /** Tests that read what this one leaves changed. */
   readBy: string[]
   fix: { safe: boolean; message: string } | null

@@ -27,7 +27,6 @@ export function FindingNote({ finding, showLine = false }: { finding: Finding; s
       </p>
       <p className="finding-message">
         <InlineCode text={finding.message} />
-        {finding.via && <span className="finding-via">by way of {finding.via}</span>}
       </p>
       {finding.help && (
         <p className="finding-help">
@@ -46,7 +45,7 @@ export function FindingNote({ finding, showLine = false }: { finding: Finding; s
         <p className="finding-fix">
           <b>Fix</b> <InlineCode text={finding.fix.message || 'the rule can mend this itself'} />{' '}
           <span className="finding-sure">
-            {finding.fix.safe ? 'safe' : 'may change what the test does'}: <code>scan --fix{finding.fix.safe ? '' : ' --unsafe-fixes'}</code>
+            ({finding.fix.safe ? 'safe' : 'may change what the test does'}: <code>scan --fix{finding.fix.safe ? '' : ' --unsafe-fixes'}</code>)
           </span>
         </p>
       )}

@@ -84,15 +84,15 @@ pub fn walk(
             .map(|(head, change, before, after)| pairs(repo, head, &change.path, before, after))
             .collect();
         out.pairs.extend(found.into_iter().flatten());
-        few_of_each(&mut out.pairs);
         if !goes_on(out.commits) && out.commits < total {
             out.rest = Some(last);
-            return Ok(out);
+            break;
         }
         if out.commits == total && total == most {
             out.rest = Some(last);
         }
     }
+    few_of_each(&mut out.pairs);
     Ok(out)
 }
 
@@ -165,10 +165,12 @@ fn pairs(repo: &str, head: &Head, file: &str, before: String, after: String) -> 
             continue;
         }
         // what the old test is found with in the new file too is mended by the change of the test
-        let still = unmended.get(id).map(String::as_str).map_or_else(Vec::new, |text| {
-            let module = Module::parse(file.to_owned(), text.to_owned());
-            findings(module, &changed).remove(id).map_or_else(Vec::new, |(found, _)| found)
+        let path = id.strip_prefix(&format!("{file}::")).unwrap_or(id);
+        let still = unmended.get(path).and_then(|text| {
+            let module = Module::parse(file.to_owned(), text.clone());
+            findings(module, &BTreeSet::from([path.to_owned()])).remove(id)
         });
+        let still = still.map_or_else(Vec::new, |(found, _)| found);
         codes.retain(|code| count(&still, code) > 0);
         if codes.is_empty() {
             continue;
@@ -201,13 +203,13 @@ fn is_moved(finding: &Finding, (before, after): (&str, &str), now: &Text) -> boo
     count(&now.text) == 0 && (count(after) >= count(before) || outside(after) > outside(before))
 }
 
-/// The new file with the old text of one test, by the test's id.
+/// The new file with the old text of one test, by the test's name.
 fn put_back(old: &Module, new: &Module, changed: &BTreeSet<String>) -> BTreeMap<String, String> {
     let (was, is) = (functions(old), functions(new));
     let with = |name: &String| {
         let (before, now) = (was.get(name)?, is.get(name)?.span);
         let (head, tail) = (new.source.get(..now.start as usize)?, new.source.get(now.end as usize..)?);
-        Some((format!("{}::{name}", new.file), format!("{head}{}{tail}", old.text(before.span))))
+        Some((name.clone(), format!("{head}{}{tail}", old.text(before.span))))
     };
     changed.iter().filter_map(with).collect()
 }

@@ -261,6 +261,29 @@ fn how_it_was_mended_here_is_mined_and_cited() {
 }
 
 #[test]
+fn a_history_that_lacks_a_content_is_mined_all_the_same() {
+    let suite = Suite::empty();
+    suite.file("pytest.ini", "[pytest]\n");
+    suite.file("tests/test_old.py", format!("{TEST}\n\ndef test_more():\n    assert prepare\n"));
+    let first = commit(&suite, "first");
+    // git compares the two contents to tell that it is a rename
+    std::fs::remove_file(suite.path().join("tests/test_old.py")).unwrap();
+    suite.file("tests/test_a.py", TEST);
+    commit(&suite, "rename and change");
+    suite.file("tests/test_a.py", MENDED);
+    commit(&suite, "sort");
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").args(arguments).current_dir(suite.path()).output().unwrap();
+        (output.status.success(), text(&output.stdout).trim().to_owned())
+    };
+    let (_, lost) = git(&["rev-parse", &format!("{first}:tests/test_old.py")]);
+    std::fs::remove_file(suite.path().join(".git/objects").join(&lost[..2]).join(&lost[2..])).unwrap();
+    assert!(!git(&["log", "--raw", "-M"]).0);
+    let mined = suite.run(&["index", ".", "--mine-fixes"]);
+    assert!(text(&mined.stderr).contains("mined 3 commits: 1 mended test ("), "{}", text(&mined.stderr));
+}
+
+#[test]
 fn without_a_repository_there_is_no_history_to_mine() {
     let suite = Suite::empty();
     suite.file("pytest.ini", "[pytest]\n");

@@ -2,12 +2,14 @@
 //! another name, behind another import.
 
 mod lines;
+mod words;
 
 use std::collections::BTreeSet;
 
 use self::lines::*;
+use self::words::*;
 use super::mined::different_lines;
-use crate::smells::Finding;
+use crate::smells::{Finding, Severity};
 
 /// A test's code and the line where it begins.
 pub(super) struct Text {
@@ -15,67 +17,22 @@ pub(super) struct Text {
     pub(super) line: u32,
 }
 
-/// What gives a test a folder of its own.
-const OWN_FOLDERS: [&str; 8] = [
-    "tmp_path",
-    "tmpdir",
-    "tmp_dir",
-    "mktemp",
-    "mkdtemp",
-    "TemporaryDirectory",
-    "NamedTemporaryFile",
-    "chdir",
-];
-/// What makes a folder or file that stays.
-const STAYING: [&str; 3] = ["mkdtemp(", "mkstemp(", "mktemp("];
-/// What removes one.
-const REMOVING: [&str; 4] = ["rmtree", "rmdir", "addCleanup", "cleanup"];
-/// What makes draws repeat.
-const SEEDS: [&str; 6] = ["seed", "Random(", "RandomState(", "default_rng(", "derandomize", "Generator("];
-/// What draws.
-const DRAWS: [&str; 9] =
-    ["random.", "rand(", "randint(", "randbytes(", "randn(", "urandom(", "token_", "secrets.", "choice("];
-/// What stands in for a service, or clears what was put into it.
-const STAND_INS: [&str; 11] =
-    ["mock", "Mock", "fake", "patch", "moto", "drop", "flush", "addCleanup", "delete", "rollback", "uuid"];
-/// What ends or waits for tasks.
-const WAITS: [&str; 7] = ["await", "cancel", "gather", "wait", "nursery", "join", "TaskGroup"];
-/// What ends a loop in time.
-const LIMITS: [&str; 10] = [
-    "timeout",
-    "deadline",
-    "range(",
-    "monotonic",
-    "time()",
-    "wait_for",
-    "max_",
-    "retries",
-    "attempt",
-    "poll_",
-];
-/// What finds a port that may be taken by somebody else at once.
-const FREE_PORTS: [&str; 6] =
-    ["free_port", "unused_port", "open_port", "available_port", "tcp_port", "get_port"];
-/// What puts things back.
-const PUTS_BACK: [&str; 4] = ["finally", "addCleanup", "yield", "patch"];
-/// What takes a registration away again.
-const UNREGISTERS: [&str; 5] = ["unregister", "pop(", "finally", "addCleanup", "del "];
-/// What asks a page or a store until it is so.
-const ASKS_AGAIN: [&str; 6] = ["expect(", "wait", "until", "eventually", "poll", "retry"];
-/// What makes an order certain, or of no matter.
-const ORDERS: [&str; 6] = ["sort", "order", "set(", "Counter", "CountEqual", "ItemsEqual"];
-/// What hides a failure.
-const SKIPS: [&str; 6] = ["skip", "Skip", "xfail", "KnownFail", "expectedFailure", "flaky"];
 /// So few changed lines stand together.
 const FEW: usize = 6;
+/// Below this confidence a finding is a hint, of low severity below the second; what went with it is nothing to learn from.
+const HINTS: (f32, f32) = (0.6, 0.8);
 
-/// Whether what the finding names is gone or has what it lacked.
+/// Whether what the finding names has what it lacked, or something else came in its place.
 pub(super) fn is_cured(finding: &Finding, before: &Text, after: &Text) -> bool {
-    let new = added(&before.text, &after.text);
+    let gone_lines = added(&after.text, &before.text);
+    let new: Vec<&str> = added(&before.text, &after.text)
+        .into_iter()
+        .filter(|line| !has_another_name(&finding.code, line, &gone_lines))
+        .collect();
     let has = |words: &[&str]| words.iter().any(|word| after.text.contains(word));
     let brings = |words: &[&str]| new.iter().any(|line| words.iter().any(|word| line.contains(word)));
     let found = lines_of(finding, before);
-    if brings(&SKIPS) || is_renamed(&finding.code, &found, &new) {
+    if is_hint(finding) || brings(&SKIPS) || is_renamed(&finding.code, &found, &new) {
         return false;
     }
     let gone = || is_gone(&found, &after.text);
@@ -86,33 +43,64 @@ pub(super) fn is_cured(finding: &Finding, before: &Text, after: &Text) -> bool {
         SEEDS.iter().any(|word| text.contains(word))
     };
     let is_near = || gone() || different_lines(&before.text, &after.text) <= FEW;
+    let brings_a_call = |words: &[&str]| new.iter().any(|line| calls_one_of(line, words));
+    // a bound that is written down again is the same
+    let bound = || found.iter().flat_map(|line| numbers(line)).collect::<BTreeSet<_>>();
+    let loosens = || {
+        let bound = bound();
+        new.iter().any(|line| stops_clock(line) || line.contains("approx"))
+            || new
+                .iter()
+                .any(|line| !numbers(line).is_empty() && numbers(line).is_disjoint(&bound) && is_bound(line))
+    };
     match finding.code.as_str() {
         // what waits too short or for nothing stands in its own line, and something else comes in its place
         "FD101" => gone() && waits_otherwise(&found, before, after) && !sleeps_again(&found, &new),
-        "FD102" => gone() && !keeps_limit(finding, &found, &new),
-        "FD103" => is_near() && brings(&WAITS),
+        "FD102" | "FD109" => gone() && is_longer(finding, &found, &new),
+        "FD103" => is_near() && brings(&ENDS_TASKS),
         "FD104" => gone() && brings(&LIMITS),
-        "FD105" | "FD107" | "FD108" | "FD117" => {
+        "FD105" | "FD107" | "FD117" => {
             let same = sleeps_again(&found, &new) || new.iter().any(|line| pauses(line));
             is_near() && brings_code() && !same && !brings(&["call_later", "call_soon"])
         }
-        "FD109" => gone(),
+        "FD106" => gone() && brings(&["await ", "asyncio.run(", "run_until_complete("]),
+        "FD108" => {
+            let same = sleeps_again(&found, &new) || new.iter().any(|line| pauses(line));
+            is_near() && !same && (new.iter().any(|line| opens_block(line)) || brings_a_call(&WAITS))
+        }
         "FD110" => gone() || brings(&ASKS_AGAIN),
-        "FD303" => is_near() && brings(&STAND_INS),
+        "FD201" | "FD202" | "FD712" => is_near() && brings_a_call(&WAITS),
+        "FD206" => brings(&[".cancel", ".join"]),
+        "FD301" => is_near() && brings(&STAND_INS),
+        "FD302" => gone() && !numbers(&finding.message).iter().any(|port| after.text.contains(port)),
+        "FD303" => is_near() && (brings(&STAND_INS) || brings(&CLEARS)),
         "FD304" => is_near() && brings_code(),
         "FD306" => is_near() && !brings(&FREE_PORTS),
+        "FD402" | "FD408" | "FD411" => gone() && loosens(),
         "FD501" | "FD502" => is_seeded() || !has(&DRAWS),
         "FD507" => is_seeded(),
-        "FD603" => is_near() && (has(&PUTS_BACK) || !brings(&["environ.pop(", "del os.environ"])),
-        "FD606" => is_near() && !is_left_out(finding, before, after, &new),
+        "FD601" | "FD602" | "FD603" | "FD604" | "FD605" | "FD606" | "FD607" | "FD608" | "FD609" | "FD610" => {
+            let in_block = |line: &&str| {
+                line.starts_with("with ") && !line.contains("open(") && !line.contains("aises(")
+            };
+            is_near()
+                && (brings(&PUTS_BACK)
+                    || new.iter().any(in_block)
+                    || is_put_back_by_hand(finding, after, &new))
+        }
         "FD611" => brings(&UNREGISTERS),
         "FD614" => gone() && !new.iter().any(|line| compares_all(line)),
-        "FD701" => is_near() && (brings(&[".close("]) || !new.iter().any(|line| opens(line))),
-        "FD703" => brings(&OWN_FOLDERS),
-        "FD704" => !has(&STAYING) || brings(&REMOVING),
-        "FD805" => brings(&ORDERS),
-        _ => is_near(),
+        "FD701" => is_near() && brings(&CLOSES),
+        "FD702" => is_near() && (brings(&CLOSES) || brings_a_call(&ENDS)),
+        "FD703" | "FD713" | "FD714" => brings(&OWN_FOLDERS),
+        "FD704" => (!has(&STAYING) && brings(&OWN_FOLDERS)) || brings(&REMOVING),
+        "FD801" | "FD802" | "FD803" | "FD805" | "FD806" | "FD204" | "FD208" => is_near() && brings(&ORDERS),
+        _ => gone() && brings_code(),
     }
+}
+
+fn is_hint(finding: &Finding) -> bool {
+    finding.confidence < HINTS.0 || (finding.severity <= Severity::Low && finding.confidence < HINTS.1)
 }
 
 /// The lines that a finding is about.
@@ -139,6 +127,15 @@ fn is_renamed(code: &str, found: &[&str], new: &[&str]) -> bool {
     BY_ANY_NAME.contains(&code) && found.iter().any(again)
 }
 
+/// Whether a new line is one that went, but for the names of what it calls, where what is called by another name is the same.
+fn has_another_name(code: &str, line: &str, gone: &[&str]) -> bool {
+    let plain = without_callees(line);
+    ["FD1", "FD3", "FD4", "FD6"].iter().any(|group| code.starts_with(group))
+        && plain.contains(char::is_alphabetic)
+        && plain != line
+        && gone.iter().any(|other| without_callees(other) == plain)
+}
+
 /// Whether what came for a pause waits: a call of something else in its place, a loop or a block anywhere, a clock that is
 /// stopped, or the same with another number.
 fn waits_otherwise(found: &[&str], before: &Text, after: &Text) -> bool {
@@ -146,17 +143,10 @@ fn waits_otherwise(found: &[&str], before: &Text, after: &Text) -> bool {
     let here = hunks.iter().filter(|hunk| hunk.gone.iter().any(|line| found.contains(&line.as_str())));
     let calls_another = |hunk: &Hunk| {
         let known: BTreeSet<&str> = hunk.gone.iter().flat_map(|line| callees(line)).collect();
-        hunk.new.iter().filter(|line| is_code(line) && !pauses(line) && !line.contains("patch(")).any(
-            |line| {
-                let called = callees(line);
-                !called.is_empty() && called.is_disjoint(&known)
-            },
-        )
-    };
-    let stops_clock = |line: &str| {
-        line.contains("freez")
-            || line.contains("tick(")
-            || (line.contains("time") && (line.contains("mock") || line.contains("patch")))
+        hunk.new.iter().filter(|line| is_code(line) && !pauses(line)).any(|line| {
+            let is_awaited = line.contains("await ") || line.contains("yield ");
+            callees(line).is_disjoint(&known) && (is_awaited || calls_one_of(line, &WAITS))
+        })
     };
     let gone: BTreeSet<String> =
         hunks.iter().flat_map(|hunk| &hunk.gone).map(|line| without_numbers(line)).collect();
@@ -169,17 +159,35 @@ fn waits_otherwise(found: &[&str], before: &Text, after: &Text) -> bool {
         })
 }
 
-/// Whether a limit of the same length came for one that went: the length that the finding names, or in milliseconds.
-fn keeps_limit(finding: &Finding, found: &[&str], new: &[&str]) -> bool {
+fn stops_clock(line: &str) -> bool {
+    line.contains("freez")
+        || line.contains("tick(")
+        || (line.contains("time") && (line.contains("mock") || line.contains("patch")))
+}
+
+/// `assert took < 2`, `self.assertLess(took, 2)`, `assert took == approx(2)`, `delta=2`
+fn is_bound(line: &str) -> bool {
+    ["<", ">", "Less", "Greater", "Almost", "isclose", "abs=", "rel=", "delta="]
+        .iter()
+        .any(|word| line.contains(word))
+}
+
+/// Whether a longer limit came for the one that went, or what was limited is called without one.
+fn is_longer(finding: &Finding, found: &[&str], new: &[&str]) -> bool {
     let named = finding.message.split_once("gives up after ").and_then(|(_, rest)| rest.split(' ').next());
-    let Some(limit) = named.and_then(|limit| limit.parse::<f64>().ok()) else { return false };
+    let Some(limit) = named.and_then(|limit| limit.parse::<f64>().ok()) else { return true };
     let called: BTreeSet<&str> = found.iter().flat_map(|line| callees(line)).collect();
-    new.iter().any(|line| {
-        let limits = line.contains("imeout") || line.contains("wait") || !callees(line).is_disjoint(&called);
-        let numbers = numbers(line);
-        let mut numbers = numbers.iter().filter_map(|number| number.parse::<f64>().ok());
-        limits && numbers.any(|number| number == limit || number == limit * 1000.0)
-    })
+    let (mut is_longer, mut is_same) = (false, false);
+    for line in new {
+        let calls_it = !callees(line).is_disjoint(&called);
+        let speaks_of_one =
+            calls_it || ["imeout", "TIMEOUT", "wait", "deadline"].iter().any(|word| line.contains(word));
+        let limits: Vec<f64> = numbers(line).iter().filter_map(|number| number.parse().ok()).collect();
+        is_same |= speaks_of_one && limits.iter().any(|one| *one == limit || *one == limit * 1000.0);
+        is_longer |=
+            speaks_of_one && (limits.iter().any(|one| *one > limit) || (calls_it && limits.is_empty()));
+    }
+    is_longer && !is_same
 }
 
 /// Whether something that sleeps by its name does so for as long as what went.
@@ -191,14 +199,12 @@ fn sleeps_again(found: &[&str], new: &[&str]) -> bool {
     })
 }
 
-/// Whether an attribute that the test put back by hand is only not touched any more.
-fn is_left_out(finding: &Finding, before: &Text, after: &Text, new: &[&str]) -> bool {
-    let Some(target) = finding.message.split('`').nth(1) else { return false };
-    let name = target.rsplit('.').next().unwrap_or(target);
-    let replaces = ["patch", "setattr", "setitem", "mock_object", "with "];
-    before.text.matches(target).count() > 1
-        && !after.text.contains(name)
-        && !new.iter().any(|line| replaces.iter().any(|word| line.contains(word)))
+/// Whether the test ends now with another value for what the finding names.
+fn is_put_back_by_hand(finding: &Finding, after: &Text, new: &[&str]) -> bool {
+    let named = finding.message.split('`').nth(1).unwrap_or_default();
+    let target = named.split([' ', '(']).next().unwrap_or_default();
+    let last = after.text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
+    !target.is_empty() && new.contains(&last) && last.starts_with(target) && last.contains(" = ")
 }
 
 /// `assert sorted(caplog.record_tuples) == […]`
@@ -206,11 +212,6 @@ fn compares_all(line: &str) -> bool {
     line.contains("==")
         && !line.contains(" for ")
         && ["record_tuples", "records", "messages"].iter().any(|all| line.contains(all))
-}
-
-/// `json.load(open(path))`
-fn opens(line: &str) -> bool {
-    line.contains("open(") && !line.contains("with ")
 }
 
 #[cfg(test)]

@@ -1,11 +1,17 @@
 //! How tests were mended here before: commits after which a finding of a test is gone while its assertions stand, out of
 //! a repository's history. Reads git and nothing else; what a clone lacks is passed over.
 
+mod helpers;
+mod lines;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use rayon::prelude::*;
 
+use self::helpers::judge_in_its_tree;
+pub(super) use self::lines::different_lines;
+use self::lines::{changed_tests, is_moved, with_tests};
 use super::assertions;
 use super::cured::{Text, is_cured};
 use super::functions::functions;
@@ -79,11 +85,14 @@ pub fn walk(
                 }
             }
         }
-        let found: Vec<Vec<Pair>> = texts
+        let found: Vec<(&FileChange, Vec<Pair>)> = texts
             .into_par_iter()
-            .map(|(head, change, before, after)| pairs(repo, head, &change.path, before, after))
+            .map(|(head, change, before, after)| (change, pairs(repo, head, &change.path, before, after)))
             .collect();
-        out.pairs.extend(found.into_iter().flatten());
+        for (change, mut pairs) in found {
+            pairs.iter_mut().for_each(|pair| judge_in_its_tree(pair, change, &mut blobs));
+            out.pairs.extend(pairs.into_iter().filter(|pair| !pair.codes.is_empty()));
+        }
         if !goes_on(out.commits) && out.commits < total {
             out.rest = Some(last);
             break;
@@ -147,7 +156,7 @@ fn pairs(repo: &str, head: &Head, file: &str, before: String, after: String) -> 
         return vec![];
     }
     let unmended = put_back(&old, &new, &changed);
-    let (was, is) = (findings(old, &changed), findings(new, &changed));
+    let (was, is) = (findings(vec![old], &changed), findings(vec![new], &changed));
     let mut out = vec![];
     for (id, (found, text)) in &was {
         let Some((left, now)) = is.get(id) else { continue };
@@ -156,7 +165,9 @@ fn pairs(repo: &str, head: &Head, file: &str, before: String, after: String) -> 
         let mut codes: Vec<String> = found
             .iter()
             .filter(|finding| count(left, &finding.code) == 0 && is_about(finding))
-            .filter(|finding| is_cured(finding, text, now) && !is_moved(finding, (&before, &after), now))
+            .filter(|finding| {
+                is_cured(finding, text, now) && !is_moved(finding, (&before, &after), &now.text)
+            })
             .map(|finding| finding.code.clone())
             .collect();
         codes.sort();
@@ -168,7 +179,7 @@ fn pairs(repo: &str, head: &Head, file: &str, before: String, after: String) -> 
         let path = id.strip_prefix(&format!("{file}::")).unwrap_or(id);
         let still = unmended.get(path).and_then(|text| {
             let module = Module::parse(file.to_owned(), text.clone());
-            findings(module, &BTreeSet::from([path.to_owned()])).remove(id)
+            findings(vec![module], &BTreeSet::from([path.to_owned()])).remove(id)
         });
         let still = still.map_or_else(Vec::new, |(found, _)| found);
         codes.retain(|code| count(&still, code) > 0);
@@ -195,14 +206,6 @@ fn pairs(repo: &str, head: &Head, file: &str, before: String, after: String) -> 
     out
 }
 
-/// Whether the line of a finding is in the new file as often, but not in the test.
-fn is_moved(finding: &Finding, (before, after): (&str, &str), now: &Text) -> bool {
-    let line = before.lines().nth(finding.line.saturating_sub(1) as usize).unwrap_or_default().trim();
-    let count = |text: &str| text.lines().filter(|other| other.trim() == line).count();
-    let outside = |text: &str| count(&with_tests(text, &BTreeSet::new()));
-    count(&now.text) == 0 && (count(after) >= count(before) || outside(after) > outside(before))
-}
-
 /// The new file with the old text of one test, by the test's name.
 fn put_back(old: &Module, new: &Module, changed: &BTreeSet<String>) -> BTreeMap<String, String> {
     let (was, is) = (functions(old), functions(new));
@@ -214,69 +217,14 @@ fn put_back(old: &Module, new: &Module, changed: &BTreeSet<String>) -> BTreeMap<
     changed.iter().filter_map(with).collect()
 }
 
-/// The first lines of the tests of one text that stand changed, by not too much, in the other. Reads lines only.
-fn changed_tests(before: &str, after: &str) -> BTreeSet<String> {
-    let (was, is) = (tests(before), tests(after));
-    let mut out = BTreeSet::new();
-    for (name, start, end) in was {
-        let now = is.iter().find(|(other, ..)| *other == name).map(|(_, start, end)| &after[*start..*end]);
-        let text = &before[start..end];
-        if now.is_some_and(|now| text != now && (1..=MOST_LINES).contains(&different_lines(text, now))) {
-            out.insert(name.to_owned());
-        }
-    }
-    out
-}
-
-/// Each test function by its first line up to the parameters, and where it lies: from there to the next line that
-/// stands as far out.
-fn tests(text: &str) -> Vec<(&str, usize, usize)> {
-    let mut out = vec![];
-    let mut open: Option<(&str, usize, usize)> = None;
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        let inner = line.trim_start();
-        let indent = line.len() - inner.len();
-        if let Some((name, depth, start)) = open
-            && indent <= depth
-            && !inner.is_empty()
-            && !inner.starts_with([')', '#'])
-        {
-            out.push((name, start, at));
-            open = None;
-        }
-        if open.is_none() && (inner.starts_with("def test") || inner.starts_with("async def test")) {
-            open = Some((line.split('(').next().unwrap_or(line), indent, at));
-        }
-        at += line.len();
-    }
-    out.extend(open.map(|(name, _, start)| (name, start, text.len())));
-    out
-}
-
-/// The text with only these tests whole; of the others the name and the number of lines stay.
-fn with_tests(text: &str, wanted: &BTreeSet<String>) -> String {
-    let mut out = String::with_capacity(text.len() / 4);
-    let mut at = 0;
-    for (name, start, end) in tests(text).into_iter().filter(|(name, ..)| !wanted.contains(*name)) {
-        out.push_str(&text[at..start]);
-        out.push_str(name);
-        out.push_str("(): pass");
-        out.extend(text[start..end].matches('\n'));
-        at = end;
-    }
-    out.push_str(&text[at..]);
-    out
-}
-
 /// What a mending of a test is about: not its shape.
 fn is_about(finding: &Finding) -> bool {
     finding.via.is_none() && !matches!(finding.code.as_str(), "FD902" | "FD903" | "FD904" | "FD907")
 }
 
-/// The findings of the tests among the functions named, with their code.
-fn findings(module: Module, wanted: &BTreeSet<String>) -> BTreeMap<String, (Vec<Finding>, Text)> {
-    let project = Project::new(vec![module], PytestConfig::load(Path::new("/nonexistent")));
+/// The findings of the tests of the first file among the functions named, with their code.
+fn findings(modules: Vec<Module>, wanted: &BTreeSet<String>) -> BTreeMap<String, (Vec<Finding>, Text)> {
+    let project = Project::new(modules, PytestConfig::load(Path::new("/nonexistent")));
     let analysis = Analysis::new(&project);
     let file = project.modules[0].file.clone();
     let mut out = BTreeMap::new();
@@ -296,22 +244,6 @@ fn findings(module: Module, wanted: &BTreeSet<String>) -> BTreeMap<String, (Vec<
     out
 }
 
-/// Lines of either text that the other does not have.
-pub(super) fn different_lines(one: &str, two: &str) -> usize {
-    fn count(text: &str) -> BTreeMap<&str, i64> {
-        let mut out: BTreeMap<&str, i64> = BTreeMap::new();
-        for line in text.lines() {
-            *out.entry(line.trim()).or_default() += 1;
-        }
-        out
-    }
-    let (a, b) = (count(one), count(two));
-    let only = |x: &BTreeMap<&str, i64>, y: &BTreeMap<&str, i64>| -> i64 {
-        x.iter().map(|(line, n)| (n - y.get(line).copied().unwrap_or(0)).max(0)).sum()
-    };
-    usize::try_from(only(&a, &b) + only(&b, &a)).unwrap_or(usize::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -329,8 +261,10 @@ mod tests {
         let own =
             folder.replace("test_a()", "test_a(tmp_path)").replace("'/tmp/state'", "tmp_path / 'state'");
         assert_eq!(codes(folder, &own), ["FD703"]);
-        let draw = "import random\n\ndef test_a():\n    n = random.random()\n    assert f(n) == n\n";
-        assert_eq!(codes(draw, &draw.replace("    n =", "    random.seed(1)\n    n =")), ["FD501"]);
+        let set = "import os\n\ndef test_a():\n    os.environ['A'] = '1'\n    assert load() == 1\n";
+        let undone = set.replace("test_a()", "test_a(monkeypatch)");
+        let undone = undone.replace("os.environ['A'] = '1'", "monkeypatch.setenv('A', '1')");
+        assert_eq!(codes(set, &undone), ["FD603"]);
     }
 
     #[test]
@@ -340,8 +274,9 @@ mod tests {
         let helper = folder.replace("open('/tmp/state', 'w').write('x')", "dump('/tmp/state', 'x')");
         assert!(!codes(folder, &helper).contains(&"FD703".to_owned()), "{:?}", codes(folder, &helper));
         // the old test is not found with it in the new file either
-        let draw = "import random\n\ndef test_a():\n    n = random.random()\n    assert f(n) == n\n";
-        let elsewhere = draw.replace("import random", "from project import random").replace("f(n)", "g(n)");
-        assert_eq!(codes(draw, &elsewhere), Vec::<String>::new());
+        let set = "import os\n\ndef test_a():\n    os.environ['A'] = '1'\n    assert load() == 1\n";
+        let elsewhere = set.replace("import os", "from project import os");
+        let elsewhere = elsewhere.replace("    assert", "    with silence():\n        assert");
+        assert_eq!(codes(set, &elsewhere), Vec::<String>::new());
     }
 }

@@ -158,7 +158,8 @@ impl<'a> Runs<'a> {
                 group.tests.iter().filter_map(|test| self.by_id.get(&test.id).copied()).collect();
             left.retain(|test| !ran.contains(test));
             match group.died_in.and_then(|(id, how)| Some((self.by_id.get(&id).copied()?, how))) {
-                Some((_, how)) if how == "late" => {
+                // with one test left its limit is the run's, and either may be told first
+                Some((_, how)) if how == "late" || (how == "stuck" && each >= limit) => {
                     (self.say)(&format!(
                         "the plain run was cut: {} of {} tests did not end",
                         left.len(),

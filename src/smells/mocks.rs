@@ -108,10 +108,17 @@ impl Mocks {
         self.time |= matches!(
             path,
             "pendulum.travel_to" | "pendulum.travel" | "pendulum.freeze" | "pendulum.set_test_now"
-        );
+        ) || last(path) == "set_time_override";
         let first = |call: &Call| call.args.first().and_then(|arg| arg.as_str()).map(str::to_owned);
         let Some(call) = call else { return };
-        if path.ends_with("patch.object") || path.ends_with("setattr") || path.ends_with("patch.multiple") {
+        // `self.m.StubOutWithMock(requests, "get")`, `self.patchobject(…)`, `self.stubs.Set(…)`
+        let replaces = matches!(last(path), "StubOutWithMock" | "patchobject" | "mock_object" | "SmartSet")
+            || path.ends_with("stubs.Set");
+        if replaces
+            || path.ends_with("patch.object")
+            || path.ends_with("setattr")
+            || path.ends_with("patch.multiple")
+        {
             if let [_, name, ..] = call.args.as_slice() {
                 self.targets.extend(name.as_str().map(str::to_owned))
             }

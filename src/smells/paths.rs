@@ -133,6 +133,11 @@ fn of_text(text: &str, is_composed: bool) -> Place {
     if is_relative { Place::Working } else { Place::Elsewhere }
 }
 
+/// Whether the test's temporary files all lie in a folder of its own: `tempfile.tempdir = folder`.
+pub(super) fn moves_all_temporaries(test: &Context<'_, '_>) -> bool {
+    test.reach.iter().any(|reached| reached.sites.writes.iter().any(|write| write.path == "tempfile.tempdir"))
+}
+
 /// Whether the test has a file system of its own, by pyfakefs or by a mock of `open`.
 pub(super) fn fakes_files(test: &Context<'_, '_>) -> bool {
     let params = &test.case.function.function.params;

@@ -23,6 +23,7 @@
 //! A name in a folder of the test's own (`dir=`), and one whose file is removed at the end, are reported as low.
 
 use super::mend::Mend;
+use super::paths::moves_all_temporaries;
 use super::words::{is_test_code, last};
 use super::{Context, Fix, Report, Role, Rule, Severity, Smell};
 use crate::python::sites::CallSite;
@@ -43,6 +44,7 @@ impl Rule for RacingTemporaryName {
             if !matches!(path, "tempfile.mktemp" | "os.tempnam" | "os.tmpnam")
                 || test.mocks.covers(path)
                 || !is_test_code(test, at)
+                || moves_all_temporaries(test)
             {
                 continue;
             }

@@ -27,6 +27,7 @@
 
 use super::mend::Mend;
 use super::restored::registers_cleanup;
+use super::paths::moves_all_temporaries;
 use super::words::{is_test_code, last};
 use super::{Context, Fix, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Call, ExprKind, StmtKind};
@@ -48,7 +49,7 @@ impl Rule for TemporaryLeftBehind {
             if at.role == Role::Teardown || !is_kept(path, site.call) || site.used == Use::Returned {
                 continue;
             }
-            if !is_test_code(test, at) || test.mocks.covers(path) || is_removed(test) {
+            if !is_test_code(test, at) || test.mocks.covers(path) || is_removed(test) || moves_all_temporaries(test) {
                 continue;
             }
             report.add_mended(

@@ -28,7 +28,7 @@
 
 use super::words::last;
 use super::{Context, Report, Role, Rule, Severity, Smell};
-use crate::python::ast::ExprKind;
+use crate::python::ast::{Expr, ExprKind};
 use crate::python::sites::Use;
 
 pub(super) struct TimerNotCancelled;
@@ -47,9 +47,11 @@ impl Rule for TimerNotCancelled {
             if path != "threading.Timer" || test.mocks.covers(path) || at.role == Role::Teardown {
                 continue;
             }
+            // a timer of no time is a thread that runs at once
+            let at_once = site.call.argument(0, "interval").and_then(Expr::as_number) == Some(0.0);
             let handed_on = matches!(site.used, Use::Argument(_) | Use::Returned | Use::With);
             let starts = test.calls().any(|(_, _, path)| last(path) == "start");
-            if handed_on || !starts || is_ended(test) {
+            if handed_on || at_once || !starts || is_ended(test) {
                 continue;
             }
             report.add(
@@ -77,6 +79,8 @@ fn is_ended(test: &Context<'_, '_>) -> bool {
             .args
             .iter()
             .any(|argument| matches!(&argument.kind, ExprKind::Attribute { attr, .. } if ends(attr)));
-        (ends(last(path)) && !path.starts_with("str()") && !path.starts_with("os.path")) || handed
+        // `channel.cancel(consumer)` ends something else
+        let is_timers = last(path) == "join" || site.call.args.is_empty();
+        (ends(last(path)) && is_timers && !path.starts_with("str()") && !path.starts_with("os.path")) || handed
     })
 }

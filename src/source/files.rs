@@ -236,7 +236,8 @@ fn python_files(folder: &Path) -> FxHashSet<String> {
     names.filter(is_file).filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }
 
-fn is_helper(file: &str, folder: &str) -> bool {
+/// Whether a file that one in `folder` uses belongs to the tests: it stands beside it, or below a folder named for tests.
+pub fn is_helper(file: &str, folder: &str) -> bool {
     let own = file.rsplit_once('/').map_or("", |(own, _)| own);
     own == folder || file.split('/').any(|part| part.contains("test") || part == "conftest.py")
 }

@@ -9,7 +9,9 @@ mod repository;
 mod stamp;
 mod write;
 
-pub use files::{Discovered, FileError, SourceError, SourceFile, decode, discover, encode, relative};
+pub use files::{
+    Discovered, FileError, SourceError, SourceFile, decode, discover, encode, is_helper, relative,
+};
 pub use owners::Owners;
 pub use repository::{project_root, repository_name, within_repository};
 pub use stamp::stamp;

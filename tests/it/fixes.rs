@@ -284,6 +284,32 @@ fn a_history_that_lacks_a_content_is_mined_all_the_same() {
 }
 
 #[test]
+fn what_moved_into_a_helper_of_another_file_is_not_mended() {
+    let suite = Suite::empty();
+    suite.file("pytest.ini", "[pytest]\n");
+    let pauses = "import time\nfrom project import start\nfrom tests import helpers\n\n\n\
+        def test_done():\n    worker = start()\n    time.sleep(1)\n    assert worker.is_done()\n";
+    suite.file("tests/test_a.py", pauses);
+    suite.file("tests/test_b.py", pauses);
+    let settle = "import time\n\ndef settle(worker):\n    time.sleep(1)\n";
+    suite.file("tests/helpers.py", settle);
+    commit(&suite, "first");
+    suite.file("tests/test_a.py", pauses.replace("time.sleep(1)", "helpers.settle(worker)"));
+    commit(&suite, "the same pause");
+    suite.file(
+        "tests/helpers.py",
+        format!(
+            "{settle}\n\ndef finish(worker):\n    deadline = time.monotonic() + 10\n    \
+             while not worker.is_done() and time.monotonic() < deadline:\n        time.sleep(0.01)\n"
+        ),
+    );
+    suite.file("tests/test_b.py", pauses.replace("time.sleep(1)", "helpers.finish(worker)"));
+    commit(&suite, "a poll");
+    let mined = suite.run(&["index", ".", "--mine-fixes"]);
+    assert!(text(&mined.stderr).contains("mined 3 commits: 1 mended test ("), "{}", text(&mined.stderr));
+}
+
+#[test]
 fn without_a_repository_there_is_no_history_to_mine() {
     let suite = Suite::empty();
     suite.file("pytest.ini", "[pytest]\n");

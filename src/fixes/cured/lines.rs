@@ -86,6 +86,12 @@ pub(super) fn callees(line: &str) -> BTreeSet<&str> {
         .collect()
 }
 
+/// Whether a line calls something whose name, or that of the object, holds one of the words.
+pub(super) fn calls_one_of(line: &str, words: &[&str]) -> bool {
+    let before = line.rsplit_once('(').map_or("", |(before, _)| before).replace("await ", "");
+    is_code(line) && words.iter().any(|word| before.contains(word))
+}
+
 /// A line without the names of what it calls: `f(1)` and `self.g(1)` are alike.
 pub(super) fn without_callees(line: &str) -> String {
     let mut out = String::with_capacity(line.len());

@@ -153,8 +153,12 @@ fn waits_otherwise(found: &[&str], before: &Text, after: &Text) -> bool {
     let mut new = hunks.iter().flat_map(|hunk| &hunk.new);
     here.into_iter().any(calls_another)
         || new.any(|line| {
-            let renumbered =
-                || !numbers(line).is_empty() && !pauses(line) && gone.contains(&without_numbers(line));
+            let renumbered = || {
+                ["imeout", "wait", "deadline", "ries"].iter().any(|word| line.contains(word))
+                    && !numbers(line).is_empty()
+                    && !pauses(line)
+                    && gone.contains(&without_numbers(line))
+            };
             opens_block(line) || stops_clock(line) || renumbered()
         })
 }
@@ -184,8 +188,8 @@ fn is_longer(finding: &Finding, found: &[&str], new: &[&str]) -> bool {
             calls_it || ["imeout", "TIMEOUT", "wait", "deadline"].iter().any(|word| line.contains(word));
         let limits: Vec<f64> = numbers(line).iter().filter_map(|number| number.parse().ok()).collect();
         is_same |= speaks_of_one && limits.iter().any(|one| *one == limit || *one == limit * 1000.0);
-        is_longer |=
-            speaks_of_one && (limits.iter().any(|one| *one > limit) || (calls_it && limits.is_empty()));
+        let unlimited = calls_it && limits.is_empty() && !line.to_ascii_lowercase().contains("timeout");
+        is_longer |= speaks_of_one && (limits.iter().any(|one| *one > limit) || unlimited);
     }
     is_longer && !is_same
 }

@@ -41,6 +41,7 @@ pub(super) fn is_restored(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: At
         || runs_apart(test)
         || test.decorators.iter().any(|(path, _)| says_restore(path) || last(path).starts_with("with_"))
         || test.fixtures.iter().any(|found| says_restore(found.fixture.name))
+        || test.reach.iter().any(keeps_around_the_test)
         || test.case.function.function.params.iter().any(|param| says_restore(&param.name))
         || test.mocks.targets.iter().any(|patched| is_end_of(target, patched) || is_part_of(target, patched))
         || test.reach.iter().any(|reached| {
@@ -59,6 +60,17 @@ pub(super) fn is_restored(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: At
                     || (last(called) == "useFixture" && fixture_writes(test, reached, call.call, path))
             })
         })
+}
+
+/// A fixture that yields within `with save_settings():`.
+fn keeps_around_the_test(reached: &Reached<'_, '_>) -> bool {
+    let keeps = |path: &str| {
+        let name = last(path).to_ascii_lowercase();
+        ["save", "restor", "preserv", "conserv"].iter().any(|word| name.contains(word))
+    };
+    matches!(reached.role, Role::Fixture(_))
+        && reached.sites.has_yield
+        && reached.sites.withs.iter().any(|with| keeps(&with.path))
 }
 
 /// A decorator that runs the test in a process of its own, which takes all changes with it.

@@ -57,7 +57,7 @@ impl Rule for TurnOfTheLoop {
                 _ if is_of_pilot(site, "pause") => site.awaited && site.call.args.is_empty(),
                 _ => (name.ends_with("sleep") || name.ends_with("Sleep")) && zero(),
             };
-            if !gives_turn || site.at.in_while || test.mocks.covers(path) {
+            if !gives_turn || site.at.in_while || is_in_poll(test, at, site) || test.mocks.covers(path) {
                 continue;
             }
             let ends_helper = || at.role == Role::Helper && !at.sites.calls.iter().any(|call| call.at.order > site.at.order);
@@ -128,4 +128,16 @@ fn is_given_again(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     later.next().is_some_and(|next| {
         next.path == site.path && next.call.args.len() == site.call.args.len() && around.holds(next.expr.span)
     })
+}
+
+/// `for _ in until_timeout(5):` with a condition that leaves it.
+fn is_in_poll(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    let mut leaves = false;
+    for_each_statement(&at.function.function.body, &mut |stmt| {
+        if matches!(stmt.kind, StmtKind::For { .. }) && stmt.span.holds(site.expr.span) {
+            let text = test.analysis.view(at.function.module).module.text(stmt.span);
+            leaves |= text.lines().any(|line| matches!(line.trim(), "break" | "return"));
+        }
+    });
+    leaves
 }

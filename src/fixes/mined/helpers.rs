@@ -10,7 +10,7 @@ use crate::source::history::{Blobs, FileChange};
 use crate::source::is_helper;
 
 /// So many files around a test are read.
-const MOST_HELPERS: usize = 16;
+const MOST_HELPERS: usize = 32;
 
 /// Takes out the codes that the old test is not found with where its base classes, fixtures and helpers are known, and those
 /// of which the new test has more than the old one by way of them.
@@ -18,6 +18,8 @@ pub(super) fn judge_in_its_tree(pair: &mut Pair, change: &FileChange, blobs: &mu
     let name = pair.before.assessment.id.split_once("::").map_or("", |(_, name)| name).to_owned();
     let before = counts(blobs, &format!("{}^", pair.commit), &change.was, &name);
     let after = counts(blobs, &pair.commit, &change.path, &name);
+    // a test whose base class lies too far is not known for one
+    let (Some(before), Some(after)) = (before, after) else { return };
     let [own, by_helpers] = [false, true];
     let count = |of: &Counts, code: &String, via| of.get(&(code.clone(), via)).copied().unwrap_or(0);
     pair.codes.retain(|code| {
@@ -28,20 +30,19 @@ pub(super) fn judge_in_its_tree(pair: &mut Pair, change: &FileChange, blobs: &mu
 /// (code, by way of a helper) ─▶ how often.
 type Counts = BTreeMap<(String, bool), usize>;
 
-/// How often each code is found in a test of a commit; hints by way of helpers aside.
-fn counts(blobs: &mut Blobs, commit: &str, file: &str, name: &str) -> Counts {
+/// How often each code is found in a test of a commit, hints by way of helpers aside; `None` where there is no such test.
+fn counts(blobs: &mut Blobs, commit: &str, file: &str, name: &str) -> Option<Counts> {
     let modules = around(blobs, commit, file);
+    let is_read = modules.first().is_some_and(|module| module.file == file);
+    let mut tests = is_read.then(|| findings(modules, &BTreeSet::from([name.to_owned()])))?;
+    let (_, (found, _)) = tests.pop_first()?;
     let mut out = Counts::new();
-    if modules.is_empty() {
-        return out;
-    }
-    let found = findings(modules, &BTreeSet::from([name.to_owned()]));
-    for finding in found.into_values().flat_map(|(found, _)| found) {
+    for finding in found {
         if finding.via.is_none() || finding.severity > Severity::Low {
             *out.entry((finding.code, finding.via.is_some())).or_default() += 1;
         }
     }
-    out
+    Some(out)
 }
 
 /// A file of a commit, with what of its imports belongs to the tests and each `conftest.py` above it.

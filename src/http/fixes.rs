@@ -1,7 +1,7 @@
 //! `POST /tests/{id}/fix` proposes a patch; `POST /fixes/verify` is the check that every patch has to pass, for one that
 //! somebody else wrote.
 
-use std::path::PathBuf;
+use std::path::{Path as FilePath, PathBuf};
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -59,7 +59,7 @@ async fn post_verify(
         let root = wanted.path.as_ref().map(|path| source::project_root(path));
         let before = match (wanted.before, &root) {
             (Some(before), _) => before,
-            (None, Some(root)) => read(root.join(&file), &file)?,
+            (None, Some(root)) => read(root, &file)?,
             (None, None) => {
                 return Err(Problem::bad_request("give 'before', the file's text, or 'path', its project"));
             }
@@ -119,8 +119,13 @@ async fn post_fix(
     }))
 }
 
-fn read(path: PathBuf, file: &str) -> Result<String, Problem> {
-    let bytes = std::fs::read(path)
-        .map_err(|error| Problem::bad_request(format!("{file} cannot be read: {error}")))?;
+/// A file of the project; what lies outside it, by `..`, as an absolute path or behind a link, is not read.
+fn read(root: &FilePath, file: &str) -> Result<String, Problem> {
+    let unreadable = |error: std::io::Error| Problem::bad_request(format!("{file} cannot be read: {error}"));
+    let path = root.join(file).canonicalize().map_err(unreadable)?;
+    if !path.starts_with(root.canonicalize().map_err(unreadable)?) {
+        return Err(Problem::bad_request(format!("{file} lies outside the project; give a file of it")));
+    }
+    let bytes = std::fs::read(path).map_err(unreadable)?;
     source::decode(bytes).map_err(|reason| Problem::bad_request(format!("{file} {reason}")))
 }

@@ -247,6 +247,18 @@ fn patches_are_checked() {
     ] {
         assert_eq!(server.post("/api/v1/fixes/verify", &body).status, 400, "{body}");
     }
+    // no file outside the project is read and shown
+    let around = tempfile::tempdir().unwrap();
+    let project = around.path().join("project");
+    std::fs::create_dir(&project).unwrap();
+    std::fs::write(project.join("pytest.ini"), "[pytest]\n").unwrap();
+    std::fs::write(around.path().join("secret.py"), "KEY = 1\n").unwrap();
+    for file in ["../secret.py", "/etc/passwd"] {
+        let body = serde_json::json!({"test": test, "file": file, "path": project, "after": before});
+        let answer = server.post("/api/v1/fixes/verify", &body);
+        assert_eq!(answer.status, 400, "{}", answer.body);
+        assert!(answer.body.contains("outside the project"), "{}", answer.body);
+    }
 }
 
 #[test]

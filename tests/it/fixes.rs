@@ -291,19 +291,19 @@ fn what_moved_into_a_helper_of_another_file_is_not_mended() {
         def test_done():\n    worker = start()\n    time.sleep(1)\n    assert worker.is_done()\n";
     suite.file("tests/test_a.py", pauses);
     suite.file("tests/test_b.py", pauses);
-    let settle = "import time\n\ndef settle(worker):\n    time.sleep(1)\n";
+    let settle = "import time\n\ndef wait_a_moment(worker):\n    time.sleep(1)\n";
     suite.file("tests/helpers.py", settle);
     commit(&suite, "first");
-    suite.file("tests/test_a.py", pauses.replace("time.sleep(1)", "helpers.settle(worker)"));
+    suite.file("tests/test_a.py", pauses.replace("time.sleep(1)", "helpers.wait_a_moment(worker)"));
     commit(&suite, "the same pause");
     suite.file(
         "tests/helpers.py",
         format!(
-            "{settle}\n\ndef finish(worker):\n    deadline = time.monotonic() + 10\n    \
+            "{settle}\n\ndef wait_until_done(worker):\n    deadline = time.monotonic() + 10\n    \
              while not worker.is_done() and time.monotonic() < deadline:\n        time.sleep(0.01)\n"
         ),
     );
-    suite.file("tests/test_b.py", pauses.replace("time.sleep(1)", "helpers.finish(worker)"));
+    suite.file("tests/test_b.py", pauses.replace("time.sleep(1)", "helpers.wait_until_done(worker)"));
     commit(&suite, "a poll");
     let mined = suite.run(&["index", ".", "--mine-fixes"]);
     assert!(text(&mined.stderr).contains("mined 3 commits: 1 mended test ("), "{}", text(&mined.stderr));

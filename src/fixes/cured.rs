@@ -44,14 +44,15 @@ pub(super) fn is_cured(finding: &Finding, before: &Text, after: &Text) -> bool {
     };
     let is_near = || gone() || different_lines(&before.text, &after.text) <= FEW;
     let brings_a_call = |words: &[&str]| new.iter().any(|line| calls_one_of(line, words));
-    // a bound that is written down again is the same
-    let bound = || found.iter().flat_map(|line| numbers(line)).collect::<BTreeSet<_>>();
+    let pauses_again = || sleeps_again(&found, &new) || new.iter().any(|line| pauses(line));
     let loosens = || {
-        let bound = bound();
-        new.iter().any(|line| stops_clock(line) || line.contains("approx"))
-            || new
-                .iter()
-                .any(|line| !numbers(line).is_empty() && numbers(line).is_disjoint(&bound) && is_bound(line))
+        // a bound that is written down again is the same
+        let bound: BTreeSet<&str> = found.iter().flat_map(|line| numbers(line)).collect();
+        let is_another = |line: &str| {
+            let numbers = numbers(line);
+            !numbers.is_empty() && numbers.is_disjoint(&bound) && is_bound(line)
+        };
+        new.iter().any(|line| stops_clock(line) || line.contains("approx") || is_another(line))
     };
     match finding.code.as_str() {
         // what waits too short or for nothing stands in its own line, and something else comes in its place
@@ -60,13 +61,13 @@ pub(super) fn is_cured(finding: &Finding, before: &Text, after: &Text) -> bool {
         "FD103" => is_near() && brings(&ENDS_TASKS),
         "FD104" => gone() && brings(&LIMITS),
         "FD105" | "FD107" | "FD117" => {
-            let same = sleeps_again(&found, &new) || new.iter().any(|line| pauses(line));
-            is_near() && brings_code() && !same && !brings(&["call_later", "call_soon"])
+            is_near() && brings_code() && !pauses_again() && !brings(&["call_later", "call_soon"])
         }
         "FD106" => gone() && brings(&["await ", "asyncio.run(", "run_until_complete("]),
         "FD108" => {
-            let same = sleeps_again(&found, &new) || new.iter().any(|line| pauses(line));
-            is_near() && !same && (new.iter().any(|line| opens_block(line)) || brings_a_call(&WAITS))
+            is_near()
+                && !pauses_again()
+                && (new.iter().any(|line| opens_block(line)) || brings_a_call(&WAITS))
         }
         "FD110" => gone() || brings(&ASKS_AGAIN),
         "FD201" | "FD202" | "FD712" => is_near() && brings_a_call(&WAITS),

@@ -29,7 +29,7 @@
 //! `conftest.py` for every test, is how the suite is meant to run, and is not reported.
 
 use super::mend::Mend;
-use super::restored::{is_cleanup, is_for_the_run, leak_grade, puts_back, runs_apart, says_restore};
+use super::restored::{is_cleanup, is_for_the_run, leak_grade, puts_back, runs_apart, says_restore, yields_within};
 use super::words::last;
 use super::{Context, Fix, Reached, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Expr, ExprKind, Span, StmtKind};
@@ -290,10 +290,7 @@ fn moves_back(test: &Context<'_, '_>, at: &Reached<'_, '_>, change: &Change<'_>)
         "os.environ" => keeps_environment(path),
         _ => false,
     };
-    let of_a_fixture = |reached: &Reached<'_, '_>| {
-        matches!(reached.role, Role::Fixture(_)) && reached.sites.has_yield && reached.sites.withs.iter().any(|with| keeps(&with.path))
-    };
-    at.sites.enclosing_withs(change.at).any(|with| keeps(&with.path)) || test.reach.iter().any(of_a_fixture)
+    at.sites.enclosing_withs(change.at).any(|with| keeps(&with.path)) || test.reach.iter().any(|reached| yields_within(reached, keeps))
 }
 
 /// Whether the test asks for a fixture that by its name keeps the thing: `save_cwd`, `restore_environ`, `clean_argv`.

@@ -64,10 +64,14 @@ pub(super) fn is_restored(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: At
 
 /// A fixture that yields within `with save_settings():`.
 fn keeps_around_the_test(reached: &Reached<'_, '_>) -> bool {
-    let keeps = |path: &str| {
+    yields_within(reached, |path| {
         let name = last(path).to_ascii_lowercase();
         ["save", "restor", "preserv", "conserv"].iter().any(|word| name.contains(word))
-    };
+    })
+}
+
+/// Whether something is a fixture that yields and has a `with` of this kind.
+pub(super) fn yields_within(reached: &Reached<'_, '_>, keeps: impl Fn(&str) -> bool) -> bool {
     matches!(reached.role, Role::Fixture(_))
         && reached.sites.has_yield
         && reached.sites.withs.iter().any(|with| keeps(&with.path))

@@ -26,8 +26,8 @@
 //! A folder that the code under test removes.
 
 use super::mend::Mend;
-use super::restored::registers_cleanup;
 use super::paths::moves_all_temporaries;
+use super::restored::registers_cleanup;
 use super::words::{is_test_code, last};
 use super::{Context, Fix, Report, Role, Rule, Severity, Smell};
 use crate::python::ast::{Call, ExprKind, StmtKind};

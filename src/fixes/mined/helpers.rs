@@ -47,7 +47,7 @@ fn counts(blobs: &mut Blobs, commit: &str, file: &str, name: &str) -> Option<Cou
 
 /// A file of a commit, with what of its imports belongs to the tests and each `conftest.py` above it.
 fn around(blobs: &mut Blobs, commit: &str, file: &str) -> Vec<Module> {
-    let mut known = BTreeSet::from([file.to_owned()]);
+    let mut known = BTreeSet::new();
     let mut next = VecDeque::from([vec![file.to_owned()]]);
     let mut conftests: Vec<String> =
         file.match_indices('/').map(|(at, _)| format!("{}conftest.py", &file[..=at])).collect();
@@ -59,7 +59,7 @@ fn around(blobs: &mut Blobs, commit: &str, file: &str) -> Vec<Module> {
     {
         // the first place where there is one
         let found = places.into_iter().find_map(|place| {
-            let is_new = out.is_empty() || known.insert(place.clone());
+            let is_new = known.insert(place.clone());
             let text = is_new.then(|| blobs.text(&format!("{commit}:{place}"))).flatten();
             text.map(|text| (place, text))
         });

@@ -1,7 +1,7 @@
-"""Decides from the code which tests answer the questions of `tests/retrieval/questions.toml`.
+"""Decides from the code which tests answer the questions of a labelled set, a folder such as `tests/retrieval`.
 
-    label_questions.py FLAKYDETECTOR SUITES            writes tests/retrieval/relevant.csv.gz
-    label_questions.py FLAKYDETECTOR SUITES --show ID  prints a question's tests, to be read
+    label_questions.py FLAKYDETECTOR SUITES LABELS            writes relevant.csv.gz there
+    label_questions.py FLAKYDETECTOR SUITES LABELS --show ID  prints a question's tests, to be read
 
 Which tests there are comes from `scan`; what they do comes from Python's own `ast`, never from rules, documents or
 rankings. A question is relevant to a test where all of its conditions hold and none of its exclusions:
@@ -33,7 +33,6 @@ import subprocess
 import sys
 import tomllib
 
-HERE = pathlib.Path(__file__).resolve().parent.parent / "tests" / "retrieval"
 SET_UP = {"setUp", "asyncSetUp", "setUpClass", "setup_method", "setup_class", "setup", "tearDown", "asyncTearDown"}
 DEPTH = 3
 
@@ -136,7 +135,7 @@ class Suite:
         facts = Facts(self, lineage)
         facts.take(where, function, 0)
         home = self.module(where)
-        facts.own, facts.own_source = list(facts.calls), home.source(function)
+        facts.own_source = home.source(function)
         facts.is_async = isinstance(function, ast.AsyncFunctionDef)
         facts.name, facts.path = names[-1], file
         facts.decorators = [ast.unparse(d) for d in function.decorator_list]
@@ -242,18 +241,21 @@ def tests_of(program, root):
 
 
 def main():
-    program, suites, *rest = sys.argv[1:]
-    files = [HERE / "questions.toml", HERE / "kept_back.toml"]
+    program, suites, labels, *rest = sys.argv[1:]
+    labels = pathlib.Path(labels)
+    files = [labels / "questions.toml", labels / "kept_back.toml"]
     questions = [question for file in files for question in tomllib.loads(file.read_text())["question"]]
     if rest and rest[0] == "--show":
         questions = [q for q in questions if q["id"] in rest[1:]]
-    names = [suite["name"] for suite in tomllib.loads((HERE / "suites.toml").read_text())["suite"]]
+    listed = tomllib.loads((labels / "suites.toml").read_text())["suite"]
     rows, missing, total = [], 0, 0
-    for name in names:
+    for name, bases in [(suite["name"], suite.get("bases", [])) for suite in listed]:
         suite = Suite(pathlib.Path(suites, name))
         tests = tests_of(program, suite.root)
         for test in tests:
             suite.module(test["file"])
+        for path in bases:
+            suite.module(path)
         for test in tests:
             facts = suite.facts(test)
             total += 1
@@ -274,7 +276,7 @@ def main():
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(["question", "repo", "test"])
     writer.writerows(sorted(row[:3] for row in rows))
-    with open(HERE / "relevant.csv.gz", "wb") as file:
+    with open(labels / "relevant.csv.gz", "wb") as file:
         file.write(gzip.compress(table.getvalue().encode(), mtime=0))
     for question in questions:
         print(question["id"], sum(row[0] == question["id"] for row in rows), sep="\t")

@@ -261,9 +261,10 @@ fn search(args: &SearchArgs) -> anyhow::Result<Outcome> {
         let folder = args.suites.join(name);
         anyhow::ensure!(
             folder.is_dir(),
-            "there is no '{}'; 'python3 scripts/suites.py {}' brings the suites",
+            "there is no '{}'; 'python3 scripts/suites.py {} {}' brings the suites",
             folder.display(),
-            args.suites.display()
+            args.suites.display(),
+            args.labels.display()
         );
     }
     let report = open::block_on(async {

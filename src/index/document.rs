@@ -12,7 +12,7 @@ use crate::smells::Cause;
 use crate::words;
 
 /// Changes whenever [`sentences`] or the words of [`IndexedTest::terms`] change; a store keeps one version.
-pub const DOCUMENT_VERSION: u32 = 3;
+pub const DOCUMENT_VERSION: u32 = 4;
 
 /// Bytes of source whose words are indexed.
 const INDEXED_SOURCE: usize = 8_000;

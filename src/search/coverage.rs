@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rayon::prelude::*;
 use uuid::Uuid;
 
-use super::synonyms::alike;
+use super::synonyms::Synonyms;
 use crate::index::IndexedTest;
 use crate::words::{is_stop_word, plain, stem};
 
@@ -26,13 +26,17 @@ pub(super) struct Coverage {
 
 impl Coverage {
     /// The words of `question`; those that fewer of the candidates have weigh more.
-    pub(super) fn of<'t>(question: &str, candidates: impl Iterator<Item = (Uuid, &'t IndexedTest)>) -> Self {
+    pub(super) fn of<'t>(
+        question: &str,
+        synonyms: &Synonyms,
+        candidates: impl Iterator<Item = (Uuid, &'t IndexedTest)>,
+    ) -> Self {
         let mut words: Vec<(Vec<String>, f32)> = Vec::new();
         for word in plain(question) {
             if is_stop_word(&word) || word.chars().count() < 2 {
                 continue;
             }
-            let alike = alike(&stem(&word));
+            let alike = synonyms.alike(&stem(&word));
             if !words.iter().any(|(known, _)| *known == alike) {
                 words.push((alike, 1.0));
             }
@@ -127,7 +131,7 @@ mod tests {
     use crate::index::samples::assessment;
 
     fn covers(question: &str, id: &str, source: &str) -> f32 {
-        Coverage::of(question, std::iter::empty())
+        Coverage::of(question, &Synonyms::default(), std::iter::empty())
             .of_test(&IndexedTest::new(assessment("a", id), source.to_owned()))
     }
 
@@ -139,7 +143,7 @@ mod tests {
         assert_eq!(covers("acquired", id, "lock.acquire()"), CODE);
         assert_eq!(covers("frobnicated", id, "lock.acquire()"), 0.0);
         assert_eq!(covers("locks that expire", id, ""), (NAME + PATH) / 2.0);
-        assert!(Coverage::of("the of", std::iter::empty()).is_empty());
+        assert!(Coverage::of("the of", &Synonyms::default(), std::iter::empty()).is_empty());
     }
 
     #[test]

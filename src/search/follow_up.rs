@@ -82,6 +82,8 @@ fn together(before: Facets, new: Facets, question: &str) -> Facets {
         topics: either(before.topics, new.topics, &new.not_causes, true),
         does: either(before.does, new.does, &new.not_does, true),
         hints: either(before.hints, new.hints, &new.not_does, true),
+        itself: new.itself || before.itself,
+        names: either(before.names, new.names, &[], true),
         severities: either(before.severities, new.severities, &[], among),
         codes: either(before.codes, new.codes, &[], among),
         teams: either(before.teams, new.teams, &[], false),

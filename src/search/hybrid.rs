@@ -8,7 +8,7 @@ use super::hit::{Hit, SearchAnswer, reasons};
 use super::plan::{Plan, placed, rankings};
 use super::query::{Facets, read};
 use super::score::Scorer;
-use super::synonyms::expanded;
+use super::synonyms::{Synonyms, expanded};
 use super::twins::{Folded, fold};
 use crate::index::Embedder;
 use crate::index::meaning::embed;
@@ -47,11 +47,13 @@ pub async fn answer(
     limit: usize,
 ) -> Result<SearchAnswer, SearchError> {
     let words = if facets.text.is_empty() { query.to_owned() } else { facets.text.clone() };
-    let terms = Near::Terms(expanded(&words));
     // names are looked up and words ranked while the question is embedded
     let by_words = async {
         let mut facets = facets;
-        let (projects, libraries) = subjects(&*store.names().await?, &facets);
+        let names = store.names().await?;
+        let synonyms = Synonyms::of(&words, &names);
+        let terms = Near::Terms(expanded(&words, &synonyms));
+        let (projects, libraries) = subjects(&names, &facets);
         facets.projects = projects;
         facets.libraries.extend(libraries);
         let plan = Plan::new(&facets, explicit, limit);
@@ -59,10 +61,11 @@ pub async fn answer(
         let fitting = wanted.len();
         wanted.extend(plan.close());
         let by_words = store.rank(rankings(&wanted, &terms)).await?;
-        Ok::<_, SearchError>((facets, plan, wanted, fitting, by_words))
+        Ok::<_, SearchError>((facets, synonyms, terms, plan, wanted, fitting, by_words))
     };
-    let text = async { Ok(embed(embedder, vec![words]).await?.pop().unwrap_or_default()) };
-    let (text, (facets, plan, wanted, fitting, by_words)) = futures::try_join!(text, by_words)?;
+    let text = async { Ok(embed(embedder, vec![words.clone()]).await?.pop().unwrap_or_default()) };
+    let (text, (facets, synonyms, terms, plan, wanted, fitting, by_words)) =
+        futures::try_join!(text, by_words)?;
     let meaning = Near::Text(text);
     let by_meaning = store.rank(rankings(&wanted, &meaning)).await?;
 
@@ -81,7 +84,7 @@ pub async fn answer(
     }
     found.add(close);
     let wishes = plan.wishes;
-    let scorer = Scorer::new(&facets, &wishes, &found);
+    let scorer = Scorer::new(&facets, &wishes, &synonyms, &found);
     let ranked = found.rank(|id, place, test| scorer.score(id, place, test));
     let best: Vec<Folded> = fold(ranked).into_iter().take(limit).collect();
     let unmet: Vec<String> = wishes
@@ -103,9 +106,15 @@ pub async fn answer(
 
 /// Words of the question that name indexed repositories, and those that name libraries which many tests use.
 fn subjects(names: &Names, facets: &Facets) -> (Vec<String>, Vec<String>) {
-    let words = facets.remainder.to_lowercase();
-    let words = words.split(' ').filter(|word| word.len() > 2 && !is_stop_word(word));
+    let remainder = facets.remainder.to_lowercase();
+    let words: Vec<&str> =
+        remainder.split(' ').filter(|word| word.len() > 2 && !is_stop_word(word)).collect();
     let (mut projects, mut libraries) = (Vec::new(), Vec::new());
+    // "disk cache" may be called diskcache
+    for pair in words.windows(2) {
+        let said = ["", "-", "_"].map(|between| pair.join(between));
+        projects.extend(said.into_iter().filter(|name| names.repos.contains_key(name)));
+    }
     for word in words {
         if names.repos.contains_key(word) {
             projects.push(word.to_owned());

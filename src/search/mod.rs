@@ -11,6 +11,7 @@ mod follow_up;
 mod hit;
 mod hybrid;
 mod name;
+mod negation;
 mod period;
 mod plan;
 mod query;

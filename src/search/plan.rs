@@ -14,7 +14,7 @@ const WEIGHTS: [f32; 2] = [1.0, 0.8];
 /// Candidates for each hit wanted: copies fold together.
 const CANDIDATES: usize = 6;
 /// The same for what comes close.
-const CLOSE: usize = 2;
+const CLOSE: usize = 4;
 
 /// So many hits at least are looked for: the first of a few are the first of a page.
 const PAGE: usize = 10;

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::negation::{named_after, negated, note_not, plainly_turned};
 use super::period::period;
 use super::vocabulary::{self, Meaning};
 use crate::index::store::Filter;
@@ -35,6 +36,12 @@ pub struct Facets {
     /// Activities that come close to what is asked; they only lift.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<Activity>,
+    /// Whether the test itself should do it, and not what it calls.
+    #[serde(skip_serializing_if = "is_false")]
+    pub itself: bool,
+    /// Names as they stand in code (`time.sleep`, `AsyncMock`); they lift.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
     /// `pytest` or `unittest`
     #[serde(skip_serializing_if = "Option::is_none")]
     pub framework: Option<String>,
@@ -102,15 +109,21 @@ impl Facets {
 pub fn read(query: &str) -> Facets {
     let mut facets = Facets::default();
     let mut words = Vec::new();
-    for token in tokens(&query.replace("(not ", "without ").replace("but not ", "without ")) {
+    for token in tokens(&query.replace("(not ", "without ")) {
         if !prefixed(&mut facets, &token) {
             words.extend(split(&token));
+            if let Some(name) = code_name(&token) {
+                push(&mut facets.names, name.to_owned());
+            }
         }
     }
+    let words = plainly_turned(words);
     let stems: Vec<String> = words.iter().map(|word| stem(&word.to_lowercase())).collect();
     let mut kept: Vec<&str> = Vec::new();
     let mut left: Vec<&str> = Vec::new();
     let mut topics = Vec::new();
+    let mut unmocked = false;
+    let mut turned: Vec<(Meaning, &[String])> = Vec::new();
     let mut at = 0;
     while at < words.len() {
         let word = words[at].to_lowercase();
@@ -128,37 +141,58 @@ pub fn read(query: &str) -> Facets {
         if let Some((length, meaning)) = vocabulary::longest(&stems[at..]) {
             let phrase = words[at..at + length].iter().map(String::as_str);
             match meaning {
-                Meaning::Filler => {}
-                Meaning::Topic(_) | Meaning::Does(_) | Meaning::Hint(_) => {
+                Meaning::Filler | Meaning::Itself => {}
+                Meaning::Opening if kept.is_empty() => {}
+                Meaning::Topic(_)
+                | Meaning::Opening
+                | Meaning::Subject
+                | Meaning::Does(_)
+                | Meaning::Hint(_) => {
                     kept.extend(phrase.clone());
                     left.extend(phrase);
                 }
+                Meaning::Unmocked => unmocked = true,
                 _ => kept.extend(phrase),
             }
             note(&mut facets, &mut topics, meaning);
             at += length;
             continue;
         }
-        if vocabulary::leaves_out(&word)
-            && let Some(next) = words.get(at + 1)
-            && vocabulary::longest(&stems[at + 1..]).is_none()
-            && !crate::words::is_stop_word(&next.to_lowercase())
+        // "instead of" may be part of a phrase, which was looked for before
+        let instead = word == "instead" && words.get(at + 1).is_some_and(|next| next == "of");
+        if (vocabulary::is_negator(&word) || instead)
+            && let Some((from, length, meaning)) = negated(&words, &stems, at + 1)
         {
-            push(&mut facets.not_words, next.to_lowercase());
-            at += 2;
+            turned.push((meaning, &words[from..from + length]));
+            at = from + length;
             continue;
         }
-        if vocabulary::is_negator(&word)
-            && let Some((end, meaning)) = negated(&words, &stems, at + 1)
+        if vocabulary::leaves_out(&word)
+            && let Some(next) = named_after(&words, at)
         {
-            note_not(&mut facets, meaning);
-            at = end;
+            push(&mut facets.not_words, words[next].to_lowercase());
+            at = next + 1;
             continue;
         }
         kept.push(&words[at]);
         left.push(&words[at]);
         at += 1;
     }
+    for (meaning, phrase) in turned {
+        note_not(&mut facets, meaning, phrase);
+    }
+    if unmocked {
+        let asks_for_network = [Activity::Http, Activity::Sockets]
+            .iter()
+            .any(|one| facets.does.contains(one) || facets.hints.contains(one));
+        if asks_for_network || topics.contains(&Cause::Network) {
+            push(&mut facets.causes, Cause::Network);
+        } else if !facets.does.contains(&Activity::Mocks) {
+            push(&mut facets.not_does, Activity::Mocks);
+        }
+    }
+    // not those that are not wanted
+    facets.names.retain(|name| split(name).iter().all(|part| kept.contains(&part.as_str())));
     // "flaky network tests" asks for a cause, "network tests" for a topic
     let unstable = facets.flaky == Some(true);
     for cause in topics {
@@ -230,35 +264,22 @@ fn note(facets: &mut Facets, topics: &mut Vec<Cause>, meaning: Meaning) {
         Meaning::Flaky(value) => facets.flaky = Some(value),
         Meaning::Observed(verdict) => facets.observed = Some(verdict),
         Meaning::Proved => facets.proved = Some(true),
-        Meaning::Filler => {}
+        Meaning::Itself => facets.itself = true,
+        Meaning::Subject | Meaning::Unmocked | Meaning::Filler | Meaning::Opening => {}
     }
 }
 
-fn note_not(facets: &mut Facets, meaning: Meaning) {
-    match meaning {
-        Meaning::Async(value) => facets.is_async = Some(!value),
-        Meaning::Library(name) => push(&mut facets.not_libraries, name.to_string()),
-        Meaning::Cause(cause) | Meaning::Topic(cause) => push(&mut facets.not_causes, cause),
-        Meaning::Does(activity) | Meaning::Hint(activity) => push(&mut facets.not_does, activity),
-        Meaning::Flaky(value) => facets.flaky = Some(!value),
-        Meaning::Proved => facets.proved = Some(false),
-        Meaning::Framework(_) | Meaning::Severity(_) | Meaning::Observed(_) | Meaning::Filler => {}
-    }
-}
-
-/// What the negator before `at` turns, and where it ends.
-fn negated(words: &[String], stems: &[String], mut at: usize) -> Option<(usize, Meaning)> {
-    loop {
-        if let Some((length, meaning)) = vocabulary::longest(&stems[at.min(stems.len())..])
-            && meaning != Meaning::Filler
-        {
-            return Some((at + length, meaning));
-        }
-        if !words.get(at).is_some_and(|word| vocabulary::is_transparent(&word.to_lowercase())) {
-            return None;
-        }
-        at += 1;
-    }
+/// A name as it stands in code: `time.sleep`, `datetime.now()`, `tmp_path`, `AsyncMock`.
+fn code_name(token: &str) -> Option<&str> {
+    let name = token.trim_matches(|c: char| !(c.is_alphanumeric() || c == '_'));
+    let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'));
+    let is_file = name.ends_with(".py");
+    let parts: Vec<&str> = name.split('.').collect();
+    let is_dotted = parts.len() > 1 && parts.iter().all(|part| part.len() > 1);
+    let letters: Vec<char> = name.chars().collect();
+    let has_hump =
+        letters.windows(2).any(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase());
+    (is_plain && !is_file && (is_dotted || has_hump || name.contains('_'))).then_some(name)
 }
 
 fn code(word: &str) -> Option<String> {
@@ -290,11 +311,18 @@ fn tokens(query: &str) -> Vec<String> {
 /// The words of a token; identifiers stay whole, `order-dependent` and `time.sleep` come apart, "don't" is "dont".
 pub(super) fn split(token: &str) -> Vec<String> {
     token
-        .replace(['\'', '’'], "")
+        .replace('’', "'")
+        .trim_end_matches(|c: char| !(c.is_alphanumeric() || c == '_' || c == '\''))
+        .trim_end_matches("'s")
+        .replace('\'', "")
         .split(|c: char| !(c.is_alphanumeric() || c == '_'))
         .filter(|word| !word.is_empty())
         .map(String::from)
         .collect()
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 pub(super) fn push<T: PartialEq>(list: &mut Vec<T>, value: T) {
@@ -396,12 +424,60 @@ mod tests {
 
     #[test]
     fn words_that_are_left_out_are_no_text() {
-        let facets = read("hard links (not symlinks)");
+        let facets = read("header lines (not trailers)");
         assert_eq!(
             (facets.not_words, facets.remainder.as_str()),
-            (vec!["symlinks".to_owned()], "hard links")
+            (vec!["trailers".to_owned()], "header lines")
         );
         assert_eq!(read("files without the header").not_words, Vec::<String>::new());
+    }
+
+    #[test]
+    fn without_is_said_in_many_ways() {
+        for query in [
+            "child processes, leaving the docker based ones aside",
+            "child processes apart from Docker",
+            "child processes but not with docker",
+            "child processes (not docker)",
+            "child processes instead of Docker",
+        ] {
+            let facets = read(query);
+            assert_eq!(
+                (facets.not_libraries, facets.libraries.len()),
+                (vec!["docker".to_owned()], 0),
+                "{query}"
+            );
+        }
+        assert_eq!(read("time zones, but not from babel").not_words, ["babel"]);
+        assert_eq!(read("no real socket").not_does, [Activity::Sockets]);
+        // what is wanted in other words cannot be excluded as a whole
+        let facets = read("calls tempfile itself, without pytest's tmp_path fixture");
+        assert_eq!((facets.does, facets.not_does), (vec![Activity::TemporaryFiles], vec![]));
+        assert_eq!((facets.not_words, facets.names.len()), (vec!["tmp_path".to_owned()], 0));
+        assert!(facets.itself);
+    }
+
+    #[test]
+    fn not_mocked_asks_for_the_network_only_where_it_is_spoken_of() {
+        assert_eq!(read("HTTP calls that are not mocked").causes, [Cause::Network]);
+        let facets = read("begin and commit a transaction, not mocked");
+        assert_eq!((facets.causes, facets.not_does), (vec![], vec![Activity::Mocks]));
+    }
+
+    #[test]
+    fn names_as_they_stand_in_code_are_kept() {
+        assert_eq!(read("time.sleep or datetime.now() in async tests").names, ["time.sleep", "datetime.now"]);
+        assert_eq!(read("tests that lean on AsyncMock").names, ["AsyncMock"]);
+        assert!(read("tests/test_lock.py e.g. Redis, HTTP").names.is_empty());
+        assert!(read("no time.sleep").names.is_empty());
+    }
+
+    #[test]
+    fn words_of_other_meaning_in_a_phrase_are_no_facets() {
+        assert!(read("logging in with a bad password").does.is_empty());
+        assert!(read("search index, full-text search").remainder.contains("full text search"));
+        assert!(read("search for full-text indexes").remainder.starts_with("full"));
+        assert!(read("cron jobs when the clocks go back").does.is_empty());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::candidates::{Candidates, Place};
 use super::coverage::Coverage;
 use super::query::Facets;
+use super::synonyms::Synonyms;
 use super::wishes::Wish;
 use crate::index::IndexedTest;
 use crate::risk::Verdict;
@@ -14,13 +15,16 @@ use crate::smells::Finding;
 /// What places in the fused rankings are worth where words are asked for, and where nothing but facets is.
 const FUSED: [f32; 2] = [1.0, 0.3];
 /// What the BM25 score is worth, as a share of the best one's.
-const BM25: f32 = 1.0;
+const BM25: f32 = 0.3;
 /// What containing the question's words is worth, by where they stand.
-const WORDS: f32 = 1.0;
+const WORDS: f32 = 1.5;
 /// What a topic that is also a cause of the test, or a hint that it does, is worth.
 const TOPIC: f32 = 0.15;
-/// What doing itself what was asked for is worth, beside having it done by its fixtures and helpers.
-const ITSELF: f32 = 0.3;
+/// What doing itself what was asked for is worth, beside having it done by its fixtures and helpers; and where it is
+/// asked for that the test does it.
+const ITSELF: [f32; 2] = [0.7, 1.5];
+/// What having the names that were asked for in its code is worth, as they stand there.
+const NAMES: f32 = 0.6;
 /// What evidence of instability is worth where instability is asked for, or nothing but facets is.
 const EVIDENCE: f32 = 0.4;
 /// What not having the words is worth that are not wanted.
@@ -42,11 +46,16 @@ pub(super) struct Scorer<'a> {
 }
 
 impl<'a> Scorer<'a> {
-    pub(super) fn new(facets: &'a Facets, wishes: &'a [Wish], found: &Candidates) -> Self {
+    pub(super) fn new(
+        facets: &'a Facets,
+        wishes: &'a [Wish],
+        synonyms: &Synonyms,
+        found: &Candidates,
+    ) -> Self {
         let only_facets = facets.remainder.is_empty();
         let by_evidence = facets.flaky != Some(false) && (only_facets || facets.flaky == Some(true));
-        let words = Coverage::of(&facets.remainder, found.tests());
-        let unwanted = Coverage::of(&facets.not_words.join(" "), std::iter::empty());
+        let words = Coverage::of(&facets.remainder, synonyms, found.tests());
+        let unwanted = Coverage::of(&facets.not_words.join(" "), &Synonyms::default(), std::iter::empty());
         Scorer { facets, wishes, words, unwanted, most_bm25: found.most_bm25(), by_evidence }
     }
 
@@ -75,6 +84,8 @@ impl<'a> Scorer<'a> {
             || facets.hints.iter().any(|hint| assessment.does.contains(hint));
         let itself = facets.does.iter().filter(|one| assessment.does_itself.contains(one)).count() as f32
             / facets.does.len().max(1) as f32;
+        let named = facets.names.iter().filter(|name| test.source.contains(name.as_str())).count() as f32
+            / facets.names.len().max(1) as f32;
         let much = (assessment.findings.iter().map(Finding::weight).sum::<f32>() / MUCH_EVIDENCE).min(1.0);
         let evidence = (assessment.severity as u8 as f32 / 4.0 + much) / 2.0;
         let only_facets = self.words.is_empty();
@@ -85,7 +96,8 @@ impl<'a> Scorer<'a> {
             (if only_facets { 0.0 } else { BM25 }, bm25),
             (if only_facets { 0.0 } else { WORDS }, self.words.of_candidate(id)),
             (TOPIC, f32::from(u8::from(topic))),
-            (if facets.does.is_empty() { 0.0 } else { ITSELF }, itself),
+            (if facets.does.is_empty() { 0.0 } else { ITSELF[usize::from(facets.itself)] }, itself),
+            (if facets.names.is_empty() { 0.0 } else { NAMES }, named),
             (if self.by_evidence { EVIDENCE } else { 0.0 }, evidence),
             (SEEN, seen),
             (

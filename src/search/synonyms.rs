@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use crate::index::store::Terms;
+use crate::index::store::{Names, Terms};
 use crate::index::terms;
 use crate::words::{is_stop_word, plain, stem};
 
@@ -49,6 +49,12 @@ const GROUPS: &[&str] = &[
     "ssl tls",
     "http https",
     "retry retries attempt backoff",
+    "refuse reject deny denied forbidden",
+    "fail failure failed error",
+    "evict cull purge",
+    "foreign fk",
+    "websocket ws",
+    "startup lifespan",
     "redirect location",
     "mtime modification st_mtime",
     "daylight dst",
@@ -99,10 +105,64 @@ static ALIKE: LazyLock<HashMap<String, Vec<String>>> = LazyLock::new(|| {
     alike
 });
 
-/// A stem and those that stand for it, itself first.
-pub(super) fn alike(stem: &str) -> Vec<String> {
-    let others = ALIKE.get(stem).cloned().unwrap_or_default();
-    std::iter::once(stem.to_owned()).chain(others).collect()
+/// What the words of one question stand for, beside what words stand for in general.
+#[derive(Default)]
+pub(super) struct Synonyms {
+    own: HashMap<String, Vec<String>>,
+}
+
+impl Synonyms {
+    /// Those of `question`: the initials of what is said in several words (`fts`, for "full text search"), and the
+    /// indexed projects and libraries that are called by a word of it (`asyncssh`, for "SSH").
+    pub(super) fn of(question: &str, names: &Names) -> Synonyms {
+        let mut synonyms = Synonyms::default();
+        let words = plain(question);
+        for phrase in words.split(|word| is_stop_word(word)).flat_map(initials) {
+            for word in phrase.1 {
+                synonyms.add(word, &phrase.0);
+            }
+        }
+        for word in words.iter().filter(|word| is_distinctive(word)) {
+            for name in names.repos.keys().chain(names.libraries.keys()).filter(|name| is_in(word, name)) {
+                synonyms.add(word, &name.to_lowercase());
+            }
+        }
+        synonyms
+    }
+
+    fn add(&mut self, word: &str, other: &str) {
+        let others = self.own.entry(stem(word)).or_default();
+        if !others.iter().any(|known| known == other) {
+            others.push(other.to_owned());
+        }
+    }
+
+    /// A stem and those that stand for it, itself first.
+    pub(super) fn alike(&self, stem: &str) -> Vec<String> {
+        let general = ALIKE.get(stem).into_iter().flatten();
+        let own = self.own.get(stem).into_iter().flatten();
+        std::iter::once(stem).chain(general.chain(own).map(String::as_str)).map(str::to_owned).collect()
+    }
+}
+
+/// The initials of three or four neighbouring words, with those words.
+fn initials(words: &[String]) -> Vec<(String, &[String])> {
+    let of = |words: &[String]| words.iter().filter_map(|word| word.chars().next()).collect::<String>();
+    [3, 4].into_iter().flat_map(|count| words.windows(count)).map(|words| (of(words), words)).collect()
+}
+
+/// Whether a word may tell one project from another.
+fn is_distinctive(word: &str) -> bool {
+    word.len() > 2 && !is_stop_word(word) && super::vocabulary::longest(&[stem(word)]).is_none()
+}
+
+/// Letters of a project's name that may stand around a word of it.
+const AROUND: usize = 6;
+
+/// Whether a project or library is called by a word and little more: `pymongo` and `mongo-utils` by "mongo".
+fn is_in(word: &str, name: &str) -> bool {
+    let name = name.to_lowercase();
+    name != word && name.len() <= word.len() + AROUND && (name.starts_with(word) || name.ends_with(word))
 }
 
 /// What a synonym weighs in a query beside the word itself.
@@ -110,12 +170,12 @@ const SYNONYM: f32 = 0.4;
 
 /// The words of a question as a query, with their synonyms, and neighbours as one: "fail point" is in `failPoint` and
 /// `fail_point` too.
-pub(super) fn expanded(question: &str) -> Terms {
+pub(super) fn expanded(question: &str, synonyms: &Synonyms) -> Terms {
     let own = terms::query(question);
     let mut others = String::new();
     let words = plain(question);
     for word in &words {
-        for other in alike(&stem(word)).iter().skip(1) {
+        for other in synonyms.alike(&stem(word)).iter().skip(1) {
             others.push(' ');
             others.push_str(other);
         }
@@ -139,7 +199,7 @@ mod tests {
     #[test]
     fn a_synonym_weighs_less_than_the_word() {
         let plain_query = terms::query("certificates");
-        let query = expanded("certificates");
+        let query = expanded("certificates", &Synonyms::default());
         assert!(query.indices.len() > plain_query.indices.len());
         assert!(query.indices.is_sorted_by(|a, b| a < b));
         let at = query.indices.iter().position(|index| *index == plain_query.indices[0]);
@@ -149,7 +209,8 @@ mod tests {
 
     #[test]
     fn synonyms_are_stems() {
-        assert!(alike("certificat").contains(&"cert".to_owned()), "{:?}", alike("certificat"));
-        assert_eq!(alike("frobnicat"), ["frobnicat"]);
+        let synonyms = Synonyms::default();
+        assert!(synonyms.alike("certificat").contains(&"cert".to_owned()));
+        assert_eq!(synonyms.alike("frobnicat"), ["frobnicat"]);
     }
 }

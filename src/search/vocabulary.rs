@@ -27,8 +27,16 @@ pub(super) enum Meaning {
     Observed(Verdict),
     /// Shown to be unstable by running with one thing changed.
     Proved,
+    /// Done by the test itself, not by what it calls.
+    Itself,
+    /// What is tested, though it sounds like what a test does: "logging in".
+    Subject,
+    /// Not mocked: the network, where that is asked for too.
+    Unmocked,
     /// Says nothing about tests.
     Filler,
+    /// Says nothing at the beginning of a question: "search for", "list".
+    Opening,
 }
 
 /// The longest phrase that `stems` begins with, as its length and meaning.
@@ -51,11 +59,29 @@ pub(super) fn leaves_out(word: &str) -> bool {
     ["without", "except", "excluding", "exclude"].contains(&word)
 }
 
+/// Other ways to say "without".
+pub(super) const WITHOUT: &[&str] = &[
+    "but not",
+    "but no",
+    "but never",
+    "apart from",
+    "aside from",
+    "other than",
+    "rather than",
+    "does without",
+    "do without",
+    "not counting",
+    "ignoring",
+];
+
+/// What surrounds what is not wanted: "leaving the slow ones aside".
+pub(super) const LEAVING: (&[&str], &[&str]) = (&["leave", "leaves", "leaving"], &["aside", "out", "alone"]);
+
 /// Words that may stand between a negator and what it turns: "that do not use any Redis".
 pub(super) fn is_transparent(word: &str) -> bool {
     [
         "use", "uses", "using", "used", "any", "a", "an", "the", "with", "need", "needs", "touch",
-        "touching", "have",
+        "touching", "have", "from", "of", "on", "in", "by", "real", "actual", "live", "other", "such",
     ]
     .contains(&word)
 }
@@ -123,10 +149,18 @@ const PLAIN: &[(&str, Meaning)] = &[
     ("medium severity,moderate", Meaning::Severity(&[Severity::Medium])),
     ("low severity,minor", Meaning::Severity(&[Severity::Low])),
     (
-        "similar,similar to,like this,find,find me,show,show me,list,give me,search,search for,look for,test,test case,\
-         test suite,all,any,every,which,that,please,what are,where are,are there,code,python,pytest",
+        "similar,similar to,like this,find,find me,show,show me,give me,test,test case,test suite,all,any,every,which,\
+         that,please,what are,where are,are there,code,python,pytest,the one,and so on,and friend,and the like",
         Meaning::Filler,
     ),
+    ("list,search,search for,look for,looking for", Meaning::Opening),
+    (
+        "itself,themselves,directly,in their body,right in their body,in its body,in their own body,in the test body",
+        Meaning::Itself,
+    ),
+    ("not mocked,unmocked,not faked,without mocking", Meaning::Unmocked),
+    ("log in,log into,logged in,logging in,logging into,log out,logged out,logging out", Meaning::Subject),
+    ("websockets library,websockets module", Meaning::Library("websockets")),
     (
         "unittest,unittest test case,unit test case,unittest style,testcase class",
         Meaning::Framework("unittest"),
@@ -153,8 +187,8 @@ const CAUSES: &[(Cause, &str, &str)] = &[
     (
         Cause::Network,
         "live service,real service,external service,live server,real network,live network,real http,\
-         not mocked,unmocked,hard coded port,hardcoded port,fixed port,port conflict,port already in use,\
-         name resolution,live database,real database,network access",
+         hard coded port,hardcoded port,fixed port,port conflict,port already in use,\
+         live database,real database,network access",
         "network,service,remote,dns,internet",
     ),
     (
@@ -187,7 +221,7 @@ const CAUSES: &[(Cause, &str, &str)] = &[
         Cause::Unordered,
         "set order,set ordering,dict order,dictionary order,iteration order,hash order,directory listing,\
          order of a set,order of set,listdir,without order by,result order,row order,order of result",
-        "sorted,set,dict,unordered",
+        "sorted,dict,unordered",
     ),
     (
         Cause::Structure,
@@ -199,7 +233,11 @@ const CAUSES: &[(Cause, &str, &str)] = &[
 
 /// What a test does, what always means it, what may.
 const ACTIVITIES: &[(Activity, &str, &str)] = &[
-    (Activity::Sleep, "sleep,time sleep,asyncio sleep,anyio sleep,call sleep", ""),
+    (
+        Activity::Sleep,
+        "sleep,time sleep,asyncio sleep,anyio sleep,call sleep,fraction of a second,for a second,for some seconds",
+        "pause",
+    ),
     (Activity::Wait, "", "wait,wait for,join,block until"),
     (Activity::Poll, "poll,poll loop,poll in a loop,busy wait,wait until", ""),
     (Activity::Timeout, "timeout,time out,deadline", ""),
@@ -208,7 +246,7 @@ const ACTIVITIES: &[(Activity, &str, &str)] = &[
         "thread,threading,multithreaded,multithreading,multi threaded,worker thread,thread pool,threadpool",
         "",
     ),
-    (Activity::Tasks, "background task,create task,create_task,gather,asyncio task", "task"),
+    (Activity::Tasks, "create task,create_task,gather,asyncio task,async task", "task,background task"),
     (
         Activity::Processes,
         "subprocess,child process,sub process,multiprocessing,multiprocess,spawn process,separate process,\
@@ -225,26 +263,28 @@ const ACTIVITIES: &[(Activity, &str, &str)] = &[
     (Activity::Http, "http request,http call,web request,http client", "http,request"),
     (
         Activity::Clock,
-        "current time,current date,current date or time,wall clock,system clock,real clock,clock,real time,\
+        "current time,current date,current date or time,wall clock,system clock,real clock,real time,\
          depend on the date,depend on time,depend on the current time",
-        "today,now",
+        "clock,today,now",
     ),
     (
         Activity::Timer,
-        "elapsed time,time elapsed,measure time,time taken,monotonic,measure elapsed time,stopwatch,how long",
-        "duration",
+        "elapsed time,time elapsed,measure time,time taken,monotonic,measure elapsed time,stopwatch,how long,\
+         how many second,how many millisecond,second something took",
+        "duration,took",
     ),
     (
         Activity::FrozenClock,
         "frozen clock,freeze time,frozen time,freeze the clock,time machine,mock clock,fake clock,mock time,\
-         fake time,fixed clock,time travel",
-        "",
+         fake time,fixed clock,time travel,time is frozen,clock is frozen,clock is patched,clock is mocked,clock mocked,\
+         time is mocked,time mocked",
+        "frozen,freeze",
     ),
     (
         Activity::TimeZones,
         "timezone,time zone,utc offset,daylight saving,daylight saving time,dst,tzinfo,local time,local timezone,\
          local time zone",
-        "utc,tz",
+        "utc,tz,clock go forward,clock go back,clock change,clock shift,summer time,winter time",
     ),
     (
         Activity::Random,
@@ -269,7 +309,7 @@ const ACTIVITIES: &[(Activity, &str, &str)] = &[
         "environment,env",
     ),
     (Activity::WorkingDirectory, "working directory,current directory,chdir,cwd", ""),
-    (Activity::Mocks, "mock,patch,monkeypatch,stub,magicmock", "fake"),
+    (Activity::Mocks, "mock,patch,monkeypatch,stub,magicmock,asyncmock", "fake"),
     (Activity::Raises, "expect exception,expect an exception,pytest raises", "exception,raise,error"),
     (Activity::Warnings, "warning,deprecation warning", "deprecated"),
     (Activity::Logs, "log record,log message,log output,logging,caplog,log", ""),
@@ -280,6 +320,45 @@ const ACTIVITIES: &[(Activity, &str, &str)] = &[
     ),
     (Activity::Parametrized, "parametrized,parametrize,parameterized,parametrised,parameterised", ""),
     (Activity::Skips, "skip,skipif,xfail", ""),
+    (Activity::Cancellation, "cancel,cancellation", "abort"),
+    (Activity::Pickle, "pickle,unpickle", "serialize,deserialize"),
+    (
+        Activity::GarbageCollection,
+        "garbage collection,garbage collector,collect garbage,weak reference,weakref,gc",
+        "finalizer",
+    ),
+    (
+        Activity::Tls,
+        "",
+        "tls,ssl,x509,tls certificate,ssl certificate,certificate verification,certificate,handshake",
+    ),
+    (
+        Activity::Permissions,
+        "file permission,chmod,chown,umask,file mode,being root,run as root,root user",
+        "permission,superuser",
+    ),
+    (Activity::Links, "symlink,symbolic link,soft link,hard link,hardlink", ""),
+    (
+        Activity::Compression,
+        "",
+        "compress,decompress,compression,decompression,gzip,zip file,zip archive,tarball,tar archive,deflate,brotli,zstd,\
+         archive,zip",
+    ),
+    (
+        Activity::HostNames,
+        "dns lookup,name resolution,resolve hostname,resolve host name,hostname lookup,host name lookup",
+        "hostname,host name",
+    ),
+    (
+        Activity::FreePorts,
+        "free port,unused port,free tcp port,unused tcp port,ephemeral port,random port,available port,port 0",
+        "",
+    ),
+    (
+        Activity::Imports,
+        "reload module,reload a module,reimport,import machinery,sys modules,importlib",
+        "import",
+    ),
     (
         Activity::Tolerance,
         "approximate,approximately,almost equal,tolerance,approx,isclose,allclose,approximate comparison,\
@@ -326,7 +405,6 @@ const LIBRARIES: &[(&str, &str)] = &[
     ("scrapy", ""),
     ("grpc", "grpcio"),
     ("zmq", "zeromq,pyzmq"),
-    ("websockets", "websockets library"),
     ("paramiko", ""),
     ("docker", ""),
     ("kubernetes", "k8s"),

@@ -45,20 +45,20 @@ pub(super) fn wishes(facets: &Facets) -> Vec<Wish> {
     };
     if let Some(is_async) = facets.is_async {
         let words = if is_async { "async" } else { "sync" };
-        add(0.6, words.to_owned(), Filter { is_async: facets.is_async, ..Filter::default() });
+        add(0.9, words.to_owned(), Filter { is_async: facets.is_async, ..Filter::default() });
     }
     if !facets.libraries.is_empty() {
         let one = |library: &String| Filter { libraries: vec![library.clone()], ..Filter::default() };
         let condition = Filter { and: facets.libraries.iter().map(one).collect(), ..Filter::default() };
-        add(0.8, format!("uses {}", facets.libraries.join(" and ")), condition);
+        add(1.2, format!("uses {}", facets.libraries.join(" and ")), condition);
     }
     if !facets.projects.is_empty() {
         let condition = Filter { repos: facets.projects.clone(), ..Filter::default() };
-        add(0.8, format!("of {}", facets.projects.join(" or ")), condition);
+        add(0.4, format!("of {}", facets.projects.join(" or ")), condition);
     }
     for activity in &facets.does {
         let condition = Filter { does: vec![*activity], ..Filter::default() };
-        add(0.8, activity.phrase().to_owned(), condition);
+        add(0.3, activity.phrase().to_owned(), condition);
     }
     if let Some(name) = &facets.framework {
         add(0.5, format!("{name} style"), Filter { framework: Some(name.clone()), ..Filter::default() });
@@ -70,7 +70,7 @@ pub(super) fn wishes(facets: &Facets) -> Vec<Wish> {
     if !facets.causes.is_empty() {
         let names: Vec<&str> = facets.causes.iter().map(|cause| cause.name()).collect();
         let condition = Filter { causes: facets.causes.clone(), ..Filter::default() };
-        add(0.8, format!("unstable by {}", names.join(" or ")), condition);
+        add(0.3, format!("unstable by {}", names.join(" or ")), condition);
     }
     if let Some(verdict) = facets.observed {
         let condition = Filter { verdicts: vec![verdict], ..Filter::default() };

@@ -7,6 +7,7 @@ use super::context::{Context, Role};
 use super::words::{
     is_clock, is_file_operation, is_process, is_random, is_sleep, is_timeout, is_wall_clock, last,
 };
+use crate::python::ast::{Call, Expr, ExprKind};
 
 /// One thing that a test does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -41,10 +42,20 @@ pub enum Activity {
     Parametrized,
     Skips,
     Tolerance,
+    Cancellation,
+    Pickle,
+    GarbageCollection,
+    Tls,
+    Permissions,
+    Links,
+    Compression,
+    HostNames,
+    FreePorts,
+    Imports,
 }
 
 impl Activity {
-    pub const ALL: [Activity; 29] = [
+    pub const ALL: [Activity; 39] = [
         Activity::Sleep,
         Activity::Wait,
         Activity::Poll,
@@ -74,6 +85,16 @@ impl Activity {
         Activity::Parametrized,
         Activity::Skips,
         Activity::Tolerance,
+        Activity::Cancellation,
+        Activity::Pickle,
+        Activity::GarbageCollection,
+        Activity::Tls,
+        Activity::Permissions,
+        Activity::Links,
+        Activity::Compression,
+        Activity::HostNames,
+        Activity::FreePorts,
+        Activity::Imports,
     ];
 
     /// The name used in JSON.
@@ -108,6 +129,16 @@ impl Activity {
             Activity::Parametrized => "parametrized",
             Activity::Skips => "skips",
             Activity::Tolerance => "tolerance",
+            Activity::Cancellation => "cancellation",
+            Activity::Pickle => "pickle",
+            Activity::GarbageCollection => "garbage-collection",
+            Activity::Tls => "tls",
+            Activity::Permissions => "permissions",
+            Activity::Links => "links",
+            Activity::Compression => "compression",
+            Activity::HostNames => "host-names",
+            Activity::FreePorts => "free-ports",
+            Activity::Imports => "imports",
         }
     }
 
@@ -143,6 +174,16 @@ impl Activity {
             Activity::Parametrized => "parametrized",
             Activity::Skips => "skipped on a condition",
             Activity::Tolerance => "compares floats with a tolerance",
+            Activity::Cancellation => "cancels tasks",
+            Activity::Pickle => "pickles objects",
+            Activity::GarbageCollection => "collects garbage",
+            Activity::Tls => "uses TLS certificates",
+            Activity::Permissions => "changes file permissions",
+            Activity::Links => "makes symbolic links",
+            Activity::Compression => "compresses data",
+            Activity::HostNames => "resolves host names",
+            Activity::FreePorts => "takes a free port",
+            Activity::Imports => "imports modules anew",
         }
     }
 }
@@ -173,6 +214,9 @@ pub fn activities(test: &Context<'_, '_>) -> (Vec<Activity>, Vec<Activity>) {
             of_call(path, &mut here);
             if site.call.keyword("timeout").is_some() || is_timeout(path) {
                 here.add(Activity::Timeout);
+            }
+            if last(path) == "bind" && is_port_zero(site.call) {
+                here.add(Activity::FreePorts);
             }
             if matches!(&**path, "random.Random" | "numpy.random.default_rng" | "numpy.random.RandomState")
                 && !site.call.args.is_empty()
@@ -246,6 +290,7 @@ fn of_fixture(name: &str) -> Option<Activity> {
         "caplog" => Some(Activity::Logs),
         "capsys" | "capfd" | "capsysbinary" | "capfdbinary" => Some(Activity::Output),
         "recwarn" => Some(Activity::Warnings),
+        _ if is_free_port(name) => Some(Activity::FreePorts),
         _ => None,
     }
 }
@@ -300,9 +345,34 @@ fn of_call(path: &str, out: &mut Set) {
     {
         out.add(Activity::TimeZones);
     }
-    if let Some(activity) = by_last_name(path, name) {
+    let by_root = match root {
+        "pickle" | "cloudpickle" | "dill" | "copyreg" => Some(Activity::Pickle),
+        "gc" | "weakref" => Some(Activity::GarbageCollection),
+        "ssl" | "trustme" => Some(Activity::Tls),
+        "gzip" | "zlib" | "bz2" | "lzma" | "zipfile" | "tarfile" | "brotli" | "zstandard" => {
+            Some(Activity::Compression)
+        }
+        _ => None,
+    };
+    for activity in by_root.filter(|_| path.contains('.')).into_iter().chain(by_last_name(path, name)) {
         out.add(activity);
     }
+    if is_free_port(name) {
+        out.add(Activity::FreePorts);
+    }
+}
+
+/// `find_free_port`, `unused_tcp_port`
+fn is_free_port(name: &str) -> bool {
+    name.contains("port")
+        && ["free", "unused", "ephemeral", "available"].iter().any(|word| name.contains(word))
+}
+
+/// `bind(("localhost", 0))`
+fn is_port_zero(call: &Call) -> bool {
+    let address = call.args.first().map(|address| &address.kind);
+    let Some(ExprKind::Tuple(parts)) = address else { return false };
+    parts.get(1).and_then(Expr::as_number) == Some(0.0)
 }
 
 fn by_last_name(path: &str, name: &str) -> Option<Activity> {
@@ -332,6 +402,21 @@ fn by_last_name(path: &str, name: &str) -> Option<Activity> {
         "Lock" | "RLock" | "Event" | "Condition" | "Semaphore" | "BoundedSemaphore" | "Barrier" => {
             Activity::Locks
         }
+        "cancel" | "cancel_scope" | "CancelScope" => Activity::Cancellation,
+        "gc_collect" => Activity::GarbageCollection,
+        "load_cert_chain" | "load_verify_locations" | "wrap_socket" | "create_urllib3_context" => {
+            Activity::Tls
+        }
+        "chmod" | "fchmod" | "chown" | "umask" | "getuid" | "geteuid" | "setuid" | "seteuid" => {
+            Activity::Permissions
+        }
+        "symlink" | "symlink_to" | "readlink" | "hardlink_to" | "link_to" | "islink" | "is_symlink"
+        | "create_symlink" => Activity::Links,
+        "link" if path == "os.link" => Activity::Links,
+        "compress" | "decompress" | "make_archive" | "unpack_archive" => Activity::Compression,
+        "getaddrinfo" | "gethostbyname" | "gethostbyname_ex" | "gethostbyaddr" | "getnameinfo"
+        | "getfqdn" | "gethostname" => Activity::HostNames,
+        "reload" | "import_module" | "__import__" => Activity::Imports,
         "seed" | "manual_seed" | "set_seed" => Activity::Seed,
         "setenv" | "delenv" | "putenv" | "unsetenv" => Activity::Environment,
         "chdir" => Activity::WorkingDirectory,
@@ -363,7 +448,7 @@ fn by_last_name(path: &str, name: &str) -> Option<Activity> {
 
 /// Activities as bits.
 #[derive(Default)]
-struct Set(u32);
+struct Set(u64);
 
 impl Set {
     fn add(&mut self, activity: Activity) {

@@ -53,7 +53,7 @@ pub(super) fn is_restored(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: At
                     || (is_cleanup(reached, write.at) && gives_back(write, path))
             }) || reached.sites.calls.iter().zip(&reached.paths).any(|(call, called)| {
                 let position = is_cleanup(reached, call.at) || (same && call.at.order > site.order);
-                registers_cleanup(called)
+                (registers_cleanup(called) && !is_of_something_else(test, reached, at, call.call, path))
                     || (position && undoes(test, reached, call.call, called, target))
                     || resets_owner(called, target)
                     || (called.ends_with("patch.dict") && argument_mentions(test, reached, call.call, target))
@@ -160,6 +160,32 @@ pub(super) fn registers_cleanup(path: &str) -> bool {
     )
 }
 
+/// Whether what a call registers has nothing to do with `path`: it ends something that runs or is open
+/// (`addCleanup(mock.patch.stopall)`), or stands in another file than the change and does not speak of putting back.
+fn is_of_something_else(
+    test: &Context<'_, '_>,
+    registers: &Reached<'_, '_>,
+    changes: &Reached<'_, '_>,
+    call: &Call,
+    path: &str,
+) -> bool {
+    const ENDS: &[&str] = &[
+        "stopall", "stop", "close", "aclose", "terminate", "kill", "join", "shutdown", "quit", "disconnect", "release",
+        "cancel", "unlink", "rmtree", "delete",
+    ];
+    let target = path.trim_start_matches(['#', ':']);
+    // a function inside may put it back
+    let writes = registers.sites.writes.iter().any(|write| touches(&write.path, path));
+    if argument_mentions(test, registers, call, target) || writes && !std::ptr::eq(registers, changes) {
+        return false;
+    }
+    let called = call.args.first().and_then(Expr::dotted).unwrap_or_default();
+    let Some((name, owners)) = called.split_last() else { return false };
+    let elsewhere = registers.function.module != changes.function.module;
+    let restores = says_restore(name) && owners.iter().all(|owner| matches!(*owner, "self" | "cls"));
+    !owners.is_empty() && ENDS.contains(name) || elsewhere && !restores
+}
+
 /// A later write in the same function that takes the change back: from a saved name, or by removing it.
 pub(super) fn puts_back(write: &WriteSite<'_>) -> bool {
     match write.kind {
@@ -185,7 +211,9 @@ fn is_saved(value: &Expr) -> bool {
 
 /// `setattr(app, "fetch", before)`, `importlib.reload(app)`, `registry.reset()`
 fn undoes(test: &Context<'_, '_>, at: &Reached<'_, '_>, call: &Call, path: &str, target: &str) -> bool {
-    (matches!(last(path), "setattr" | "delattr" | "reload") && argument_mentions(test, at, call, target))
+    let name = last(path);
+    ((matches!(name, "setattr" | "delattr") || name.starts_with("reload"))
+        && argument_mentions(test, at, call, target))
         || says_restore(last(path))
 }
 

@@ -21,6 +21,7 @@ pub(super) fn stands_alone(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &
         || is_for_recording(at, site)
         || compares_two_results(at, site)
         || is_limited(at, site)
+        || is_measured(test, at, site)
         || looks_at_an_answer(at, site)
 }
 
@@ -186,6 +187,25 @@ fn is_for_recording(at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
     at.conditions_of(site.expr.span).iter().any(|condition| {
         condition.dotted().and_then(|parts| parts.last().copied()).is_some_and(|name| name.contains("record"))
     })
+}
+
+/// `with capture_span("frames"): time.sleep(0.04)`: the pause is what is measured.
+fn is_measured(test: &Context<'_, '_>, at: &Reached<'_, '_>, site: &CallSite<'_>) -> bool {
+    const MEASURES: [&str; 8] =
+        ["span", "timer", "timed", "timing", "measure", "profil", "stopwatch", "duration"];
+    let mut found = false;
+    for_each_statement(&at.function.function.body, &mut |stmt| {
+        if let StmtKind::With { items, body, .. } = &stmt.kind
+            && let [only] = body.as_slice()
+            && only.span.holds(site.expr.span)
+        {
+            found |= items.iter().any(|(item, _)| {
+                let text = test.text(at, item).to_ascii_lowercase();
+                MEASURES.iter().any(|word| text.contains(word))
+            });
+        }
+    });
+    found
 }
 
 /// Whether what is asserted next is that nothing happened, or that all is still as it was asserted before.

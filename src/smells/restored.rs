@@ -170,8 +170,21 @@ fn is_of_something_else(
     path: &str,
 ) -> bool {
     const ENDS: &[&str] = &[
-        "stopall", "stop", "close", "aclose", "terminate", "kill", "join", "shutdown", "quit", "disconnect", "release",
-        "cancel", "unlink", "rmtree", "delete",
+        "stopall",
+        "stop",
+        "close",
+        "aclose",
+        "terminate",
+        "kill",
+        "join",
+        "shutdown",
+        "quit",
+        "disconnect",
+        "release",
+        "cancel",
+        "unlink",
+        "rmtree",
+        "delete",
     ];
     let target = path.trim_start_matches(['#', ':']);
     // a function inside may put it back

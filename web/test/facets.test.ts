@@ -34,6 +34,21 @@ describe('the reading of a query', () => {
     if (failed) expect(withoutFacet('x', failed, facets, 'lock')).toBe('known flaky not proved lock')
   })
 
+  it('shows names of code and who should do it, and takes them out', () => {
+    const query = 'tests that call time.sleep() themselves, apart from docker'
+    const facets = { does: ['sleep'], itself: true, names: ['time.sleep'], not_words: ['docker'], remainder: 'call' }
+    const all = readFacets(readSearch({ query, facets }).reading, NO_FILTERS)
+    expect(all.map(({ label }) => label)).toEqual(['sleep', 'by itself', 'says time.sleep', 'without docker'])
+    const left = (kind: Facet['kind']): string => {
+      const gone = all.find((one) => one.kind === kind)
+      return gone ? withoutFacet(query, gone, all, 'call') : ''
+    }
+    expect(left('itself')).toBe('tests that call time.sleep() , apart from docker')
+    expect(left('name')).toBe('tests that call themselves, apart from docker')
+    expect(left('not-word')).toBe('tests that call time.sleep() themselves,')
+    expect(left('does')).toBe('itself time.sleep without docker call')
+  })
+
   it('is empty where the service says nothing', () => {
     expect(readFacets(readSearch({ hits: [] }).reading, NO_FILTERS)).toEqual([])
   })

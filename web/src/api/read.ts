@@ -118,6 +118,8 @@ function readReading(json: Json): Reading {
     teams: unique(texts(json['teams'])),
     paths: unique(texts(json['paths'])),
     does: unique(texts(json['does'])),
+    itself: json['itself'] === true,
+    names: unique(texts(json['names'])),
     framework: text(json['framework']),
     projects: unique(texts(json['projects'])),
     notDoes: unique(texts(json['not_does'])),

@@ -90,6 +90,10 @@ export interface Reading {
   paths: string[]
   /** What the tests do: `threads`, `sleep`. */
   does: string[]
+  /** Whether the test itself should do it, and not what it calls. */
+  itself: boolean
+  /** Names as they stand in code; they lift. */
+  names: string[]
   /** `pytest` or `unittest`, or nothing. */
   framework: string
   /** Repositories called by their names; they lift. */

@@ -17,6 +17,8 @@ export type FacetKind =
   | 'observed'
   | 'proved'
   | 'does'
+  | 'itself'
+  | 'name'
   | 'framework'
   | 'project'
   | 'not-does'
@@ -41,6 +43,8 @@ export function readFacets(reading: Reading, filters: Filters): Facet[] {
   add('library', reading.libraries, (value) => `uses ${value}`)
   add('project', reading.projects, (value) => `of ${value}`)
   add('does', reading.does, (value) => activity(value))
+  if (reading.itself) add('itself', ['true'], () => 'by itself')
+  add('name', reading.names, (value) => `says ${value}`)
   if (reading.framework) add('framework', [reading.framework], (value) => `${value} style`)
   add('cause', reading.causes, causeTitle, filters.causes)
   add('code', reading.codes, (value) => `rule ${value}`)
@@ -79,10 +83,14 @@ function wordsOf({ kind, value }: Facet): string | null {
         : String.raw`not flaky|stable|reliable|deterministic|healthy`
     case 'library':
       return `(?:lib(?:rary)?:)?${literal}`
+    case 'itself':
+      return String.raw`itself|themselves|directly`
+    case 'name':
+      return String.raw`${literal}(?:\(\))?`
     case 'project':
       return literal
     case 'not-word':
-      return `(?:without|except|excluding|exclude) ${literal}`
+      return `(?:without|except|excluding|exclude|apart from|aside from|other than|rather than|but not) ${literal}`
     case 'severity':
       return `severity:${literal}|${literal}(?: severity| risk)?`
     case 'code':
@@ -113,6 +121,9 @@ function spelled({ kind, value }: Facet): string {
       return { flaky: 'known flaky', stable: 'never failed', broken: 'never passed' }[value] ?? ''
     case 'proved':
       return value === 'true' ? 'proved' : 'not proved'
+    case 'itself':
+      return 'itself'
+    case 'name':
     case 'project':
       return value
     case 'not-does':

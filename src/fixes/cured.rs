@@ -58,7 +58,7 @@ pub(super) fn is_cured(finding: &Finding, before: &Text, after: &Text) -> bool {
         // what waits too short or for nothing stands in its own line, and something else comes in its place
         "FD101" => gone() && waits_otherwise(&found, before, after) && !sleeps_again(&found, &new),
         "FD102" | "FD109" => gone() && is_longer(finding, &found, &new),
-        "FD103" => is_near() && brings(&ENDS_TASKS),
+        "FD103" => is_near() && ends_tasks(&after.text, &new),
         "FD104" => gone() && brings(&LIMITS),
         "FD105" | "FD107" | "FD117" => {
             is_near() && brings_code() && !pauses_again() && !brings(&["call_later", "call_soon"])
@@ -85,6 +85,7 @@ pub(super) fn is_cured(finding: &Finding, before: &Text, after: &Text) -> bool {
                 line.starts_with("with ") && !line.contains("open(") && !line.contains("aises(")
             };
             is_near()
+                && (finding.code != "FD606" || after.text.contains(last_name(finding)))
                 && (brings(&PUTS_BACK)
                     || new.iter().any(in_block)
                     || is_put_back_by_hand(finding, after, &new))
@@ -204,6 +205,28 @@ fn sleeps_again(found: &[&str], new: &[&str]) -> bool {
     })
 }
 
+/// Whether a task that has a name is ended or waited for by it; any is, where none has.
+fn ends_tasks(after: &str, new: &[&str]) -> bool {
+    let makes = |line: &str| ["create_task(", "ensure_future("].iter().any(|call| line.contains(call));
+    let names: Vec<&str> = after
+        .lines()
+        .filter(|line| makes(line))
+        .filter_map(|line| Some(line.split_once(" = ")?.0.trim()))
+        .collect();
+    let ends =
+        |line: &&str| ENDS_TASKS.iter().any(|word| line.contains(word)) && (names.is_empty() || !makes(line));
+    new.iter()
+        .filter(|line| ends(line))
+        .any(|line| names.is_empty() || names.iter().any(|name| parts(line).any(|part| part == *name)))
+}
+
+/// The last part of the name that a finding begins with: `send` of `shop.mailer.send`.
+fn last_name(finding: &Finding) -> &str {
+    let named = finding.message.split('`').nth(1).unwrap_or_default();
+    let target = named.split([' ', '(', '[']).next().unwrap_or_default();
+    target.rsplit('.').next().unwrap_or_default()
+}
+
 /// Whether the test ends now with another value for what the finding names.
 fn is_put_back_by_hand(finding: &Finding, after: &Text, new: &[&str]) -> bool {
     let named = finding.message.split('`').nth(1).unwrap_or_default();
@@ -236,6 +259,14 @@ mod tests {
         assert!(!waits(before, "start()\nother.sleep(2)\nassert done\n"));
         assert!(waits(before, "start()\nwhile not done:\n    time.sleep(0.1)\nassert done\n"));
         assert!(waits(before, "start()\nfinished.wait(10)\nassert done\n"));
+    }
+
+    #[test]
+    fn a_task_is_ended_by_its_name() {
+        let kept = "task = asyncio.create_task(f())\nassert task\n";
+        assert!(!ends_tasks(kept, &["task = asyncio.create_task(f())", "assert task", "await other()"]));
+        assert!(ends_tasks(kept, &["task = asyncio.create_task(f())", "task.cancel()"]));
+        assert!(ends_tasks("await gather(f(), g())\n", &["await gather(f(), g())"]));
     }
 
     #[test]

@@ -26,6 +26,11 @@ use crate::source::history::{Blobs, FileChange, Head, file_changes};
 const MOST_FILES: usize = 12;
 /// So many lines of the test may differ, added and removed together.
 pub(super) const MOST_LINES: usize = 40;
+/// A commit that changes no more files, and no more lines of the test, is about the test.
+const SMALL: (usize, usize) = (5, 8);
+/// Rules whose cure is seen in the test alone, whatever else a commit does: what is put back, closed, or has a place of its
+/// own. Of 120 pairs read, all 43 of these were right.
+const PLAIN: [&str; 6] = ["FD602", "FD603", "FD701", "FD703", "FD712", "FD713"];
 /// File changes looked at between two looks at the clock.
 const CHUNK: usize = 64;
 /// Pairs of one commit that show the same.
@@ -182,7 +187,8 @@ fn pairs(repo: &str, head: &Head, file: &str, before: String, after: String) -> 
             findings(vec![module], &BTreeSet::from([path.to_owned()])).remove(id)
         });
         let still = still.map_or_else(Vec::new, |(found, _)| found);
-        codes.retain(|code| count(&still, code) > 0);
+        let is_small = head.files <= SMALL.0 && different_lines(&text.text, &now.text) <= SMALL.1;
+        codes.retain(|code| count(&still, code) > 0 && (is_small || PLAIN.contains(&code.as_str())));
         if codes.is_empty() {
             continue;
         }
@@ -249,7 +255,7 @@ mod tests {
     use super::*;
 
     fn codes(before: &str, after: &str) -> Vec<String> {
-        let head = Head { commit: "c".into(), date: 0, author: "a".into(), subject: "s".into() };
+        let head = Head { commit: "c".into(), date: 0, author: "a".into(), subject: "s".into(), files: 1 };
         let found = pairs("r", &head, "t/test_a.py", before.to_owned(), after.to_owned());
         found.into_iter().flat_map(|pair| pair.codes).collect()
     }

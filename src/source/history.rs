@@ -14,6 +14,8 @@ pub struct Head {
     pub date: i64,
     pub author: String,
     pub subject: String,
+    /// How many files it changed in all.
+    pub files: usize,
 }
 
 /// A file that a commit changed, or renamed and changed.
@@ -83,11 +85,10 @@ fn log(
                 let mut next = || parts.next().unwrap_or_default().to_owned();
                 let (commit, date, author, subject) = (next(), next(), next(), next());
                 let date = date.parse().unwrap_or_default();
-                out.push((Head { commit, date, author, subject }, vec![]));
-            } else if let (Some(change), Some((_, changes))) = (change(&line), out.last_mut())
-                && keep(&change.path)
-            {
-                changes.push(change);
+                out.push((Head { commit, date, author, subject, files: 0 }, vec![]));
+            } else if let Some((head, changes)) = out.last_mut() {
+                head.files += usize::from(line.starts_with(':'));
+                changes.extend(change(&line).filter(|change| keep(&change.path)));
             }
         }
     }

@@ -77,6 +77,11 @@ pub(super) fn pauses(line: &str) -> bool {
         && (rest.is_empty() || rest.trim_start().starts_with('#'))
 }
 
+/// The names and numbers of a line.
+pub(super) fn parts(line: &str) -> impl Iterator<Item = &str> {
+    line.split(|char| !is_part(char)).filter(|part| !part.is_empty())
+}
+
 /// The last names of what a line calls.
 pub(super) fn callees(line: &str) -> BTreeSet<&str> {
     let calls = line.match_indices('(').map(|(at, _)| &line[..at]);

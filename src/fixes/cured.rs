@@ -65,9 +65,7 @@ pub(super) fn is_cured(finding: &Finding, before: &Text, after: &Text) -> bool {
         }
         "FD106" => gone() && brings(&["await ", "asyncio.run(", "run_until_complete("]),
         "FD108" => {
-            is_near()
-                && !pauses_again()
-                && (new.iter().any(|line| opens_block(line)) || brings_a_call(&WAITS))
+            gone() && !pauses_again() && (new.iter().any(|line| opens_block(line)) || brings_a_call(&WAITS))
         }
         "FD110" => gone() || brings(&ASKS_AGAIN),
         "FD201" | "FD202" | "FD712" => is_near() && brings_a_call(&WAITS),

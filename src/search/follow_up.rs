@@ -1,7 +1,8 @@
 //! A question that leans on those before it ("and the other Redis ones?", "show me one without sleep"), read together
 //! with them. Knows no store.
 
-use super::query::{Facets, push, read, split};
+use super::facets::{Facets, push};
+use super::query::{read, split};
 use super::vocabulary::{is_negator, leaves_out};
 
 /// What a question begins with that goes on from another.

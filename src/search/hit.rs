@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::query::Facets;
+use super::facets::Facets;
 use crate::index::{IndexedTest, terms};
 use crate::risk::{Observed, RiskBasis, Verdict};
 use crate::smells::{Cause, Finding, Severity};

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::SearchError;
 use super::candidates::Candidates;
+use super::facets::Facets;
 use super::hit::{Hit, SearchAnswer, reasons};
 use super::plan::{Plan, placed, rankings};
-use super::query::{Facets, read};
+use super::query::read;
 use super::score::Scorer;
 use super::synonyms::{Synonyms, expanded};
 use super::twins::{Folded, fold};

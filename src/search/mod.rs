@@ -7,6 +7,7 @@ mod coverage;
 #[allow(clippy::unwrap_used)]
 mod end_to_end;
 pub mod evaluation;
+mod facets;
 mod follow_up;
 mod hit;
 mod hybrid;
@@ -24,11 +25,12 @@ mod wishes;
 
 use thiserror::Error;
 
+pub use facets::Facets;
 pub use follow_up::{Following, follow};
 pub use hit::{Hit, SearchAnswer};
 pub use hybrid::{answer, search};
 pub use name::by_name;
-pub use query::{Facets, read};
+pub use query::read;
 pub use similar::{Target, similar};
 
 use crate::index::embedder::EmbedError;

@@ -1,6 +1,6 @@
 //! What a question does not want: "without Redis", "leaving the slow ones aside". Knows no store.
 
-use super::query::{Facets, push};
+use super::facets::{Facets, push};
 use super::vocabulary::{self, Meaning};
 use crate::words::is_stop_word;
 

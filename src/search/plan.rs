@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::candidates::{Placed, place};
-use super::query::Facets;
+use super::facets::Facets;
 use super::wishes::{Wish, wish_all, wishes};
 use crate::index::fuse::depth;
 use crate::index::store::{Filter, Near, Ranked, Ranking};

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::candidates::{Candidates, Place};
 use super::coverage::Coverage;
-use super::query::Facets;
+use super::facets::Facets;
 use super::synonyms::Synonyms;
 use super::wishes::Wish;
 use crate::index::IndexedTest;

@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use super::SearchError;
 use super::candidates::{Candidates, Placed, place};
+use super::facets::Facets;
 use super::hit::{Hit, SearchAnswer, describe};
 use super::plan::{Wanted, rankings};
-use super::query::Facets;
 use super::twins::fold;
 use crate::index::meaning::{embed, of_test};
 use crate::index::store::{Filter, Near, Ranked, Terms, VectorStore};

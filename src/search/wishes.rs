@@ -1,6 +1,6 @@
 //! What a query says explicitly, as conditions that are worth something each. Knows no ranking.
 
-use super::query::Facets;
+use super::facets::Facets;
 use crate::index::IndexedTest;
 use crate::index::store::Filter;
 use crate::risk::Verdict;

@@ -90,8 +90,10 @@ pub(super) fn place(
             }
             ExprKind::Attribute { value, attr } => match &**attr {
                 "gettempdir" => Some(Place::Shared),
-                "join" | "Path" | "abspath" | "fspath" => joined(&call.args, &follow),
-                "joinpath" => {
+                "join" if is_module(at, value) => joined(&call.args, &follow),
+                "Path" | "abspath" | "fspath" => joined(&call.args, &follow),
+                // of `pathlib`, and of `tmpdir`
+                "joinpath" | "join" => {
                     let base = follow(value)?;
                     if call.args.iter().all(is_fixed) { Some(base) } else { None }
                 }
@@ -112,6 +114,14 @@ fn joined(parts: &[Expr], follow: &dyn Fn(&Expr) -> Option<Place>) -> Option<Pla
     let base = follow(parts.first()?)?;
     let rest = parts[1..].iter().all(|part| is_fixed(part) || follow(part) == Some(Place::Working));
     rest.then_some(base)
+}
+
+/// Whether what `join` is called of is `os.path`, by whatever name, and no object of the test.
+fn is_module(at: &Reached<'_, '_>, owner: &Expr) -> bool {
+    let Some(parts) = owner.dotted() else { return false };
+    let is_param = |name: &str| at.function.function.params.iter().any(|param| &*param.name == name);
+    matches!(parts.last(), Some(&("path" | "posixpath" | "ntpath" | "osp" | "op")))
+        && parts.first().is_some_and(|name| !at.sites.locals.contains_key(*name) && !is_param(name))
 }
 
 fn is_fixed(expr: &Expr) -> bool {
